@@ -1,0 +1,60 @@
+"""Amounts of money as exact decimals in major units, with the exponent of their currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+# ISO 4217 minor-unit exponents that differ from 2.
+_EXPONENTS = {"CLP": 0, "PYG": 0, "JPY": 0, "KRW": 0, "ISK": 0, "UYI": 0, "CLF": 4}
+_LIMIT = Decimal(10) ** 15
+
+
+class MoneyError(ValueError):
+    """The text is not an amount of this currency."""
+
+
+def exponent(currency: str) -> int:
+    """Decimal places of a currency (ISO 4217): 0 for CLP, 2 for BRL, ARS, COP, MXN and `TEST`."""
+    return _EXPONENTS.get(currency, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A non-negative amount in major units, quantized to its currency: `Money("47.50", BRL)`."""
+
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, value: str | int | Decimal, currency: str) -> Money:
+        """Read an amount exactly; never through a float.
+
+        Raises `MoneyError` for what is no finite decimal number, is negative, has more decimal
+        places than the currency (11000.5 CLP), or has more than 15 digits before the point.
+        """
+        return cls(amount_of(value, currency), currency)
+
+
+def amount_of(value: str | int | Decimal, currency: str) -> Decimal:
+    """Return the amount of `Money.of` without its currency."""
+    if isinstance(value, bool | float):
+        raise MoneyError(f"an amount is never a {type(value).__name__}")
+    try:
+        number = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
+    except InvalidOperation:
+        raise MoneyError("not a decimal number") from None
+    if not number.is_finite():
+        raise MoneyError("not a finite number")
+    if number < 0:
+        raise MoneyError("negative")
+    if number >= _LIMIT:
+        raise MoneyError("more than 15 digits")
+    quantum = Decimal(1).scaleb(-exponent(currency))
+    try:
+        exact = number.quantize(quantum)
+    except InvalidOperation:
+        raise MoneyError("too many digits") from None
+    if exact != number:
+        raise MoneyError(f"more than {exponent(currency)} decimal places for {currency}")
+    return abs(exact)

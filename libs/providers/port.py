@@ -1,0 +1,73 @@
+"""What every provider is to the rest of Caudal: a slug and three pure functions over one delivery.
+
+Pure: no clock, no network, no database. Whatever a function needs is in the `Delivery` or in the
+`Terms` of its source. Unknown is a value (`Unknown`), never an exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from libs.contracts.delivery import Delivery
+from libs.contracts.readings import Reading
+from libs.domain.observation import Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the sources file may say about one source; None means the provider's default.
+
+    `aliases` maps a provider's word, as it may arrive, to the word that the mapping knows.
+    """
+
+    currency: str | None = None
+    timezone: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the provider is told. A status of 400 or more means: not accepted, nothing was kept."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+class Provider(Protocol):
+    """One provider. The registry holds one instance of each."""
+
+    @property
+    def slug(self) -> str:
+        """Name in the sources file and in events: `clip`."""
+
+    @property
+    def documented_path(self) -> str | None:
+        """The receiver's path that the provider's document prescribes, if it does."""
+
+    @property
+    def secret_body_fields(self) -> tuple[str, ...]:
+        """Top-level body fields that are credentials, taken out whatever a source's settings."""
+
+    def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
+        """Say what the delivery means: one or more readings, never none, never an exception."""
+
+    def acknowledge(self, delivery: Delivery) -> Answer:
+        """Return what this provider calls success, or a 400 for a body it may not send."""
+
+
+def identity_of(delivery: Delivery, readings: tuple[Reading, ...]) -> str:
+    """Name a delivery the same however often it is repeated.
+
+    The keys of its observations where it has any; else the SHA-256 of its body.
+    """
+    keys = sorted(
+        f"{reading.kind}/{reading.provider_ref or reading.merchant_ref}/{reading.key}"
+        for reading in readings
+        if isinstance(reading, Observation)
+    )
+    return "\n".join(keys) if keys else "body:" + hashlib.sha256(delivery.body).hexdigest()

@@ -1,0 +1,149 @@
+"""Bytes of strangers into Python values: strict where leniency would guess.
+
+JSON: UTF-8 (a byte order mark is tolerated); numbers exactly (`int`, `Decimal`, never `float`);
+refused are duplicate keys, NaN and Infinity, nesting deeper than 32, numbers longer than 40
+characters, NUL characters and lone surrogates.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Final, NoReturn
+from urllib.parse import parse_qsl
+
+DEPTH_LIMIT: Final = 32
+NUMBER_LIMIT: Final = 40
+FORM_LIMIT: Final = 2_000
+
+Json = None | bool | int | Decimal | str | list["Json"] | dict[str, "Json"]
+
+
+class NotReadableError(ValueError):
+    """The bytes are no body of the kind asked for; the message says why and quotes nothing."""
+
+
+def decode(raw: bytes) -> str:
+    """Decode UTF-8, with or without a byte order mark; `NotReadableError` for anything else."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotReadableError(f"not UTF-8 at byte {error.start}") from None
+
+
+def read_json(raw: bytes | str) -> Json:
+    """Parse one JSON document, or raise `NotReadableError`."""
+    text = raw if isinstance(raw, str) else decode(raw)
+    try:
+        value: Json = _DECODER.decode(text)
+    except NotReadableError:
+        raise
+    except RecursionError:
+        raise NotReadableError(f"nested deeper than {DEPTH_LIMIT}") from None
+    except json.JSONDecodeError as error:
+        raise NotReadableError(f"not JSON: {error.msg} at character {error.pos}") from None
+    except ValueError as error:
+        raise NotReadableError(f"not JSON: {error}") from None
+    if text.count("{") + text.count("[") > DEPTH_LIMIT:
+        _check_depth(value)
+    if "\\u" in text or "\0" in text:
+        _check_strings(value)
+    return value
+
+
+def read_object(raw: bytes | str) -> dict[str, Json]:
+    """Parse one JSON object, or raise `NotReadableError`."""
+    value = read_json(raw)
+    if not isinstance(value, dict):
+        raise NotReadableError("JSON, but not an object")
+    return value
+
+
+def read_form(raw: bytes) -> dict[str, str]:
+    """Parse `application/x-www-form-urlencoded` with distinct keys, or raise `NotReadableError`."""
+    text = decode(raw)
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, errors="strict",
+            max_num_fields=FORM_LIMIT,
+        )  # fmt: skip
+    except ValueError:
+        raise NotReadableError("not a form") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise NotReadableError("a form key stands twice")
+    if any("\0" in key or "\0" in value for key, value in pairs):
+        raise NotReadableError("a NUL character")
+    return form
+
+
+def media_type(content_type: str) -> str:
+    """`application/json; charset=utf-8` → `application/json`."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotReadableError("a key stands twice in one object")
+    return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > NUMBER_LIMIT:
+        raise NotReadableError(f"a number longer than {NUMBER_LIMIT} characters")
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > NUMBER_LIMIT:
+        raise NotReadableError(f"a number longer than {NUMBER_LIMIT} characters")
+    return Decimal(text)
+
+
+def _constant(text: str) -> NoReturn:
+    raise NotReadableError(f"{text} is not a number of JSON")
+
+
+_DECODER: Final = json.JSONDecoder(
+    parse_int=_integer,
+    parse_float=_decimal,
+    parse_constant=_constant,
+    object_pairs_hook=_distinct,
+)
+
+
+def _check_depth(value: Json) -> None:
+    level: list[Json] = [value]
+    for _ in range(DEPTH_LIMIT + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise NotReadableError(f"nested deeper than {DEPTH_LIMIT}")
+
+
+def _children(node: Json) -> list[Json]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else []
+
+
+def _check_strings(value: Json) -> None:
+    stack: list[Json] = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, str):
+            _check_text(node)
+        elif isinstance(node, dict):
+            for key, child in node.items():
+                _check_text(key)
+                stack.append(child)
+        elif isinstance(node, list):
+            stack.extend(node)
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise NotReadableError("a NUL character")
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise NotReadableError("a lone surrogate")
