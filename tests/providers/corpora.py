@@ -117,4 +117,4 @@ def _json(value: object) -> Any:  # noqa: ANN401, PLR0911 - one line for each ty
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
