@@ -67,7 +67,8 @@ class Observation:
     """What one delivery says about one object.
 
     `provider_ref` is None only where the provider left the identity out and the object must be
-    found by `merchant_ref`. `provider_status` is the provider's own word. `facts` keeps what is
+    found by `merchant_ref`. `currency` stands where a currency is told without the object's amount
+    (a refund notice). `provider_status` is the provider's own word. `facts` keeps what is
     worth showing to an operator (text to text), never personal data and never a credential.
     """
 
@@ -86,6 +87,7 @@ class Observation:
     supersedes: tuple[str, ...] = ()
 
     amount: Money | None = None
+    currency: str | None = None
     fees: Decimal | None = None
     net: Decimal | None = None
     merchant_ref: str | None = None

@@ -1,0 +1,250 @@
+"""Rules 5 and 6: refunds, voids and disputes of a payment, and the state that they give.
+
+Refunds are ledger entries under the provider's own refund id (or a key that the adapter derives),
+so that two notices of one refund are one entry. Entries are summed; one that says "full" brings
+the sum up to the payment's amount.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from libs.domain.lifecycle import AUTHORITY_RANK, Authority, Flag, State
+from libs.domain.observation import (
+    DisputeStatus,
+    Extent,
+    FacetStatus,
+    Observation,
+    Refund,
+)
+from libs.domain.verdict import Outcome, Rule, Verdict
+
+_DISPUTE_ORDER = {status: place for place, status in enumerate(DisputeStatus)}
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+_FINAL = (FacetStatus.SUCCEEDED, FacetStatus.DECLINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the refund ledger, after all notices of it were read together."""
+
+    status: FacetStatus
+    amount: Decimal | None
+    extent: Extent
+    void: bool
+    answers_dispute: bool
+    amounts_differ: bool
+    settled: bool  # a poll, a report or an operator spoke: nothing is left to verify
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What the facets of a payment say together.
+
+    `state` is None where they move nothing (the base state stands). `tellers` are the
+    observations that say that state. `refunded` is None where money went back whose sum nobody
+    told.
+    """
+
+    state: State | None
+    tellers: tuple[Observation, ...]
+    refunded: Decimal | None
+    flags: frozenset[Flag]
+    verdicts: tuple[Verdict, ...]
+
+
+def facets(observations: Sequence[Observation], amount: Decimal | None) -> Facets:
+    """Read all facets together; `amount` is the payment's own, where it is known."""
+    entries = _ledger(observations)
+    dispute = _dispute(observations)
+    if dispute is DisputeStatus.OPEN and _answered(entries):
+        dispute = None
+    state = _state(entries, dispute, amount)
+    return Facets(
+        state=state,
+        tellers=_tellers(observations, state, dispute),
+        refunded=_refunded(entries, amount),
+        flags=_flags(observations, entries, amount),
+        verdicts=tuple(_verdicts(observations, dispute)),
+    )
+
+
+def _state(
+    entries: dict[str, Entry], dispute: DisputeStatus | None, amount: Decimal | None
+) -> State | None:
+    given_back = _succeeded(entries)
+    if dispute is DisputeStatus.LOST:
+        return State.CHARGED_BACK
+    if _covers(given_back, amount):
+        return State.VOIDED if any(entry.void for entry in given_back) else State.REFUNDED
+    if dispute is DisputeStatus.OPEN:
+        return State.DISPUTED
+    if any(e.amount or e.extent is Extent.PARTIAL for e in given_back):
+        return State.PARTIALLY_REFUNDED
+    declined = any(entry.status is FacetStatus.DECLINED for entry in entries.values())
+    if dispute is DisputeStatus.WON or declined:
+        return State.PAID
+    return None
+
+
+def _covers(given_back: list[Entry], amount: Decimal | None) -> bool:
+    """Whether all of the money went back.
+
+    A sum of refunds on a payment whose own amount nobody told counts as all of it (with the flag
+    `verify`), unless the provider called one of them partial.
+    """
+    if any(entry.extent is Extent.FULL for entry in given_back):
+        return True
+    told = _sum(given_back)
+    if not told:
+        return False
+    if amount is None:
+        return all(entry.extent is not Extent.PARTIAL for entry in given_back)
+    return told >= amount
+
+
+def _refunded(entries: dict[str, Entry], amount: Decimal | None) -> Decimal | None:
+    given_back = _succeeded(entries)
+    told = _sum([e for e in given_back if e.extent is not Extent.FULL])
+    full = [e for e in given_back if e.extent is Extent.FULL]
+    if full:
+        whole = [e.amount for e in full if e.amount is not None]
+        if amount is not None:
+            whole.append(amount)
+        return max([told, *whole]) if whole else None
+    if given_back and not told:
+        return None
+    return told
+
+
+def _ledger(observations: Sequence[Observation]) -> dict[str, Entry]:
+    notices: dict[str, list[tuple[Observation, Refund]]] = defaultdict(list)
+    for observation in observations:
+        for refund in observation.refunds:
+            notices[refund.ledger_key].append((observation, refund))
+    return {key: _entry(told) for key, told in notices.items()}
+
+
+def _entry(notices: list[tuple[Observation, Refund]]) -> Entry:
+    """Read the notices of one refund: the best authority's last final word decides."""
+    final = [notice for notice in notices if notice[1].status in _FINAL]
+    deciding = max(
+        final or notices,
+        key=lambda notice: (
+            AUTHORITY_RANK[notice[0].authority],
+            notice[0].effective_at,
+            notice[1].status is FacetStatus.SUCCEEDED,
+            notice[0].key,
+        ),
+    )
+    said = [refund for _, refund in notices if refund.status is FacetStatus.SUCCEEDED]
+    amounts = {refund.amount for refund in said if refund.amount is not None}
+    extents = {refund.extent for refund in said}
+    return Entry(
+        status=deciding[1].status,
+        amount=max(amounts, default=None),
+        extent=next((e for e in (Extent.FULL, Extent.PARTIAL) if e in extents), Extent.UNTOLD),
+        void=any(refund.void for refund in said),
+        answers_dispute=any(refund.answers_dispute for refund in said),
+        amounts_differ=len(amounts) > 1,
+        settled=any(_settles(observation.authority) for observation, _ in notices),
+    )
+
+
+def _dispute(observations: Sequence[Observation]) -> DisputeStatus | None:
+    """Where the dispute stands: by time where all its notices tell one, else by rank."""
+    told = [o for o in observations if o.dispute is not None]
+    if not told:
+        return None
+    timed = all(o.occurred_at is not None for o in told)
+    last = max(told, key=lambda o: (o.effective_at if timed else _NO_TIME, _rank(o), o.key))
+    return last.dispute
+
+
+def _rank(observation: Observation) -> int:
+    return _DISPUTE_ORDER[observation.dispute] if observation.dispute is not None else -1
+
+
+def _answered(entries: dict[str, Entry]) -> bool:
+    return any(entry.answers_dispute for entry in _succeeded(entries))
+
+
+def _succeeded(entries: dict[str, Entry]) -> list[Entry]:
+    return [entry for entry in entries.values() if entry.status is FacetStatus.SUCCEEDED]
+
+
+def _sum(entries: list[Entry]) -> Decimal:
+    return sum((entry.amount for entry in entries if entry.amount is not None), Decimal(0))
+
+
+def _settles(authority: Authority) -> bool:
+    return AUTHORITY_RANK[authority] >= AUTHORITY_RANK[Authority.REPORT]
+
+
+def _flags(
+    observations: Sequence[Observation], entries: dict[str, Entry], amount: Decimal | None
+) -> frozenset[Flag]:
+    found = set()
+    given_back = _succeeded(entries)
+    told = _sum(given_back)
+    unclear = any(
+        not entry.settled and entry.amount is None and entry.extent is not Extent.FULL
+        for entry in given_back
+    )
+    asked = any(
+        Flag.VERIFY in o.flags and not all(entries[r.ledger_key].settled for r in o.refunds)
+        for o in observations
+        if o.refunds
+    )
+    if unclear or asked or (amount is None and told > 0):
+        found.add(Flag.VERIFY)
+    in_parts = _sum([entry for entry in given_back if entry.extent is not Extent.FULL])
+    largest = max((e.amount for e in given_back if e.amount is not None), default=Decimal(0))
+    too_much = amount is not None and max(in_parts, largest) > amount
+    if too_much or any(entry.amounts_differ for entry in entries.values()):
+        found.add(Flag.AMOUNT_MISMATCH)
+    return frozenset(found)
+
+
+def _tellers(
+    observations: Sequence[Observation], state: State | None, dispute: DisputeStatus | None
+) -> tuple[Observation, ...]:
+    """Return the observations that say the facets' state, in order of effective time."""
+    if state in (State.CHARGED_BACK, State.DISPUTED):
+        found = [o for o in observations if o.dispute is dispute]
+    elif state is State.PAID:
+        found = [o for o in observations if o.dispute is DisputeStatus.WON or _declines(o)]
+    elif state is not None:
+        found = [o for o in observations if _gives_back(o)]
+    else:
+        found = []
+    return tuple(sorted(found, key=lambda o: (o.effective_at, o.key)))
+
+
+def _declines(observation: Observation) -> bool:
+    return any(refund.status is FacetStatus.DECLINED for refund in observation.refunds)
+
+
+def _gives_back(observation: Observation) -> bool:
+    return any(refund.status is FacetStatus.SUCCEEDED for refund in observation.refunds)
+
+
+def _verdicts(observations: Sequence[Observation], dispute: DisputeStatus | None) -> list[Verdict]:
+    found = []
+    last = max((o.effective_at for o in observations if o.dispute is dispute), default=None)
+    for observation in observations:
+        if observation.refunds:
+            found.append(Verdict(observation.key, Outcome.APPLIED, Rule.LEDGER))
+        elif observation.dispute is not None:
+            overtaken = (
+                observation.dispute is not dispute
+                and last is not None
+                and observation.effective_at > last
+            )
+            outcome = Outcome.STALE if overtaken else Outcome.APPLIED
+            found.append(Verdict(observation.key, outcome, Rule.FACETS))
+    return found
