@@ -8,7 +8,7 @@ characters, NUL characters and lone surrogates.
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn
 from urllib.parse import parse_qsl
 
@@ -98,7 +98,10 @@ def _integer(text: str) -> int:
 def _decimal(text: str) -> Decimal:
     if len(text) > NUMBER_LIMIT:
         raise NotReadableError(f"a number longer than {NUMBER_LIMIT} characters")
-    return Decimal(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # 1e9999999999999999999
+        raise NotReadableError("a number with too large an exponent") from None
 
 
 def _constant(text: str) -> NoReturn:
