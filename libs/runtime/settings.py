@@ -1,0 +1,160 @@
+"""Settings from the environment: `CAUDAL_<NAME>` for each field below.
+
+A variable that is set to nothing counts as not set. URLs may carry a password and are masked
+wherever they are shown.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from libs.runtime.configuration import ConfigurationError, first_error
+
+PREFIX: Final = "CAUDAL_"
+
+
+class LogLevel(StrEnum):
+    """The least that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """`auto` is `console` on a terminal and `json` elsewhere."""
+
+    JSON = "json"
+    CONSOLE = "console"
+    AUTO = "auto"
+
+
+def _amqp(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("amqp://", "amqps://")):
+        raise ValueError("must be a URL that begins with amqp:// or amqps://")
+    return value
+
+
+def _postgres(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+        raise ValueError("must be a URL that begins with postgresql://")
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Everything that one process can be told. Times are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    amqp_url: Annotated[SecretStr, AfterValidator(_amqp)] | None = Field(
+        default=None, description="RabbitMQ: amqp://user:password@host:5672/vhost"
+    )
+    postgres_dsn: Annotated[SecretStr, AfterValidator(_postgres)] | None = Field(
+        default=None, description="Postgres: postgresql://user:password@host:5432/database"
+    )
+    sources: Path | None = Field(default=None, description="the sources file (TOML)")
+
+    log_level: Annotated[LogLevel, BeforeValidator(_lower)] = Field(
+        default=LogLevel.INFO, description="debug, info, warning or error"
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
+        default=LogFormat.AUTO, description="json, console, or auto (console on a terminal)"
+    )
+
+    ingress_host: str = Field(default="127.0.0.1", description="address that the ingress binds")
+    ingress_port: int = Field(
+        default=8080, ge=0, le=65535, description="its port; 0 takes a free one"
+    )
+    publish_deadline: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        allow_inf_nan=False,
+        description="how long a webhook may wait for the broker's confirm before it gets a 503",
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1, le=16_777_216, description="the largest body that is taken"
+    )
+    body_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        allow_inf_nan=False,
+        description="how long a sender may take to send a body",
+    )
+    keepalive_timeout: float = Field(
+        default=75.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="how long an idle connection to the ingress stays open",
+    )
+    pending_bytes: int = Field(
+        default=67_108_864,
+        ge=1,
+        description="how much the ingress holds in memory at most, being read or not yet confirmed",
+    )
+    batch_deliveries: int = Field(
+        default=100, ge=1, le=10_000, description="how many deliveries one message carries at most"
+    )
+    batch_bytes: int = Field(
+        default=1_048_576,
+        ge=1,
+        le=16_777_216,
+        description="size at which a message takes no further delivery",
+    )
+    grace: float = Field(
+        default=20.0,
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="how long a stopping process finishes what it has begun",
+    )
+
+    def required_amqp_url(self) -> str:
+        """Return the broker's URL in the clear, or raise `ConfigurationError`."""
+        if self.amqp_url is None:
+            raise ConfigurationError(f"{PREFIX}AMQP_URL", "must be set (amqp://…)")
+        return self.amqp_url.get_secret_value()
+
+    def required_postgres_dsn(self) -> str:
+        """Return the database's URL in the clear, or raise `ConfigurationError`."""
+        if self.postgres_dsn is None:
+            raise ConfigurationError(f"{PREFIX}POSTGRES_DSN", "must be set (postgresql://…)")
+        return self.postgres_dsn.get_secret_value()
+
+    def required_sources(self) -> Path:
+        """Return the path of the sources file, or raise `ConfigurationError`."""
+        if self.sources is None:
+            raise ConfigurationError(f"{PREFIX}SOURCES", "must name the sources file (TOML)")
+        return self.sources
+
+
+def load_settings(**told: object) -> Settings:
+    """Read the environment; `told` (from the command line) wins where it is not None.
+
+    Raises `ConfigurationError` with the variable's name.
+    """
+    try:
+        return Settings.model_validate(
+            {name: value for name, value in told.items() if value is not None}
+        )
+    except ValidationError as error:
+        raise first_error(error, lambda loc: f"{PREFIX}{str(loc[0]).upper()}") from None

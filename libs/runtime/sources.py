@@ -1,0 +1,241 @@
+"""The sources file (TOML): who may send us webhooks, under which path, and how we know them.
+
+    [sources.safe2pay]                # the slug: in the URL, and the event's `source`
+    provider = "safe2pay"
+    authentication = { kind = "body_field", field = "SecretKey", secrets = ["env:S2P_KEY"] }
+
+Optional per source: `currency`, `timezone`, `path`, `aliases`. An unknown key is an error. Every
+error names its key and none shows a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+
+from libs.runtime.configuration import ConfigurationError, first_error
+from libs.runtime.secret_references import SecretReader
+from libs.runtime.source_authentication import (
+    KINDS,
+    Authentication,
+    NoAuthentication,
+    Secrets,
+    WrittenAuthentication,
+)
+
+SLUG: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+# Segments of unreserved characters (RFC 3986), so that a path is written in one way only.
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One merchant account at one provider. `aliases` has what arrives, lower-case and trimmed."""
+
+    slug: str
+    provider: str
+    authentication: Authentication
+    currency: str | None = None
+    timezone: str | None = None
+    path: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def closed(self) -> bool:
+        """Whether every one of its secrets is empty: nobody can send, the URL answers 404."""
+        return not isinstance(self.authentication, NoAuthentication) and not self.secrets
+
+    @property
+    def secrets(self) -> Secrets:
+        """Every secret that its authentication takes."""
+        authentication = self.authentication
+        return () if isinstance(authentication, NoAuthentication) else authentication.secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All sources by slug. `warnings` are for whoever starts a process: (key, what is odd)."""
+
+    by_slug: Mapping[str, Source]
+    warnings: tuple[tuple[str, str], ...] = ()
+
+    def __iter__(self) -> Iterator[Source]:
+        return iter(self.by_slug.values())
+
+    def __len__(self) -> int:
+        return len(self.by_slug)
+
+    def get(self, slug: str) -> Source | None:
+        return self.by_slug.get(slug)
+
+
+def load_sources(
+    path: Path, providers: Collection[str], environment: Mapping[str, str] | None = None
+) -> Sources:
+    """Read the file; `providers` are the names that exist. Raises `ConfigurationError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(str(path), "sources file not found") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(str(path), "sources file is not UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(str(path), f"cannot be read ({error.strerror})") from None
+    folder = path.absolute().parent
+    reader = SecretReader(folder) if environment is None else SecretReader(folder, environment)
+    return read_sources(text, providers, reader, name=str(path))
+
+
+def read_sources(
+    text: str, providers: Collection[str], reader: SecretReader, *, name: str = "sources"
+) -> Sources:
+    """Read the text of a sources file, called `name` in errors. Raises `ConfigurationError`."""
+    try:
+        written = _File.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(name, f"not TOML: {error}") from None
+    except ValidationError as error:
+        raise first_error(error, _key) from None
+    sources: dict[str, Source] = {}
+    warnings: list[tuple[str, str]] = []
+    for slug, told in written.sources.items():
+        key = f"sources.{slug}"
+        if told.provider not in providers:
+            known = ", ".join(sorted(providers))
+            raise ConfigurationError(f"{key}.provider", f"unknown; must be one of {known}")
+        sources[slug] = _source(slug, told, reader, warnings)
+    _check_paths(sources)
+    return Sources(MappingProxyType(sources), tuple(warnings))
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("must be three capital letters (ISO 4217)")
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("must be a time zone of the IANA database") from None
+    return value
+
+
+def _path(value: str) -> str:
+    if not _PATH.fullmatch(value) or {".", ".."} & set(value.split("/")):
+        raise ValueError("must be an absolute path of letters, digits and . _ ~ -")
+    first = value.split("/")[1]
+    if first in {"webhooks", "health"}:
+        raise ValueError(f"must not lie under /{first}")
+    return value
+
+
+def _aliases(value: object) -> dict[str, str]:
+    """`{ arrives = "known" }` and `{ known = ["arrives", …] }`, mixed at will."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")  # noqa: TRY004  # pydantic takes ValueError as a finding
+    aliases: dict[str, str] = {}
+    for left, right in value.items():
+        pairs = [(word, left) for word in right] if isinstance(right, list) else [(left, right)]
+        for received, target in pairs:
+            if not isinstance(received, str) or not isinstance(target, str):
+                raise ValueError(f"{left!r} must be text or a list of texts")  # noqa: TRY004  # the same
+            word, name = received.strip().lower(), target.strip()
+            if not word or not name:
+                raise ValueError(f"{left!r} has an empty name")
+            if aliases.setdefault(word, name) != name:
+                raise ValueError(f"{word!r} leads to two names")
+    return aliases
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class _WrittenSource(_Written):
+    provider: str
+    authentication: WrittenAuthentication
+    currency: Annotated[str, AfterValidator(_currency)] | None = None
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    path: Annotated[str, AfterValidator(_path)] | None = None
+    aliases: Annotated[dict[str, str], BeforeValidator(_aliases)] = Field(default_factory=dict)
+
+
+class _File(_Written):
+    sources: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=SLUG)], _WrittenSource],
+        Field(min_length=1),
+    ]
+
+
+def _source(
+    slug: str, told: _WrittenSource, reader: SecretReader, warnings: list[tuple[str, str]]
+) -> Source:
+    key = f"sources.{slug}"
+
+    def read(name: str, references: tuple[str, ...]) -> Secrets:
+        found: list[SecretStr] = []
+        for index, reference in enumerate(references):
+            at = f"{key}.authentication.{name}[{index}]"
+            secret = reader.read(reference, at)
+            if secret is None:
+                warnings.append((at, "empty secret ignored"))
+            else:
+                found.append(secret)
+        return tuple(found)
+
+    return Source(
+        slug=slug,
+        provider=told.provider,
+        authentication=told.authentication.resolve(read),
+        currency=told.currency,
+        timezone=told.timezone,
+        path=told.path,
+        aliases=MappingProxyType(told.aliases),
+    )
+
+
+def _check_paths(sources: Mapping[str, Source]) -> None:
+    seen: dict[str, str] = {}
+    for source in sources.values():
+        if source.path is None:
+            continue
+        owner = seen.setdefault(source.path.rstrip("/"), source.slug)
+        if owner != source.slug:
+            raise ConfigurationError(
+                f"sources.{source.slug}.path", f"is the path of sources.{owner} already"
+            )
+
+
+def _key(loc: Sequence[str | int]) -> str:
+    """Name the key as it is written: `sources.clip.authentication.secrets[0]`.
+
+    pydantic's path also has the kind, of `authentication`'s union, and marks a key as `[key]`.
+    """
+    parts: list[str] = []
+    for index, part in enumerate(loc):
+        if isinstance(part, int):
+            parts[-1] += f"[{part}]"
+        elif part == "[key]" or (index == 3 and loc[2] == "authentication" and part in KINDS):
+            continue
+        else:
+            parts.append(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else repr(part))
+    return ".".join(parts) or "sources"
