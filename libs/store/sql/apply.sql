@@ -1,0 +1,128 @@
+-- name: ensure_objects
+-- Sorted by key, so that two reconcilers that make the same objects wait for each other in one order.
+insert into objects (source, kind, provider_ref, provider)
+select source, kind, provider_ref, provider
+from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+  as wanted (source, kind, provider_ref, provider)
+order by source collate "C", kind collate "C", provider_ref collate "C"
+on conflict do nothing
+
+-- name: lock_objects
+-- The sort comes before the lock: every reconciler takes its locks in the same order.
+select o.id, o.source, o.kind, o.provider_ref, o.provider, o.merchant_ref, o.state,
+       o.previous_state, o.provider_status, o.amount, o.currency, o.refunded_amount, o.fees,
+       o.net, o.flags, o.livemode, o.occurred_at, o.received_at, o.authority, o.delivery_id,
+       o.method, o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step,
+       o.decided_by
+from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
+join objects o using (source, kind, provider_ref)
+order by o.source collate "C", o.kind collate "C", o.provider_ref collate "C"
+for update of o
+
+-- name: observations_of
+select object_id, key, received_at, delivery_id, content
+from observations where object_id = any($1::bigint[])
+
+-- name: add_observations
+-- A key that was told before is kept as it was first received.
+insert into observations as known (object_id, key, received_at, delivery_id, content)
+select * from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::uuid[], $5::jsonb[])
+on conflict (object_id, key) do update
+set received_at = excluded.received_at,
+    delivery_id = excluded.delivery_id,
+    content = excluded.content
+where (excluded.received_at, excluded.delivery_id) < (known.received_at, known.delivery_id)
+
+-- name: add_repeats
+insert into repeats (object_id, key, delivery_id, received_at)
+select * from unnest($1::bigint[], $2::text[], $3::uuid[], $4::timestamptz[])
+on conflict do nothing
+
+-- name: add_aliases
+insert into object_aliases (alias, object_id)
+select * from unnest($1::text[], $2::bigint[])
+on conflict do nothing
+
+-- name: update_objects
+update objects o
+set merchant_ref = n.merchant_ref,
+    state = n.state,
+    previous_state = n.previous_state,
+    provider_status = n.provider_status,
+    amount = n.amount,
+    currency = n.currency,
+    refunded_amount = n.refunded_amount,
+    fees = n.fees,
+    net = n.net,
+    flags = string_to_array(n.flags, ','),
+    livemode = n.livemode,
+    occurred_at = n.occurred_at,
+    received_at = n.received_at,
+    authority = n.authority,
+    delivery_id = n.delivery_id,
+    method = n.method,
+    failure_reason = n.failure_reason,
+    expires_at = n.expires_at,
+    sequence = n.sequence,
+    attempts = n.attempts,
+    settlement_step = n.settlement_step,
+    decided_by = n.decided_by,
+    updated_at = now()
+from unnest(
+  $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[],
+  $8::numeric[], $9::numeric[], $10::numeric[], $11::text[], $12::boolean[], $13::timestamptz[],
+  $14::timestamptz[], $15::text[], $16::uuid[], $17::text[], $18::text[], $19::timestamptz[],
+  $20::integer[], $21::integer[], $22::text[], $23::text[]
+) as n (
+  id, merchant_ref, state, previous_state, provider_status, amount, currency,
+  refunded_amount, fees, net, flags, livemode, occurred_at,
+  received_at, authority, delivery_id, method, failure_reason, expires_at,
+  sequence, attempts, settlement_step, decided_by
+)
+where o.id = n.id
+
+-- name: add_to_outbox
+insert into outbox (object_id, sequence, routing_key, body)
+select * from unnest($1::bigint[], $2::integer[], $3::text[], $4::bytea[])
+
+-- name: enter_in_ledger
+insert into dedupe_ledger (name, first_delivery_id, first_received_at)
+select * from unnest($1::bytea[], $2::uuid[], $3::timestamptz[])
+on conflict do nothing
+
+-- name: first_deliveries
+select name, first_delivery_id from dedupe_ledger where name = any($1::bytea[])
+
+-- name: add_translations
+insert into translations (delivery_id, received_at, source, outcome, duplicate_of)
+select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[])
+on conflict do nothing
+
+-- name: park
+insert into parked (
+  delivery_id, ordinal, source, provider, origin, reason, field, value, detail, received_at, body,
+  reading
+)
+select * from unnest(
+  $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+  $8::text[], $9::text[], $10::timestamptz[], $11::bytea[], $12::jsonb[]
+)
+on conflict do nothing
+
+-- name: add_pokes
+insert into pokes as known (source, kind, provider_ref, provider, why, first_at, last_at)
+select source, kind, provider_ref, provider, why, at, at
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+  as poke (source, kind, provider_ref, provider, why, at)
+on conflict (source, kind, provider_ref) do update
+set first_at = least(known.first_at, excluded.first_at),
+    last_at = greatest(known.last_at, excluded.last_at)
+
+-- name: objects_by_merchant_ref
+-- The oldest object of a source and kind with this merchant's reference.
+select distinct on (wanted.source, wanted.kind, wanted.merchant_ref)
+  wanted.source, wanted.kind, wanted.merchant_ref, o.provider_ref
+from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, merchant_ref)
+join objects o
+  on o.merchant_ref = wanted.merchant_ref and o.source = wanted.source and o.kind = wanted.kind
+order by wanted.source, wanted.kind, wanted.merchant_ref, o.id

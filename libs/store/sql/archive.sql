@@ -1,0 +1,22 @@
+-- name: file_deliveries
+insert into deliveries (
+  id, received_at, source, provider, origin, authority, content_type, headers, route_event,
+  traceparent, sha256, body
+)
+select * from unnest(
+  $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+  $8::jsonb[], $9::text[], $10::text[], $11::bytea[], $12::bytea[]
+)
+on conflict do nothing
+
+-- name: delivery_by_id
+select id, received_at, source, provider, origin, authority, content_type, headers, route_event,
+       traceparent, sha256, body
+from deliveries where id = $1
+
+-- name: days_with_partition
+select substring(child.relname from '\d{8}$') as day
+from pg_inherits
+join pg_class child on child.oid = inhrelid
+join pg_class parent on parent.oid = inhparent
+where parent.relname = $1 and child.relname ~ '_\d{8}$'

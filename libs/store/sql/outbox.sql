@@ -1,0 +1,11 @@
+-- name: take_relay
+select pg_try_advisory_xact_lock($1)
+
+-- name: next_events
+select id, object_id, sequence, routing_key, body from outbox order by id limit $1
+
+-- name: forget_events
+delete from outbox where id = any($1::bigint[])
+
+-- name: outbox_depth
+select count(*) as events, min(created_at) as oldest from outbox

@@ -1,0 +1,17 @@
+-- name: found_after_waiting
+-- Parked observations whose object, named by the merchant's reference, is known by now.
+select p.id, p.delivery_id, p.source, p.provider, p.reading,
+  (select o.provider_ref from objects o
+   where o.merchant_ref = p.value and o.source = p.source and o.kind = p.reading ->> 'kind'
+   order by o.id limit 1) as provider_ref
+from parked p
+where p.reading is not null
+  and exists (
+    select from objects o
+    where o.merchant_ref = p.value and o.source = p.source and o.kind = p.reading ->> 'kind')
+order by p.id
+limit 100
+for update of p skip locked
+
+-- name: unpark
+delete from parked where id = any($1::bigint[])
