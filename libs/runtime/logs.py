@@ -1,0 +1,92 @@
+"""Logs: one line per event on stderr, JSON or for a person, ours and the libraries' alike.
+
+Every line passes `scrub` last, exception text included.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Final, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from libs.runtime.scrubbing import scrub
+from libs.runtime.settings import LogFormat, LogLevel
+
+# Libraries that tell of their daily life at INFO.
+_TALKATIVE: Final = ("aio_pika", "aiormq", "aiohttp", "asyncio", "alembic")
+
+
+def configure_logs(
+    service: str,
+    level: LogLevel = LogLevel.INFO,
+    form: LogFormat = LogFormat.AUTO,
+    *,
+    stream: TextIO | None = None,
+    quiet: Iterable[str] = _TALKATIVE,
+) -> None:
+    """Set up logging of this process. `service` stands in every line; `stream` is stderr."""
+    stream = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.value.upper()]
+    as_json = form is LogFormat.JSON or (form is LogFormat.AUTO and not stream.isatty())
+    processors = _processors(service)
+    renderer: Processor = _json if as_json else _console(stream)
+    structlog.configure(
+        processors=[*processors, scrub, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    _route_stdlib(stream, number, processors, renderer)
+    for name in quiet:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def _processors(service: str) -> list[Processor]:
+    def name_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        name_service,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+
+
+def _route_stdlib(
+    stream: TextIO, level: int, processors: list[Processor], renderer: Processor
+) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *processors],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                scrub,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return orjson.dumps(event).decode()
+
+
+def _console(stream: TextIO) -> Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,
+        timestamp_key="at",
+    )
