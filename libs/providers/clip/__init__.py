@@ -1,0 +1,32 @@
+"""Clip (Mexico): the Checkout webhook."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from libs.contracts.delivery import Delivery
+from libs.contracts.readings import Reading
+from libs.providers.clip import mapping
+from libs.providers.port import Answer, Provider, Terms
+
+__all__ = ["PROVIDER"]
+
+
+class _Clip:
+    slug: Final = "clip"
+    documented_path: Final = None
+    secret_body_fields: Final[tuple[str, ...]] = ()
+
+    def translate(
+        self,
+        delivery: Delivery,
+        terms: Terms,  # noqa: ARG002 - Clip tells no amount, and its times are UTC
+    ) -> tuple[Reading, ...]:
+        return mapping.translate(delivery)
+
+    def acknowledge(self, delivery: Delivery) -> Answer:  # noqa: ARG002 - the same for all
+        """200 without a body: Clip documents neither, and integrators answer so."""
+        return Answer()
+
+
+PROVIDER: Final[Provider] = _Clip()
