@@ -1,0 +1,215 @@
+"""Servers in containers, for a machine that has Docker but not what the embedded ones need.
+
+Through testcontainers, whose reaper removes the containers should we be killed. Data lies in named
+volumes that belong to the data directory. Imported lazily: most machines never come here.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import asyncpg
+
+from libs.embedded import datadir, images, ports
+from libs.embedded.errors import NoEngineError, StartFailedError
+from libs.embedded.waiting import until
+
+USER = "caudal"
+DATABASE = "caudal"
+READY_SECONDS = 180.0
+ENGINE_SECONDS = 5
+
+
+def engine_answers() -> bool:
+    """Whether a Docker engine can be used right now."""
+    try:
+        client = _client()
+    except NoEngineError:
+        return False
+    client.close()
+    return True
+
+
+def remove_volumes(data_dir: Path) -> None:
+    """Delete what the containers of `data_dir` kept, if they ever ran."""
+    marker = data_dir / "volumes"
+    if not marker.exists():
+        return
+    client = _client()
+    for name in marker.read_text().split():
+        with contextlib.suppress(Exception):  # gone already, or a container holds it
+            client.volumes.get(name).remove()
+    client.close()
+
+
+class _Container:
+    """One container: random loopback port, kept password, kept volume."""
+
+    title = ""
+    image = ""
+    inner_port = 0
+    volume_path = ""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.port = 0
+        self._container: Any = None
+
+    @property
+    def password(self) -> str:
+        return datadir.kept_secret(self.data_dir / f"{self._slug()}.password")
+
+    async def start(self) -> str:
+        """Pull the image if needed, run it, wait until it answers. Raises StartFailedError."""
+        self._container = await asyncio.to_thread(self._run)
+        try:
+            await until(self._answers, seconds=READY_SECONDS, pause=0.3)
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, TimeoutError):
+                raise StartFailedError(
+                    f"{self.title} does not answer after {READY_SECONDS} s"
+                ) from None
+            raise
+        return self._address()
+
+    async def stop(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            await asyncio.to_thread(self._remove, container)
+
+    async def kill(self) -> None:
+        """SIGKILL to the server; its volume stays."""
+        if self._container is not None:
+            wrapped = self._container.get_wrapped_container()
+            await asyncio.to_thread(wrapped.kill)
+        await self.stop()
+
+    async def control(self, *words: str) -> str:
+        """Run a command of the image inside the container; what it says."""
+        code, said = await asyncio.to_thread(self._container.exec, list(words))
+        text = bytes(said).decode(errors="replace")
+        if code != 0:
+            raise StartFailedError(f"{words[0]}: {text}")
+        return text
+
+    def _run(self) -> Any:  # noqa: ANN401 (testcontainers is imported lazily and untyped here)
+        from testcontainers.core.container import DockerContainer  # noqa: PLC0415 (see above)
+
+        container = DockerContainer(self.image, hostname="caudal")
+        for name, value in self._variables().items():
+            container.with_env(name, value)
+        container.with_volume_mapping(self._volume(), self.volume_path, "rw")
+        self.port = ports.kept_port(self.data_dir / f"{self._slug()}.port")
+        published: dict[str, Any] = container.ports  # typed too narrowly for "this address only"
+        published[f"{self.inner_port}/tcp"] = (ports.LOOPBACK, self.port)
+        return container.start()
+
+    def _remove(self, container: Any) -> None:  # noqa: ANN401 (see _run)
+        wrapped = container.get_wrapped_container()
+        with contextlib.suppress(Exception):  # it may have ended by itself
+            wrapped.stop(timeout=10)
+        container.stop(delete_volume=False)
+
+    def _volume(self) -> str:
+        """Name the volume, and note it in the data directory so that it can be removed with it."""
+        mark = hashlib.sha256(str(self.data_dir.absolute()).encode()).hexdigest()[:12]
+        name = f"caudal-{mark}-{self._slug()}"
+        marker = self.data_dir / "volumes"
+        known = set(marker.read_text().split()) if marker.exists() else set()
+        marker.write_text("\n".join(sorted(known | {name})) + "\n")
+        return name
+
+    def _slug(self) -> str:
+        return self.title.split()[0].lower()
+
+    def _variables(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def _address(self) -> str:
+        raise NotImplementedError
+
+    async def _answers(self) -> bool:
+        raise NotImplementedError
+
+
+class RabbitMqContainer(_Container):
+    """RabbitMQ of `images.RABBITMQ`."""
+
+    title = "RabbitMQ (container)"
+    image = images.RABBITMQ
+    inner_port = 5672
+    volume_path = "/var/lib/rabbitmq"
+
+    @property
+    def url(self) -> str:
+        return f"amqp://{USER}:{self.password}@{ports.LOOPBACK}:{self.port}/"
+
+    async def control(self, *words: str) -> str:
+        return await super().control("rabbitmqctl", "--quiet", *words)
+
+    def _variables(self) -> dict[str, str]:
+        return {"RABBITMQ_DEFAULT_USER": USER, "RABBITMQ_DEFAULT_PASS": self.password}
+
+    def _address(self) -> str:
+        return self.url
+
+    async def _answers(self) -> bool:
+        try:
+            connection = await aio_pika.connect(self.url, timeout=5)
+        except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
+            return False
+        await connection.close()
+        return True
+
+
+class PostgresContainer(_Container):
+    """Postgres of `images.POSTGRES`."""
+
+    title = "Postgres (container)"
+    image = images.POSTGRES
+    inner_port = 5432
+    volume_path = "/var/lib/postgresql/data"
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://{USER}:{self.password}@{ports.LOOPBACK}:{self.port}/{DATABASE}"
+
+    def _variables(self) -> dict[str, str]:
+        return {
+            "POSTGRES_USER": USER,
+            "POSTGRES_PASSWORD": self.password,
+            "POSTGRES_DB": DATABASE,
+        }
+
+    def _address(self) -> str:
+        return self.dsn
+
+    async def _answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.dsn, ssl=False, timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+
+def _client() -> Any:  # noqa: ANN401 (docker is imported lazily and untyped)
+    """Connect to the engine. Raises NoEngineError."""
+    try:
+        import docker  # type: ignore[import-untyped]  # noqa: PLC0415 (only where it is needed)
+    except ImportError:
+        raise NoEngineError("The package `docker` is not installed.") from None
+    try:
+        client = docker.from_env(timeout=ENGINE_SECONDS)
+    except docker.errors.DockerException as error:
+        raise NoEngineError(f"No Docker engine answers: {error}") from None
+    try:
+        client.ping()
+    except (docker.errors.DockerException, OSError) as error:
+        client.close()
+        raise NoEngineError(f"No Docker engine answers: {error}") from None
+    return client

@@ -1,0 +1,185 @@
+"""A private RabbitMQ node as our child, from the `rabbitmq-server` found on the machine.
+
+Three things keep it on our leash:
+
+* Debian's wrapper in /usr/sbin switches the user; the script behind it runs as whoever calls it.
+* With `RABBITMQ_ALLOW_INPUT` the script execs, so that `beam.smp` itself is our child. It stops in
+  order on SIGTERM. `-noinput` then keeps it from taking our empty stdin for the end.
+* Erlang would start an epmd that stays for ever; ours runs first, in the foreground, on its own
+  port, as our child.
+"""
+
+import asyncio
+import contextlib
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aio_pika
+
+from libs.embedded import ports, serverlog
+from libs.embedded.children import Child, start_child
+from libs.embedded.errors import DataDirInUseError, StartFailedError
+from libs.embedded.rabbitmq_node import NodeFiles, find_epmd, find_rabbitmq_server
+from libs.embedded.waiting import until
+
+READY_SECONDS = 120.0
+STOP_SECONDS = 10.0
+CONTROL_SECONDS = 60.0
+LEAVING_SECONDS = 10.0
+
+
+class EmbeddedRabbit:
+    """One node in `data_dir`, its output in `log`.
+
+    `start()` answers the AMQP URL of vhost `/`. A second `start()` after `stop()`, `kill()`, or in
+    a later process finds the same data, user and, if they are free, the same ports.
+    """
+
+    title = "RabbitMQ"
+
+    def __init__(self, data_dir: Path, log: Path) -> None:
+        self.log = log
+        self.node: Child | None = None
+        self.epmd: Child | None = None
+        self._files = NodeFiles(data_dir.absolute())
+        self._server = find_rabbitmq_server()
+        self._epmd = find_epmd()
+
+    @property
+    def url(self) -> str:
+        return self._files.url
+
+    async def start(self) -> str:
+        """Start, wait until it is ready. Raises DataDirInUseError, StartFailedError."""
+        await self._await_leaving()
+        for attempt in range(ports.ATTEMPTS):
+            self._files.prepare(fresh_ports=attempt > 0)
+            offset = serverlog.size(self.log)
+            ready = False
+            try:
+                ready = await self._run()
+            finally:
+                if not ready:
+                    await self.kill()
+            if ready:
+                return self.url
+            if "eaddrinuse" not in serverlog.since(self.log, offset).lower():
+                break
+        raise StartFailedError(f"RabbitMQ does not start ({self.log}):\n{serverlog.tail(self.log)}")
+
+    async def stop(self) -> None:
+        """Shut the node down in order, then its epmd."""
+        node, self.node = self.node, None
+        epmd, self.epmd = self.epmd, None
+        try:
+            if node is not None:
+                await node.stop(STOP_SECONDS)
+        finally:
+            if epmd is not None:
+                await epmd.stop(1.0)
+
+    async def kill(self) -> None:
+        """End it as a power cut would; the next start recovers."""
+        for child in (self.node, self.epmd):
+            if child is not None:
+                await child.kill()
+        self.node = self.epmd = None
+
+    async def control(self, *words: str) -> str:
+        """Return what `rabbitmqctl` answers to `words`. It takes a second to start.
+
+        Raises StartFailedError with its complaint, TimeoutError.
+        """
+        process = await asyncio.create_subprocess_exec(
+            self._server.with_name("rabbitmqctl"),
+            "--quiet",
+            *words,
+            env=self._files.environment(),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+        )
+        try:
+            async with asyncio.timeout(CONTROL_SECONDS):
+                said, _ = await process.communicate()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        text = said.decode(errors="replace")
+        if process.returncode != 0:
+            raise StartFailedError(f"rabbitmqctl {words[0]}: {text}")
+        return text
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def _run(self) -> bool:
+        """Start epmd and the node; whether they became ready, and did not end or hang instead."""
+        environment = self._files.environment()
+        epmd = [self._epmd, "-address", ports.LOOPBACK, "-port", environment["ERL_EPMD_PORT"]]
+        self.epmd = await self._child("epmd", epmd, environment)
+        self.node = await self._child("rabbitmq", [self._server, "-noinput"], environment)
+        (self._files.here / "pid").write_text(f"{self.node.pid}\n")
+        with contextlib.suppress(TimeoutError):
+            await until(self._settled, seconds=READY_SECONDS)
+        return self.epmd.running and self.node.running and await self._answers()
+
+    async def _child(self, name: str, argv: list[Path | str], env: dict[str, str]) -> Child:
+        with self.log.open("ab") as log:
+            return await start_child(
+                argv, name=name, env=env, cwd=self._files.here, stdout=log, stderr=log
+            )
+
+    async def _settled(self) -> bool:
+        ended = any(child is None or not child.running for child in (self.node, self.epmd))
+        return ended or await self._answers()
+
+    async def _answers(self) -> bool:
+        """Whether an AMQP connection succeeds; the listener is the last thing a node opens."""
+        try:
+            _, writer = await asyncio.open_connection(ports.LOOPBACK, self._files.port("amqp"))
+        except OSError:
+            return False
+        writer.close()
+        try:
+            connection = await aio_pika.connect(self.url, timeout=5)
+        except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
+            return False
+        await connection.close()
+        return True
+
+    async def _await_leaving(self) -> None:
+        """Give a node whose parent was killed a moment ago the time to be gone."""
+        try:
+            await until(self._left, seconds=LEAVING_SECONDS)
+        except TimeoutError:
+            raise DataDirInUseError(f"another RabbitMQ runs on {self._files.here}") from None
+
+    async def _left(self) -> bool:
+        try:
+            pid = (self._files.here / "pid").read_text().strip()
+            command = Path("/proc", pid, "cmdline").read_bytes()
+        except OSError:
+            return True
+        return str(self._files.home).encode() not in command
+
+
+@contextlib.asynccontextmanager
+async def embedded_rabbitmq(data_dir: Path, log: Path) -> AsyncIterator[str]:
+    """Run a RabbitMQ as long as the block lasts; its AMQP URL."""
+    async with EmbeddedRabbit(data_dir, log) as server:
+        yield server.url
