@@ -1,0 +1,30 @@
+"""Safe2Pay (Brazil): transaction webhooks, online and POS. See README.md."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from libs.contracts.delivery import Delivery
+from libs.contracts.readings import Reading
+from libs.providers.port import Answer, Provider, Terms
+from libs.providers.safe2pay.mapping import translate
+
+__all__ = ["PROVIDER"]
+
+
+class _Safe2Pay:
+    slug: Final = "safe2pay"
+    documented_path: Final = None
+    # Whoever sees one notice could forge all later ones.
+    secret_body_fields: Final[tuple[str, ...]] = ("SecretKey",)
+
+    def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
+        return translate(delivery, terms)
+
+    def acknowledge(self, delivery: Delivery) -> Answer:
+        """Answer 200 without a body: any 2xx counts, the body is not read."""
+        del delivery
+        return Answer(status=200)
+
+
+PROVIDER: Final[Provider] = _Safe2Pay()
