@@ -13,7 +13,7 @@ def _id(sample: Sample) -> str:
     return f"{sample.provider}-{sample.situation}"
 
 
-@pytest.mark.parametrize("sample", samples(), ids=_id)
+@pytest.mark.parametrize("sample", list(samples()), ids=_id)
 def test_payload_gives_its_expected_readings(sample: Sample) -> None:
     readings = provider_named(sample.provider).translate(sample.delivery(), sample.terms())
 
