@@ -74,6 +74,7 @@ class EmbeddedPostgres:
     async def start(self) -> str:
         """Start, wait until it is ready. Raises DataDirInUseError, StartFailedError."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         cluster = unprivileged.cluster_directory(self.data_dir / "cluster", self._runner)
         if not (cluster / "PG_VERSION").exists():
             await self._initialize(cluster)

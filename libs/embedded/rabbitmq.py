@@ -54,6 +54,7 @@ class EmbeddedRabbit:
 
     async def start(self) -> str:
         """Start, wait until it is ready. Raises DataDirInUseError, StartFailedError."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         await self._await_leaving()
         for attempt in range(ports.ATTEMPTS):
             self._files.prepare(fresh_ports=attempt > 0)
@@ -130,15 +131,17 @@ class EmbeddedRabbit:
     async def _run(self) -> bool:
         """Start epmd and the node; whether they became ready, and did not end or hang instead."""
         environment = self._files.environment()
-        epmd = [self._epmd, "-address", ports.LOOPBACK, "-port", environment["ERL_EPMD_PORT"]]
+        port = environment["ERL_EPMD_PORT"]
+        epmd = [str(self._epmd), "-address", ports.LOOPBACK, "-port", port]
         self.epmd = await self._child("epmd", epmd, environment)
-        self.node = await self._child("rabbitmq", [self._server, "-noinput"], environment)
-        (self._files.here / "pid").write_text(f"{self.node.pid}\n")
+        node = [str(self._server), "-noinput"]
+        self.node = await self._child("rabbitmq", node, environment)
+        self._files.note_pid(self.node.pid)
         with contextlib.suppress(TimeoutError):
             await until(self._settled, seconds=READY_SECONDS)
         return self.epmd.running and self.node.running and await self._answers()
 
-    async def _child(self, name: str, argv: list[Path | str], env: dict[str, str]) -> Child:
+    async def _child(self, name: str, argv: list[str], env: dict[str, str]) -> Child:
         with self.log.open("ab") as log:
             return await start_child(
                 argv, name=name, env=env, cwd=self._files.here, stdout=log, stderr=log
@@ -170,12 +173,7 @@ class EmbeddedRabbit:
             raise DataDirInUseError(f"another RabbitMQ runs on {self._files.here}") from None
 
     async def _left(self) -> bool:
-        try:
-            pid = (self._files.here / "pid").read_text().strip()
-            command = Path("/proc", pid, "cmdline").read_bytes()
-        except OSError:
-            return True
-        return str(self._files.home).encode() not in command
+        return not self._files.in_use()
 
 
 @contextlib.asynccontextmanager

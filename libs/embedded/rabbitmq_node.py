@@ -125,6 +125,18 @@ class NodeFiles:
             "ERL_EPMD_ADDRESS": ports.LOOPBACK,
         }
 
+    def note_pid(self, pid: int) -> None:
+        (self.here / "pid").write_text(f"{pid}\n")
+
+    def in_use(self) -> bool:
+        """Whether the node noted last still runs; never where there is no /proc."""
+        try:
+            pid = (self.here / "pid").read_text().strip()
+            command = Path("/proc", pid, "cmdline").read_bytes()
+        except OSError:
+            return False
+        return str(self.home).encode() in command
+
     @property
     def _name_file(self) -> Path:
         return self.here / "node-name"
