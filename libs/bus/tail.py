@@ -1,0 +1,75 @@
+"""Watching without taking: a private copy of what passes an exchange, and the depth of queues."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from typing import Final
+
+from aiormq.abc import AbstractChannel
+from aiormq.exceptions import ChannelNotFoundEntity
+
+from libs.bus.inbox import Inbox
+from libs.bus.link import connected
+from libs.bus.message import Message, read
+from libs.runtime.failures import PermanentError
+
+BIND_WITHIN: Final = 10.0  # seconds
+AT_ONCE: Final = 100  # messages taken together, only to spare steps
+NO_LIMIT: Final = 1 << 62
+
+
+@contextlib.asynccontextmanager
+async def tail(
+    url: str, exchange: str, binding: str = "#"
+) -> AsyncIterator[AsyncIterator[Message]]:
+    """Show what the exchange gets from now on under `binding`; other queues get theirs all the same.
+
+        async with tail(url, EVENTS) as events:   # bound: nothing published from here on is missed
+            async for message in events: ...
+
+    The queue is exclusive, so it goes with the connection. The iterator ends by ConnectionError
+    when the connection does; who must miss nothing needs a queue of their own.
+    """
+    async with connected(url, name="tail") as connection:
+        channel = await connection.channel(publisher_confirms=False)
+        inbox = Inbox(channel, "tail", asyncio.Event())
+        try:
+            async with asyncio.timeout(BIND_WITHIN):
+                await _bind(channel, exchange, binding, inbox)
+            async with contextlib.aclosing(_messages(inbox)) as messages:
+                yield messages
+        finally:
+            inbox.close()
+
+
+async def queue_depths(url: str, queues: Iterable[str]) -> dict[str, int]:
+    """Return how many messages wait in each queue, without those that a consumer has in hand.
+
+    Raises PermanentError for a queue that does not exist.
+    """
+    depths: dict[str, int] = {}
+    async with connected(url, name="depths") as connection:
+        channel = await connection.channel(publisher_confirms=False)
+        for queue in queues:
+            try:
+                declared = await channel.queue_declare(queue, passive=True, timeout=BIND_WITHIN)
+            except ChannelNotFoundEntity as error:
+                raise PermanentError(f"there is no queue {queue}") from error
+            depths[queue] = declared.message_count or 0
+    return depths
+
+
+async def _bind(channel: AbstractChannel, exchange: str, binding: str, inbox: Inbox) -> None:
+    declared = await channel.queue_declare(exclusive=True, auto_delete=True)
+    queue = declared.queue or ""
+    await channel.queue_bind(queue, exchange, binding)
+    await channel.basic_consume(queue, inbox.put, no_ack=True, consumer_tag="tail")
+
+
+async def _messages(inbox: Inbox) -> AsyncGenerator[Message]:
+    while batch := await inbox.take(AT_ONCE, NO_LIMIT):
+        for delivered in batch:
+            yield read(delivered)
+    raise ConnectionError(inbox.ended_by)

@@ -1,0 +1,175 @@
+"""What stands on the broker, as data in one place, and the command that makes it so.
+
+    caudal.webhooks ── webhook.received ──► caudal.normalizer
+                    ├─ webhook.received ──► caudal.archive
+                    └─ webhook.translated ► caudal.reconciler
+    caudal.events ──── # ────────────────► caudal.events.all
+    caudal.dead ───── (fanout) ──────────► caudal.dead         what a queue had to give up
+
+No message is dropped by a limit. Every queue is a quorum queue without a length or age limit; the
+one limit that RabbitMQ 4 sets by itself, twenty deliveries, is set far away, since attempts are
+counted by us and a restart counts for every message that was under way. What passes it
+all the same goes to `caudal.dead`, and with `at-least-once` it leaves its queue only after it has
+arrived there (which the broker grants only together with `reject-publish`).
+
+No exchange has an alternate exchange: a message that the alternate takes counts as routed, and the
+publisher would call safe what lies where nobody looks. Without it, a queue that is missing comes
+back to the publisher at once as returned.
+https://www.rabbitmq.com/docs/quorum-queues#dead-lettering
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
+
+from libs.bus.link import place
+from libs.runtime.failures import PermanentError, TemporaryError
+
+APPLY_WITHIN: Final = 30.0  # seconds; a cluster that elects leaders for new queues is slow
+
+WEBHOOKS: Final = "caudal.webhooks"
+EVENTS: Final = "caudal.events"
+DEAD: Final = "caudal.dead"
+
+RECEIVED: Final = "webhook.received"
+TRANSLATED: Final = "webhook.translated"
+
+NORMALIZER_QUEUE: Final = "caudal.normalizer"
+ARCHIVE_QUEUE: Final = "caudal.archive"
+RECONCILER_QUEUE: Final = "caudal.reconciler"
+EVENTS_QUEUE: Final = "caudal.events.all"
+DEAD_QUEUE: Final = "caudal.dead"
+
+DELIVERY_LIMIT: Final = 10_000  # deliveries; only a message that kills its reader gets this far
+NO_LIMIT: Final = 2_000_000_000  # for the last stop, behind which there is nothing
+
+Argument = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A durable exchange; `kind` is topic or fanout."""
+
+    name: str
+    kind: str = "topic"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable quorum queue that takes what `exchange` routes to it under `routing_key`."""
+
+    name: str
+    exchange: str
+    routing_key: str
+    dead_letters_to: str | None = DEAD
+
+    def arguments(self) -> dict[str, Argument]:
+        """Return what is declared with the queue; the broker cannot change it afterwards."""
+        if self.dead_letters_to is None:
+            return {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
+        return {
+            "x-queue-type": "quorum",
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": self.dead_letters_to,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        }
+
+
+EXCHANGES: Final = (Exchange(WEBHOOKS), Exchange(EVENTS), Exchange(DEAD, kind="fanout"))
+
+QUEUES: Final = (
+    Queue(DEAD_QUEUE, DEAD, "", dead_letters_to=None),
+    Queue(NORMALIZER_QUEUE, WEBHOOKS, RECEIVED),
+    Queue(ARCHIVE_QUEUE, WEBHOOKS, RECEIVED),
+    Queue(RECONCILER_QUEUE, WEBHOOKS, TRANSLATED),
+    Queue(EVENTS_QUEUE, EVENTS, "#"),
+)
+
+
+class TopologyConflictError(PermanentError):
+    """Something stands on the broker under our name, made differently; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyReport:
+    """What stands on the broker now, and where that broker is (host:port)."""
+
+    broker: str
+    exchanges: tuple[str, ...]
+    queues: tuple[str, ...]
+
+
+async def apply_topology(
+    url: str,
+    *,
+    exchanges: tuple[Exchange, ...] = EXCHANGES,
+    queues: tuple[Queue, ...] = QUEUES,
+) -> TopologyReport:
+    """Declare all of it; what is there already and equal stays as it is.
+
+    Raises `TopologyConflictError` with everything that differs, after declaring what could be, and
+    `TemporaryError` where the broker cannot be reached.
+    """
+    try:
+        async with asyncio.timeout(APPLY_WITHIN):
+            connection = await aio_pika.connect(url)
+            async with connection:
+                conflicts = await _declare(connection, exchanges, queues)
+    except (AMQPError, OSError, TimeoutError) as error:
+        what = type(error).__name__
+        raise TemporaryError(f"the broker at {place(url)} did not do it: {what}") from error
+    if conflicts:
+        raise TopologyConflictError("; ".join(conflicts))
+    return TopologyReport(
+        broker=place(url),
+        exchanges=tuple(exchange.name for exchange in exchanges),
+        queues=tuple(queue.name for queue in queues),
+    )
+
+
+def topology() -> dict[str, list[dict[str, Any]]]:
+    """Return the whole of it as plain data, for showing."""
+    return {
+        "exchanges": [asdict(exchange) for exchange in EXCHANGES],
+        "queues": [
+            {
+                "name": queue.name,
+                "exchange": queue.exchange,
+                "routing_key": queue.routing_key,
+                "arguments": queue.arguments(),
+            }
+            for queue in QUEUES
+        ],
+    }
+
+
+async def _declare(
+    connection: AbstractConnection, exchanges: tuple[Exchange, ...], queues: tuple[Queue, ...]
+) -> list[str]:
+    conflicts: list[str] = []
+    things: tuple[Exchange | Queue, ...] = (*exchanges, *queues)
+    for thing in things:
+        # the broker closes a channel on which it finds a difference: one for each
+        async with connection.channel(publisher_confirms=False) as channel:
+            try:
+                await _declare_one(channel, thing)
+            except ChannelPreconditionFailed as error:
+                kind = type(thing).__name__.lower()
+                conflicts.append(f"{kind} {thing.name} differs from ours: {error}")
+    return conflicts
+
+
+async def _declare_one(channel: AbstractChannel, thing: Exchange | Queue) -> None:
+    if isinstance(thing, Exchange):
+        await channel.declare_exchange(thing.name, thing.kind, durable=True)
+        return
+    arguments: dict[str, Any] = dict(thing.arguments())
+    queue = await channel.declare_queue(thing.name, durable=True, arguments=arguments)
+    await queue.bind(thing.exchange, thing.routing_key)

@@ -1,0 +1,26 @@
+"""Errors that say what to do, wherever they were born.
+
+A layer that knows why something failed raises one of these; a layer that must decide what happens
+next asks only which of the two it is. Any other exception is a bug and treated as one.
+"""
+
+from __future__ import annotations
+
+
+class TemporaryError(Exception):
+    """The same thing may succeed later: keep it and try again.
+
+    `after` is the wait that the failing side asked for, in seconds, or None where the caller shall
+    choose.
+    """
+
+    def __init__(self, message: str, *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class PermanentError(Exception):
+    """Trying again cannot help: put it aside with the message as the reason, for a person to see.
+
+    The message names what is wrong and quotes nothing of what a stranger sent.
+    """
