@@ -35,6 +35,7 @@ class Walk:
     late: bool = False
     refusals_differ: bool = False
     refused_after_paid: bool = False
+    return_told: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
 
     def flags(self) -> frozenset[Flag]:
@@ -44,7 +45,7 @@ class Walk:
             found.add(Flag.LATE)
         if self.refused_after_paid or (self.refusals_differ and self.band is Band.NEGATIVE):
             found.add(Flag.CONFLICT)
-        if self.state is State.RETURNED:
+        if self.state is State.RETURNED and not self.return_told:
             found.add(Flag.VERIFY)
         return frozenset(found)
 
@@ -56,6 +57,9 @@ def walk(kind: Kind, observations: Iterable[Observation]) -> Walk:
     so_far = Walk(kind)
     for observation in told:
         _step(so_far, observation)
+    so_far.return_told = any(
+        o.state is State.RETURNED and _at_least(o.authority, Authority.REPORT) for o in told
+    )
     return so_far
 
 

@@ -61,12 +61,15 @@ def facets(observations: Sequence[Observation], amount: Decimal | None) -> Facet
     """Read all facets together; `amount` is the payment's own, where it is known."""
     entries = _ledger(observations)
     dispute = _dispute(observations)
-    if dispute is DisputeStatus.OPEN and _answered(entries):
+    answered = dispute is DisputeStatus.OPEN and any(e.answers_dispute for e in _succeeded(entries))
+    if answered:
         dispute = None
     state = _state(entries, dispute, amount)
+    if state is None and (answered or any(_stands_paid(o) for o in observations)):
+        state = State.PAID
     return Facets(
         state=state,
-        tellers=_tellers(observations, state, dispute),
+        tellers=_tellers(observations, entries, state, dispute),
         refunded=_refunded(entries, amount),
         flags=_flags(observations, entries, amount),
         verdicts=tuple(_verdicts(observations, dispute)),
@@ -76,6 +79,7 @@ def facets(observations: Sequence[Observation], amount: Decimal | None) -> Facet
 def _state(
     entries: dict[str, Entry], dispute: DisputeStatus | None, amount: Decimal | None
 ) -> State | None:
+    """Give the state of band 60, or None where no money is gone or in question."""
     given_back = _succeeded(entries)
     if dispute is DisputeStatus.LOST:
         return State.CHARGED_BACK
@@ -85,10 +89,16 @@ def _state(
         return State.DISPUTED
     if any(e.amount or e.extent is Extent.PARTIAL for e in given_back):
         return State.PARTIALLY_REFUNDED
-    declined = any(entry.status is FacetStatus.DECLINED for entry in entries.values())
-    if dispute is DisputeStatus.WON or declined:
-        return State.PAID
     return None
+
+
+def _stands_paid(observation: Observation) -> bool:
+    """Whether it says that a dispute or a refund ended with the money still there.
+
+    Once told, this stays a ground to be paid, so that one more notice never takes money away.
+    """
+    declined = any(refund.status is FacetStatus.DECLINED for refund in observation.refunds)
+    return observation.dispute is DisputeStatus.WON or declined
 
 
 def _covers(given_back: list[Entry], amount: Decimal | None) -> bool:
@@ -116,7 +126,7 @@ def _refunded(entries: dict[str, Entry], amount: Decimal | None) -> Decimal | No
         if amount is not None:
             whole.append(amount)
         return max([told, *whole]) if whole else None
-    if given_back and not told:
+    if given_back and all(entry.amount is None for entry in given_back):
         return None
     return told
 
@@ -169,10 +179,6 @@ def _rank(observation: Observation) -> int:
     return _DISPUTE_ORDER[observation.dispute] if observation.dispute is not None else -1
 
 
-def _answered(entries: dict[str, Entry]) -> bool:
-    return any(entry.answers_dispute for entry in _succeeded(entries))
-
-
 def _succeeded(entries: dict[str, Entry]) -> list[Entry]:
     return [entry for entry in entries.values() if entry.status is FacetStatus.SUCCEEDED]
 
@@ -190,17 +196,7 @@ def _flags(
 ) -> frozenset[Flag]:
     found = set()
     given_back = _succeeded(entries)
-    told = _sum(given_back)
-    unclear = any(
-        not entry.settled and entry.amount is None and entry.extent is not Extent.FULL
-        for entry in given_back
-    )
-    asked = any(
-        Flag.VERIFY in o.flags and not all(entries[r.ledger_key].settled for r in o.refunds)
-        for o in observations
-        if o.refunds
-    )
-    if unclear or asked or (amount is None and told > 0):
+    if _to_verify(observations, entries, amount):
         found.add(Flag.VERIFY)
     in_parts = _sum([entry for entry in given_back if entry.extent is not Extent.FULL])
     largest = max((e.amount for e in given_back if e.amount is not None), default=Decimal(0))
@@ -210,32 +206,71 @@ def _flags(
     return frozenset(found)
 
 
+def _to_verify(
+    observations: Sequence[Observation], entries: dict[str, Entry], amount: Decimal | None
+) -> bool:
+    """Whether something about the refunds is left to ask.
+
+    A sum that nobody told stays open until somebody tells it, also where a poll repeats the status
+    without the sum; it no longer matters once everything went back. What an adapter marked stays
+    open until a poll, a report or an operator speaks of the same refund.
+    """
+    given_back = _succeeded(entries)
+    covered = _covers(given_back, amount)
+    if amount is None and _sum(given_back) > 0:
+        return True
+    if not covered and any(_sum_untold(entry) for entry in given_back):
+        return True
+    return any(
+        Flag.VERIFY in said.flags
+        and any(
+            not entry.settled and not (covered and _sum_untold(entry))
+            for entry in (entries[refund.ledger_key] for refund in said.refunds)
+        )
+        for said in observations
+    )
+
+
+def _sum_untold(entry: Entry) -> bool:
+    return entry.amount is None and entry.extent is not Extent.FULL
+
+
 def _tellers(
-    observations: Sequence[Observation], state: State | None, dispute: DisputeStatus | None
+    observations: Sequence[Observation],
+    entries: dict[str, Entry],
+    state: State | None,
+    dispute: DisputeStatus | None,
 ) -> tuple[Observation, ...]:
     """Return the observations that say the facets' state, in order of effective time."""
-    if state in (State.CHARGED_BACK, State.DISPUTED):
+    if state is None:
+        found = []
+    elif state in (State.CHARGED_BACK, State.DISPUTED):
         found = [o for o in observations if o.dispute is dispute]
     elif state is State.PAID:
-        found = [o for o in observations if o.dispute is DisputeStatus.WON or _declines(o)]
-    elif state is not None:
-        found = [o for o in observations if _gives_back(o)]
+        found = [o for o in observations if _stands_paid(o) or _answers(o, entries)]
     else:
-        found = []
+        found = [o for o in observations if _gives_back(o, entries)]
     return tuple(sorted(found, key=lambda o: (o.effective_at, o.key)))
 
 
-def _declines(observation: Observation) -> bool:
-    return any(refund.status is FacetStatus.DECLINED for refund in observation.refunds)
+def _gives_back(observation: Observation, entries: dict[str, Entry]) -> bool:
+    """Whether it tells a refund that, all notices considered, succeeded."""
+    return any(
+        refund.status is FacetStatus.SUCCEEDED
+        and entries[refund.ledger_key].status is FacetStatus.SUCCEEDED
+        for refund in observation.refunds
+    )
 
 
-def _gives_back(observation: Observation) -> bool:
-    return any(refund.status is FacetStatus.SUCCEEDED for refund in observation.refunds)
+def _answers(observation: Observation, entries: dict[str, Entry]) -> bool:
+    told = any(refund.answers_dispute for refund in observation.refunds)
+    return told and _gives_back(observation, entries)
 
 
 def _verdicts(observations: Sequence[Observation], dispute: DisputeStatus | None) -> list[Verdict]:
     found = []
-    last = max((o.effective_at for o in observations if o.dispute is dispute), default=None)
+    standing = [o.effective_at for o in observations if o.dispute is dispute is not None]
+    last = max(standing, default=None)
     for observation in observations:
         if observation.refunds:
             found.append(Verdict(observation.key, Outcome.APPLIED, Rule.LEDGER))

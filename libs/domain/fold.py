@@ -28,7 +28,7 @@ from libs.domain.money import Money, exponent
 from libs.domain.observation import Observation
 from libs.domain.verdict import Outcome, Rule, Verdict
 
-_MAY_CORRECT = (Authority.OPERATOR, Authority.POLL, Authority.REPORT)
+_MAY_CORRECT = (Authority.OPERATOR, Authority.POLL)
 _NO_FACETS = Facets(None, (), Decimal(0), frozenset(), ())
 
 
@@ -84,7 +84,7 @@ def fold(kind: Kind, observations: Iterable[Observation]) -> Folded:
     return Folded(
         state=state,
         flags=_flags(standing, so_far, given_back, tellers)
-        | _corroboration(kind, standing, state, tellers),
+        | _corroboration(kind, standing, state, tellers, amount),
         amount=amount.amount if amount else None,
         currency=currency,
         refunded_amount=_quantized(given_back.refunded, currency),
@@ -122,12 +122,18 @@ def _distinct(observations: Iterable[Observation]) -> list[Observation]:
 
 
 def _superseded(told: Sequence[Observation]) -> frozenset[str]:
-    """Rule 7: the keys that corrections name; a later correction can undo an earlier one."""
+    """Rule 7: the keys that corrections name; a later correction can undo an earlier one.
+
+    Never the other way round: a correction that stands is not taken back by one received before
+    it.
+    """
     gone: set[str] = set()
+    stands: set[str] = set()
     corrections = [o for o in told if o.supersedes and o.authority in _MAY_CORRECT]
     for correction in sorted(corrections, key=lambda o: (o.received_at, o.key), reverse=True):
         if correction.key not in gone:
-            gone.update(key for key in correction.supersedes if key != correction.key)
+            stands.add(correction.key)
+            gone.update(key for key in correction.supersedes if key not in stands)
     return frozenset(gone)
 
 
@@ -158,9 +164,34 @@ def _flags(
             found.add(Flag.CLOCK)
     if tellers and not tellers[-1].refunds:
         found |= tellers[-1].flags
-    if len({o.amount for o in standing if o.amount is not None}) > 1:
+    if given_back.state is not None and so_far.band is Band.NEGATIVE:
+        found |= _unseen_payment(standing, tellers[0])
+    if _amounts_differ(standing):
         found.add(Flag.AMOUNT_MISMATCH)
     return frozenset(found)
+
+
+def _unseen_payment(standing: Sequence[Observation], money: Observation) -> set[Flag]:
+    """Rules 1 and 4 where only a facet tells of the money and `paid` itself was never told."""
+    refusals = [o for o in standing if o.state and band_of(Kind.PAYMENT, o.state) is Band.NEGATIVE]
+    found = set()
+    if any(o.effective_at <= money.effective_at for o in refusals):
+        found.add(Flag.LATE)
+    if any(
+        o.effective_at > money.effective_at
+        and AUTHORITY_RANK[o.authority] >= AUTHORITY_RANK[Authority.SECRET]
+        for o in refusals
+    ):
+        found.add(Flag.CONFLICT)
+    return found
+
+
+def _amounts_differ(standing: Sequence[Observation]) -> bool:
+    """Rule 10: whether two amounts, or two currencies, were told."""
+    amounts = {o.amount for o in standing if o.amount is not None}
+    currencies = {money.currency for money in amounts}
+    currencies |= {o.currency for o in standing if o.currency is not None}
+    return len(amounts) > 1 or len(currencies) > 1
 
 
 def _corroboration(
@@ -168,14 +199,26 @@ def _corroboration(
     standing: Sequence[Observation],
     state: State | None,
     tellers: Sequence[Observation],
+    amount: Money | None,
 ) -> frozenset[Flag]:
-    """Rule 11: money that only an unsigned authority has told carries a flag."""
+    """Rule 11: money that only an unsigned authority has told carries a flag.
+
+    A state of facets is made of several observations, so the question is whether those of a better
+    authority make the same state without the unsigned ones.
+    """
     if state is None or band_of(kind, state) < Band.POSITIVE:
         return frozenset()
     supporters = [*tellers, *(o for o in standing if o.state is state)]
-    best = max(AUTHORITY_RANK[o.authority] for o in supporters)
-    told_well = best > AUTHORITY_RANK[Authority.UNSIGNED]
-    return frozenset() if told_well else frozenset({Flag.UNCORROBORATED})
+    better = [o for o in standing if _signed_for(o)]
+    agreed = any(_signed_for(o) for o in supporters)
+    if agreed and kind is Kind.PAYMENT and len(better) < len(standing):
+        without = _state(walk(kind, better), facets(better, amount.amount if amount else None))
+        agreed = without[0] is state
+    return frozenset() if agreed else frozenset({Flag.UNCORROBORATED})
+
+
+def _signed_for(said: Observation) -> bool:
+    return AUTHORITY_RANK[said.authority] > AUTHORITY_RANK[Authority.UNSIGNED]
 
 
 def _weight(kind: Kind, said: Observation) -> tuple[object, ...]:
@@ -230,6 +273,11 @@ def _verdicts(
         if said.key in superseded:
             found[said.key] = Verdict(said.key, Outcome.SUPERSEDED, Rule.CORRECTION)
         elif said.key not in found:
-            rule = Rule.ATTEMPT if said.attempt else Rule.NOTED
-            found[said.key] = Verdict(said.key, Outcome.APPLIED, rule)
+            found[said.key] = Verdict(said.key, Outcome.APPLIED, _rule_of_stateless(said))
     return tuple(found[said.key] for said in told)
+
+
+def _rule_of_stateless(said: Observation) -> Rule:
+    if said.supersedes and said.authority in _MAY_CORRECT:
+        return Rule.CORRECTION
+    return Rule.ATTEMPT if said.attempt else Rule.NOTED

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 # ISO 4217 minor-unit exponents that differ from 2.
-_EXPONENTS = {"CLP": 0, "PYG": 0, "JPY": 0, "KRW": 0, "ISK": 0, "UYI": 0, "CLF": 4}
+_NO_MINOR_UNIT = (
+    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND"),
+    *("VUV", "XAF", "XOF", "XPF"),
+)
+_EXPONENTS = (
+    dict.fromkeys(_NO_MINOR_UNIT, 0)
+    | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+    | dict.fromkeys(("CLF", "UYW"), 4)
+)
 _LIMIT = Decimal(10) ** 15
 
 
@@ -40,6 +48,8 @@ def amount_of(value: str | int | Decimal, currency: str) -> Decimal:
     """Return the amount of `Money.of` without its currency."""
     if isinstance(value, bool | float):
         raise MoneyError(f"an amount is never a {type(value).__name__}")
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        raise MoneyError("not a decimal number")  # Decimal would read 1_000 and other digits
     try:
         number = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
     except InvalidOperation:

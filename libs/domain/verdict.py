@@ -27,7 +27,7 @@ class Rule(Enum):
     LEDGER = (6, "refunds are ledger entries, summed and never overwritten")
     CORRECTION = (7, "a correction takes the observations that it names out of the fold")
     ATTEMPT = (9, "a declined attempt is counted and moves no state")
-    NOTED = (2, "recorded; it says no state")
+    NOTED = (0, "recorded; it says no state")
     REPEATED = (0, "the same observation key was told before")
 
     def __init__(self, number: int, sentence: str) -> None:
