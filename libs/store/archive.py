@@ -1,0 +1,88 @@
+"""The archive: every delivery as its bytes came, in a partition for each day (UTC)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from libs.contracts.delivery import Delivery, Origin
+from libs.domain.lifecycle import Authority
+from libs.store.database import Pool, session, transaction
+from libs.store.queries import query
+
+PARTITIONED: Final = ("deliveries", "translations")
+DAYS_AHEAD: Final = 7
+
+
+async def file_deliveries(pool: Pool, deliveries: Sequence[Delivery]) -> None:
+    """File deliveries; one that is on file already stays as it is."""
+    rows = [
+        (
+            d.id,
+            d.received_at,
+            d.source,
+            d.provider,
+            d.origin.value,
+            d.authority.value,
+            d.content_type,
+            json.dumps(dict(d.headers)),
+            d.route_event,
+            d.traceparent,
+            bytes.fromhex(d.sha256),
+            d.body,
+        )
+        for d in deliveries
+    ]
+    async with transaction(pool) as connection:
+        await connection.execute(query("file_deliveries"), *zip(*rows, strict=True))
+
+
+async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
+    """Return a delivery from the archive, or None where it is not (or no longer) there."""
+    async with session(pool) as connection:
+        row = await connection.fetchrow(query("delivery_by_id"), delivery_id)
+    if row is None:
+        return None
+    return Delivery(
+        id=str(row["id"]),
+        source=row["source"],
+        provider=row["provider"],
+        body=row["body"],
+        received_at=row["received_at"],
+        authority=Authority(row["authority"]),
+        content_type=row["content_type"],
+        headers=json.loads(row["headers"]),
+        route_event=row["route_event"],
+        origin=Origin(row["origin"]),
+        traceparent=row["traceparent"],
+    )
+
+
+async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -> int:
+    """Make the partitions from yesterday to `days` ahead; return how many were made.
+
+    What falls outside lands in the default partition, so nothing is ever refused for its day.
+    """
+    made = 0
+    first = now.astimezone(UTC).date() - timedelta(days=1)
+    for table in PARTITIONED:
+        async with transaction(pool) as connection:
+            known = {
+                row["day"] for row in await connection.fetch(query("days_with_partition"), table)
+            }
+            for day in (first + timedelta(days=n) for n in range(days + 2)):
+                if day.strftime("%Y%m%d") not in known:
+                    await connection.execute(_partition(table, day))
+                    made += 1
+    return made
+
+
+def _partition(table: str, day: date) -> str:
+    """Give the statement that makes a day's partition; both names are ours, none is told."""
+    name = f"{table}_{day:%Y%m%d}"
+    return (
+        f"create table if not exists {name} partition of {table} "
+        f"for values from ('{day}T00:00:00Z') to ('{day + timedelta(days=1)}T00:00:00Z')"
+    )

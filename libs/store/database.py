@@ -1,0 +1,108 @@
+"""Connections to Postgres, and which of its errors mean "try again".
+
+What a dying connection leaves behind is unknown: the transaction may have been committed. Every
+operation of the store is therefore safe to do again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from libs.runtime.failures import TemporaryError
+from libs.store.queries import query
+
+Connection = PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
+Pool = asyncpg.Pool[asyncpg.Record]
+
+_SESSION: Final = {
+    "application_name": "caudal",
+    "timezone": "UTC",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+}
+# What time heals: the server is away, restarts, is full of connections, or broke a tie.
+_TEMPORARY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.UndefinedTableError,
+    OSError,
+    TimeoutError,
+)
+
+
+@asynccontextmanager
+async def open_pool(dsn: str, *, size: int = 4) -> AsyncIterator[Pool]:
+    """Open a pool of at most `size` connections; `TemporaryError` where the server is away."""
+    async with healing():
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=size,
+            timeout=5,
+            command_timeout=60,
+            max_inactive_connection_lifetime=0,
+            server_settings=_SESSION,
+        )
+    try:
+        yield pool
+    finally:
+        await _close(pool)
+
+
+async def _close(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await pool.close()
+    except (TimeoutError, *_TEMPORARY):
+        pool.terminate()
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction on one connection; what time heals comes out as `TemporaryError`."""
+    async with healing(), pool.acquire(timeout=10) as connection, connection.transaction():
+        yield connection
+
+
+@asynccontextmanager
+async def session(pool: Pool) -> AsyncIterator[Connection]:
+    """One connection for reading."""
+    async with healing(), pool.acquire(timeout=10) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def healing() -> AsyncIterator[None]:
+    """Turn the errors that time heals into `TemporaryError`, without what they quote."""
+    try:
+        yield
+    except _TEMPORARY as error:
+        raise TemporaryError(f"Postgres: {type(error).__name__}") from error
+
+
+def record(row: asyncpg.Record) -> dict[str, Any]:
+    """Return a row as a plain dict."""
+    return dict(row.items())
+
+
+async def execute_rows(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a query that takes one array for each column; nothing for no rows."""
+    if rows:
+        await connection.execute(query(name), *zip(*rows, strict=True))

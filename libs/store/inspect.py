@@ -1,0 +1,132 @@
+"""Reading what is stored, for operators: objects with their observations, and the parked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from libs.contracts.webhook_translated import OBSERVATION
+from libs.domain.observation import Observation
+from libs.store.database import Pool, session
+from libs.store.objects import StoredObject, stored
+from libs.store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedReading:
+    """One parked reading. `body` is the raw body where it was asked for and is kept."""
+
+    id: int
+    delivery_id: str
+    ordinal: int
+    source: str
+    provider: str
+    origin: str
+    reason: str
+    field: str | None
+    value: str | None
+    detail: str
+    received_at: datetime
+    parked_at: datetime
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poked:
+    """A standing request to ask the provider about one object."""
+
+    source: str
+    kind: str
+    provider_ref: str
+    provider: str
+    why: str
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """An observation that was told again."""
+
+    key: str
+    delivery_id: str
+    received_at: datetime
+
+
+async def list_objects(
+    pool: Pool,
+    *,
+    source: str | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+    provider: str | None = None,
+    limit: int | None = None,
+) -> list[StoredObject]:
+    """Return objects in the order in which they became known; all of them without a limit."""
+    rows = await _fetch(pool, "list_objects", source, kind, state, provider, limit)
+    return [stored(row) for row in rows]
+
+
+async def find_objects(
+    pool: Pool, ref: str, *, source: str | None = None, kind: str | None = None
+) -> list[StoredObject]:
+    """Find objects by the provider's reference, the merchant's, or another name of theirs."""
+    return [stored(row) for row in await _fetch(pool, "find_objects", ref, source, kind)]
+
+
+async def told_about(pool: Pool, object_id: int) -> list[Observation]:
+    """Return every observation of an object."""
+    rows = await _fetch(pool, "object_observations", object_id)
+    return [OBSERVATION.validate_json(row["content"]) for row in rows]
+
+
+async def told_again(pool: Pool, object_id: int) -> list[Repeated]:
+    """Return the repeats of an object's observations."""
+    rows = await _fetch(pool, "object_repeats", object_id)
+    return [Repeated(row["key"], str(row["delivery_id"]), row["received_at"]) for row in rows]
+
+
+async def list_parked(
+    pool: Pool,
+    *,
+    source: str | None = None,
+    provider: str | None = None,
+    reason: str | None = None,
+    limit: int | None = None,
+) -> list[ParkedReading]:
+    """Return parked readings, oldest first; all of them without a limit."""
+    return [
+        _parked(row) for row in await _fetch(pool, "list_parked", source, provider, reason, limit)
+    ]
+
+
+async def parked_of(pool: Pool, delivery_id: str) -> list[ParkedReading]:
+    """Return what was parked of one delivery, with the raw body."""
+    return [_parked(row) for row in await _fetch(pool, "parked_of_delivery", delivery_id)]
+
+
+async def pokes_of(pool: Pool, ref: str, *, source: str | None = None) -> list[Poked]:
+    """Return the requests to ask a provider about an object."""
+    return [Poked(**dict(row.items())) for row in await _fetch(pool, "pokes_of", ref, source)]
+
+
+async def counts(pool: Pool) -> dict[str, int]:
+    """Return the number of rows of each table."""
+    (row,) = await _fetch(pool, "counts")
+    return dict(row.items())
+
+
+async def _fetch(pool: Pool, name: str, *arguments: object) -> Sequence[asyncpg.Record]:
+    async with session(pool) as connection:
+        rows: Sequence[asyncpg.Record] = await connection.fetch(query(name), *arguments)
+        return rows
+
+
+def _parked(row: asyncpg.Record) -> ParkedReading:
+    values: dict[str, Any] = dict(row.items())
+    values["delivery_id"] = str(values["delivery_id"])
+    return ParkedReading(**values)

@@ -1,0 +1,174 @@
+"""Objects and what was said about them: the statements of the reconciler's one transaction.
+
+Locks are taken in one order everywhere (objects by key, then the tables in the order of the
+functions below), so that reconcilers that meet wait for each other instead of deadlocking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import asyncpg
+
+from libs.contracts.webhook_translated import OBSERVATION
+from libs.domain.observation import Observation
+from libs.store.database import Connection, execute_rows
+from libs.store.queries import query
+
+
+class ObjectKey(NamedTuple):
+    """What names an object."""
+
+    source: str
+    kind: str
+    provider_ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object's row. `state` and what follows from it are None while `sequence` is 0."""
+
+    id: int
+    source: str
+    kind: str
+    provider_ref: str
+    provider: str
+    merchant_ref: str | None
+    state: str | None
+    previous_state: str | None
+    provider_status: str | None
+    amount: Decimal | None
+    currency: str | None
+    refunded_amount: Decimal | None
+    fees: Decimal | None
+    net: Decimal | None
+    flags: Sequence[str]
+    livemode: bool
+    occurred_at: datetime | None
+    received_at: datetime | None
+    authority: str | None
+    delivery_id: str | None
+    method: str | None
+    failure_reason: str | None
+    expires_at: datetime | None
+    sequence: int
+    attempts: int
+    settlement_step: str | None
+    decided_by: str | None
+
+    @property
+    def key(self) -> ObjectKey:
+        """What names it."""
+        return ObjectKey(self.source, self.kind, self.provider_ref)
+
+
+_COLUMNS = tuple(field.name for field in fields(StoredObject))
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An event that waits for the relay."""
+
+    object_id: int
+    sequence: int
+    routing_key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The same observation, told again by another delivery."""
+
+    object_id: int
+    key: str
+    delivery_id: str
+    received_at: datetime
+
+
+async def lock_objects(
+    connection: Connection, wanted: Mapping[ObjectKey, str]
+) -> dict[ObjectKey, StoredObject]:
+    """Make the objects that are new (key → provider), lock them all, and return their rows."""
+    keys = sorted(wanted)
+    columns = list(zip(*keys, strict=True))
+    await connection.execute(query("ensure_objects"), *columns, [wanted[key] for key in keys])
+    rows = await connection.fetch(query("lock_objects"), *columns)
+    found = [stored(row) for row in rows]
+    return {each.key: each for each in found}
+
+
+async def observations_of(
+    connection: Connection, object_ids: Sequence[int]
+) -> dict[int, dict[str, Observation]]:
+    """Return what was said so far about each object: id → key → observation."""
+    found: dict[int, dict[str, Observation]] = {object_id: {} for object_id in object_ids}
+    for row in await connection.fetch(query("observations_of"), object_ids):
+        found[row["object_id"]][row["key"]] = OBSERVATION.validate_json(row["content"])
+    return found
+
+
+async def add_observations(connection: Connection, told: Sequence[tuple[int, Observation]]) -> None:
+    """Add observations (object id, observation); each key stands once in `told`."""
+    rows = [
+        (
+            object_id,
+            o.key,
+            o.received_at,
+            o.delivery_id,
+            OBSERVATION.dump_json(o, exclude_defaults=True).decode(),
+        )
+        for object_id, o in told
+    ]
+    await execute_rows(connection, "add_observations", rows)
+    aliases = sorted({(alias, object_id) for object_id, o in told for alias in o.aliases})
+    await execute_rows(connection, "add_aliases", aliases)
+
+
+async def add_repeats(connection: Connection, repeats: Iterable[Repeat]) -> None:
+    """Record observations that were told again."""
+    rows = sorted((r.object_id, r.key, r.delivery_id, r.received_at) for r in repeats)
+    await execute_rows(connection, "add_repeats", rows)
+
+
+async def update_objects(connection: Connection, changed: Sequence[StoredObject]) -> None:
+    """Write the rows of objects that are locked."""
+    rows = [
+        (
+            o.id, o.merchant_ref, o.state, o.previous_state, o.provider_status, o.amount,
+            o.currency, o.refunded_amount, o.fees, o.net, ",".join(o.flags), o.livemode,
+            o.occurred_at, o.received_at, o.authority, o.delivery_id, o.method,
+            o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step,
+            o.decided_by,
+        )
+        for o in changed
+    ]  # fmt: skip
+    await execute_rows(connection, "update_objects", rows)
+
+
+async def add_to_outbox(connection: Connection, events: Sequence[OutboxRow]) -> None:
+    """Write events for the relay, in order."""
+    rows = [(e.object_id, e.sequence, e.routing_key, e.body) for e in events]
+    await execute_rows(connection, "add_to_outbox", rows)
+
+
+async def refs_by_merchant_ref(
+    connection: Connection, wanted: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], str]:
+    """Find objects by (source, kind, merchant's reference) → the provider's reference."""
+    keys = sorted(set(wanted))
+    if not keys:
+        return {}
+    rows = await connection.fetch(query("objects_by_merchant_ref"), *zip(*keys, strict=True))
+    return {(row["source"], row["kind"], row["merchant_ref"]): row["provider_ref"] for row in rows}
+
+
+def stored(row: asyncpg.Record) -> StoredObject:
+    """Read a row of the table; columns that are none of the object's are left out."""
+    values = {name: row[name] for name in _COLUMNS}
+    if values["delivery_id"] is not None:
+        values["delivery_id"] = str(values["delivery_id"])
+    return StoredObject(**values)

@@ -1,0 +1,121 @@
+"""What became of deliveries: the dedupe ledger, the outcomes, the parked, and the pokes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from libs.contracts.readings import Poke, Unknown
+from libs.contracts.webhook_translated import OBSERVATION, Translated
+from libs.domain.observation import Observation
+from libs.store.database import Connection, execute_rows
+from libs.store.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A reading that was put aside. `waiting` is an observation whose object is not known yet."""
+
+    outcome: Translated
+    ordinal: int
+    why: Unknown
+    waiting: Observation | None = None
+
+
+async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]) -> None:
+    """Enter deliveries in the ledger and record what became of each."""
+    names = {outcome.delivery_id: _name(outcome) for outcome in outcomes}
+    entries: dict[bytes, tuple[bytes, str, datetime]] = {}
+    for outcome in sorted(outcomes, key=lambda o: (o.received_at, o.delivery_id)):
+        name = names[outcome.delivery_id]
+        entries.setdefault(name, (name, outcome.delivery_id, outcome.received_at))
+    await execute_rows(connection, "enter_in_ledger", [entries[name] for name in sorted(entries)])
+    rows = await connection.fetch(query("first_deliveries"), sorted(entries))
+    first = {row["name"]: str(row["first_delivery_id"]) for row in rows}
+    told = {
+        o.delivery_id: (
+            o.delivery_id,
+            o.received_at,
+            o.source,
+            _outcome(o),
+            None if first[names[o.delivery_id]] == o.delivery_id else first[names[o.delivery_id]],
+        )
+        for o in outcomes
+    }
+    await execute_rows(connection, "add_translations", list(told.values()))
+
+
+async def park(connection: Connection, parked: Sequence[Parked]) -> None:
+    """Put readings aside with the reason and the raw body; a repeat of the same changes nothing."""
+    rows = [
+        (
+            p.outcome.delivery_id,
+            p.ordinal,
+            p.outcome.source,
+            p.outcome.provider,
+            p.outcome.origin.value,
+            p.why.reason.value,
+            p.why.field,
+            p.why.value,
+            p.why.detail,
+            p.outcome.received_at,
+            p.outcome.body,
+            None
+            if p.waiting is None
+            else OBSERVATION.dump_json(p.waiting, exclude_defaults=True).decode(),
+        )
+        for p in parked
+    ]
+    await execute_rows(connection, "park", rows)
+
+
+async def record_pokes(connection: Connection, outcomes: Sequence[Translated]) -> None:
+    """Record requests to ask the provider; many pokes of one object are one row."""
+    latest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+    for outcome in sorted(outcomes, key=lambda o: o.received_at):
+        for reading in outcome.readings:
+            if isinstance(reading, Poke):
+                key = (outcome.source, reading.kind.value, reading.provider_ref)
+                latest[key] = (*key, outcome.provider, reading.why, outcome.received_at)
+    await execute_rows(connection, "add_pokes", [latest[key] for key in sorted(latest)])
+
+
+def _name(outcome: Translated) -> bytes:
+    return hashlib.sha256(f"{outcome.source}\n{outcome.identity}".encode()).digest()
+
+
+def _outcome(outcome: Translated) -> str:
+    kinds = {type(reading) for reading in outcome.readings}
+    if Observation in kinds:
+        return "observed"
+    if Unknown in kinds:
+        return "parked"
+    return "poked" if Poke in kinds else "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A waiting observation whose object is known by now."""
+
+    id: int
+    source: str
+    provider: str
+    provider_ref: str
+    reading: str
+
+
+async def found_after_waiting(connection: Connection) -> list[Found]:
+    """Return, locked, up to 100 waiting observations whose object is known by now."""
+    rows = await connection.fetch(query("found_after_waiting"))
+    return [
+        Found(row["id"], row["source"], row["provider"], row["provider_ref"], row["reading"])
+        for row in rows
+    ]
+
+
+async def unpark(connection: Connection, parked_ids: Sequence[int]) -> None:
+    """Take parked readings off the list."""
+    await connection.execute(query("unpark"), parked_ids)

@@ -1,0 +1,1 @@
+"""What an operator may ask: what there is, and why an object is in its state."""

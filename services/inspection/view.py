@@ -1,0 +1,42 @@
+"""Rows as JSON values, under the names of the public event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from libs.contracts.event import EventData, timestamp
+from libs.store.inspect import ParkedReading
+from libs.store.objects import StoredObject
+
+# What lies beside the event's data in a row. `sequence` is the number of events so far.
+BESIDE: Final = ("sequence", "attempts", "settlement_step")
+# How an object came to its state, which depends on the order of arrival; its state does not.
+PATH: Final = ("previous_state", "sequence")
+
+
+def object_view(row: StoredObject) -> dict[str, Any]:
+    """Return the fields of the event's data, and `BESIDE`."""
+    return {name: _json(getattr(row, name)) for name in (*EventData.model_fields, *BESIDE)}
+
+
+def parked_view(parked: ParkedReading) -> dict[str, Any]:
+    """Return a parked reading without its body."""
+    return {
+        name: _json(getattr(parked, name))
+        for name in (
+            "delivery_id", "source", "provider", "origin", "reason", "field", "value", "detail",
+            "received_at", "parked_at",
+        )
+    }  # fmt: skip
+
+
+def _json(value: object) -> Any:  # noqa: ANN401 - a JSON value
+    if isinstance(value, datetime):
+        return timestamp(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    return value

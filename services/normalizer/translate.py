@@ -1,0 +1,65 @@
+"""One delivery to its outcome, whatever it is: a bug or an odd value is parked, never raised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from libs.bus.verdict import where
+from libs.contracts import webhook_translated
+from libs.contracts.delivery import Delivery
+from libs.contracts.readings import ParkReason, Poke, Reading, Unknown
+from libs.contracts.webhook_translated import Translated
+from libs.domain.observation import Observation
+from libs.providers.port import Provider, Terms, identity_of
+
+# Longer than any identifier of any provider; the database's keys have a limit too.
+REFERENCE_LIMIT: Final = 200
+KEY_LIMIT: Final = 600
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """The providers, and what the sources file says about each source."""
+
+    providers: Mapping[str, Provider]
+    terms: Mapping[str, Terms]
+
+    def outcome_of(self, delivery: Delivery) -> Translated:
+        """Say what the delivery means."""
+        readings = tuple(_bounded(reading) for reading in self._readings(delivery))
+        log.debug(
+            "delivery_translated",
+            delivery_id=delivery.id,
+            source=delivery.source,
+            readings=[type(reading).__name__ for reading in readings],
+        )
+        return webhook_translated.of(delivery, identity_of(delivery, readings), readings)
+
+    def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
+        provider = self.providers.get(delivery.provider)
+        if provider is None:
+            detail = f"no provider is called {delivery.provider}"
+            return (Unknown(reason=ParkReason.FAILED, detail=detail),)
+        try:
+            found = provider.translate(delivery, self.terms.get(delivery.source, Terms()))
+        except Exception as error:  # a bug of ours becomes a parked delivery, not a stuck queue
+            log.exception("translation_failed", delivery_id=delivery.id, source=delivery.source)
+            return (Unknown(reason=ParkReason.FAILED, detail=where(error)),)
+        return found or (Unknown(reason=ParkReason.FAILED, detail="the adapter said nothing"),)
+
+
+def _bounded(reading: Reading) -> Reading:
+    """Park what names an object or itself with an absurdly long text."""
+    if isinstance(reading, Observation | Poke):
+        ref = reading.provider_ref or ""
+        key = reading.key if isinstance(reading, Observation) else ""
+        if len(ref) > REFERENCE_LIMIT or len(key) > KEY_LIMIT:
+            detail = f"an identifier of more than {REFERENCE_LIMIT} characters"
+            return Unknown(reason=ParkReason.MALFORMED, detail=detail)
+    return reading

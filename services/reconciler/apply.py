@@ -1,0 +1,226 @@
+"""One batch of outcomes in one transaction: observations, objects, outbox, parked, ledger.
+
+    locate the objects ─► lock them in key order ─► add what is new ─► fold ─► rows and events
+
+Doing the same batch again is a no-op, so a commit whose answer was lost may simply be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+
+import orjson
+import structlog
+
+from libs.bus.verdict import where
+from libs.contracts.event import Event, routing_key
+from libs.contracts.readings import ParkReason, Unknown
+from libs.contracts.webhook_translated import Translated
+from libs.domain.fold import fold
+from libs.domain.lifecycle import Kind
+from libs.domain.observation import Observation
+from libs.runtime.failures import TemporaryError
+from libs.store.database import Connection, Pool, transaction
+from libs.store.objects import (
+    ObjectKey,
+    OutboxRow,
+    Repeat,
+    StoredObject,
+    add_observations,
+    add_repeats,
+    add_to_outbox,
+    lock_objects,
+    observations_of,
+    refs_by_merchant_ref,
+    update_objects,
+)
+from libs.store.outcomes import Parked, park, record_outcomes, record_pokes
+from services.reconciler.change import change_of
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a batch did, in counts."""
+
+    outcomes: int = 0
+    observations: int = 0
+    repeats: int = 0
+    events: int = 0
+    parked: int = 0
+
+    def add(self, other: Applied) -> None:
+        """Add the counts of another batch."""
+        for count in fields(self):
+            name = count.name
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Told:
+    """The observations of a batch by object, and those whose object is not known."""
+
+    by_object: dict[ObjectKey, list[Observation]] = field(default_factory=dict)
+    providers: dict[ObjectKey, str] = field(default_factory=dict)
+    parked: list[Parked] = field(default_factory=list)
+
+
+async def apply_each(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
+    """Apply a batch; where it fails for a reason that time does not heal, outcome by outcome.
+
+    An outcome that fails alone is parked with where it failed. Raises `TemporaryError` only.
+    """
+    try:
+        return await apply(pool, outcomes)
+    except TemporaryError:
+        raise
+    except Exception as error:  # the one place where a bug becomes a parked delivery
+        log.exception("batch_not_applied", outcomes=len(outcomes))
+        if len(outcomes) == 1:
+            return await _park_failed(pool, outcomes[0], error)
+    total = Applied()
+    for outcome in outcomes:
+        total.add(await apply_each(pool, [outcome]))
+    return total
+
+
+async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
+    """Apply a batch in one transaction."""
+    async with transaction(pool) as connection:
+        told = await _locate(connection, outcomes)
+        applied = await fold_in(connection, told.by_object, told.providers)
+        await park(connection, told.parked)
+        await record_outcomes(connection, outcomes)
+        await record_pokes(connection, outcomes)
+    applied.outcomes = len(outcomes)
+    applied.parked = len(told.parked)
+    return applied
+
+
+async def _locate(connection: Connection, outcomes: Sequence[Translated]) -> _Told:
+    """Say for each observation which object it is about."""
+    nameless = {
+        (outcome.source, reading.kind.value, reading.merchant_ref)
+        for outcome in outcomes
+        for reading in outcome.readings
+        if isinstance(reading, Observation)
+        and reading.provider_ref is None
+        and reading.merchant_ref is not None
+    }
+    refs = await refs_by_merchant_ref(connection, nameless)
+    told = _Told()
+    for outcome in outcomes:
+        for ordinal, reading in enumerate(outcome.readings):
+            if isinstance(reading, Unknown):
+                told.parked.append(Parked(outcome, ordinal, reading))
+            elif isinstance(reading, Observation):
+                _place(told, outcome, ordinal, reading, refs)
+    return told
+
+
+def _place(
+    told: _Told,
+    outcome: Translated,
+    ordinal: int,
+    said: Observation,
+    refs: dict[tuple[str, str, str], str],
+) -> None:
+    ref = said.provider_ref
+    if ref is None:
+        ref = refs.get((outcome.source, said.kind.value, said.merchant_ref or ""))
+    if ref is None:
+        why = Unknown(
+            reason=ParkReason.OBJECT_NOT_FOUND,
+            detail="names its object only by the merchant's reference, which is not known yet",
+            value=said.merchant_ref,
+        )
+        told.parked.append(Parked(outcome, ordinal, why, waiting=said))
+        return
+    key = ObjectKey(outcome.source, said.kind.value, ref)
+    told.providers[key] = outcome.provider
+    told.by_object.setdefault(key, []).append(
+        said if said.provider_ref is not None else replace(said, provider_ref=ref)
+    )
+
+
+async def fold_in(
+    connection: Connection,
+    by_object: dict[ObjectKey, list[Observation]],
+    providers: dict[ObjectKey, str],
+) -> Applied:
+    """Add observations to their objects, fold those that are touched, write rows and events."""
+    applied = Applied()
+    if not by_object:
+        return applied
+    objects = await lock_objects(connection, providers)
+    known = await observations_of(connection, [stored.id for stored in objects.values()])
+    fresh: list[tuple[int, Observation]] = []
+    repeats: list[Repeat] = []
+    rows: list[StoredObject] = []
+    events: list[tuple[int, Event]] = []
+    for key in sorted(by_object):
+        stored = objects[key]
+        added = _merge(known[stored.id], by_object[key], stored.id, repeats)
+        if not added:
+            continue
+        fresh.extend((stored.id, said) for said in added)
+        change = change_of(stored, fold(Kind(stored.kind), known[stored.id].values()))
+        if change is not None:
+            rows.append(change.row)
+            if change.event is not None:
+                events.append((stored.id, change.event))
+    await add_observations(connection, fresh)
+    await add_repeats(connection, repeats)
+    await update_objects(connection, rows)
+    await add_to_outbox(connection, [_outbox_row(object_id, event) for object_id, event in events])
+    applied.observations = len(fresh)
+    applied.repeats = len(repeats)
+    applied.events = len(events)
+    return applied
+
+
+def _merge(
+    known: dict[str, Observation],
+    told: Iterable[Observation],
+    object_id: int,
+    repeats: list[Repeat],
+) -> list[Observation]:
+    """Put what is told into what is known; return what that adds.
+
+    A key that is known stays as it was first received; the other telling is a repeat. The same
+    delivery again is nothing at all.
+    """
+    added: dict[str, Observation] = {}
+    for said in told:
+        first = known.get(said.key)
+        if first is None:
+            known[said.key] = added[said.key] = said
+        elif first.delivery_id != said.delivery_id:
+            later = said
+            if (said.received_at, said.delivery_id) < (first.received_at, first.delivery_id):
+                known[said.key] = added[said.key] = said
+                later = first
+            repeats.append(Repeat(object_id, said.key, later.delivery_id, later.received_at))
+    return list(added.values())
+
+
+def _outbox_row(object_id: int, event: Event) -> OutboxRow:
+    return OutboxRow(
+        object_id,
+        event.sequence,
+        routing_key(event.data),
+        orjson.dumps(event.model_dump(mode="json")),
+    )
+
+
+async def _park_failed(pool: Pool, outcome: Translated, error: Exception) -> Applied:
+    why = Unknown(reason=ParkReason.FAILED, detail=where(error))
+    async with transaction(pool) as connection:
+        await park(connection, [Parked(outcome, -1, why)])
+    return Applied(outcomes=1, parked=1)

@@ -1,0 +1,121 @@
+"""The relay: from the outbox to `caudal.events`, at least once, in order for each object.
+
+One relay is at work at a time (the turn is a lock in the database). An event is removed only after
+its confirm, in the transaction that took the turn; what a crash leaves is published again with the
+same id. Events of different objects travel together, those of one object after one another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from libs.bus.publisher import Outcome, Publisher
+from libs.bus.topology import EVENTS
+from libs.contracts.event import CONTENT_TYPE
+from libs.runtime.failures import TemporaryError
+from libs.store.database import Pool
+from libs.store.outbox import WaitingEvent, relay_turn
+
+BATCH: Final = 500
+IDLE_POLL: Final = 0.5  # seconds between looks when nobody wakes the relay
+TURN_POLL: Final = 0.05  # seconds until asking again for a turn that another relay has
+FIRST_PAUSE: Final = 0.2  # seconds after a publish that was not confirmed, doubling
+LONGEST_PAUSE: Final = 5.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What one turn did. `confirmed` is None where another relay had the turn."""
+
+    confirmed: int | None
+    waiting: int
+
+
+class Relay:
+    """Publishes what waits in the outbox until it is stopped; `wake` makes it look at once."""
+
+    def __init__(self, pool: Pool, publisher: Publisher) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that something was committed."""
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relay until stopped, and then once more what is left."""
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            self._woken.clear()
+            try:
+                done = await self.once()
+            except TemporaryError as error:
+                log.warning("relay_waits", error=str(error), pause=pause)
+                done = Relayed(confirmed=0, waiting=1)
+            if done.confirmed is None:
+                await self._wait(stop, TURN_POLL)
+            elif done.waiting:
+                await self._wait(stop, pause, wakeable=False)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause = FIRST_PAUSE
+                if done.confirmed < BATCH:
+                    await self._wait(stop, IDLE_POLL)
+        try:
+            await self.once()
+        except TemporaryError as error:
+            log.warning("relay_left_events", error=str(error))
+
+    async def once(self) -> Relayed:
+        """Take a turn: publish up to `BATCH` events and remove those that were confirmed."""
+        async with relay_turn(self._pool) as turn:
+            if turn is None:
+                return Relayed(confirmed=None, waiting=0)
+            events = await turn.next_events(BATCH)
+            confirmed = await self._publish(events)
+            if confirmed:
+                await turn.forget(confirmed)
+            return Relayed(len(confirmed), len(events) - len(confirmed))
+
+    async def _publish(self, events: Sequence[WaitingEvent]) -> list[WaitingEvent]:
+        """Publish in waves: the first event of every object, then the second of each, and so on."""
+        queues: dict[int, list[WaitingEvent]] = {}
+        for event in events:
+            queues.setdefault(event.object_id, []).append(event)
+        confirmed: list[WaitingEvent] = []
+        while queues:
+            wave = [queue[0] for queue in queues.values()]
+            outcomes = await asyncio.gather(*(self._send(event) for event in wave))
+            for event, outcome in zip(wave, outcomes, strict=True):
+                if outcome is Outcome.CONFIRMED:
+                    confirmed.append(event)
+                    queues[event.object_id].pop(0)
+                else:
+                    queues[event.object_id].clear()  # what follows must not overtake it
+            queues = {object_id: queue for object_id, queue in queues.items() if queue}
+        if len(confirmed) < len(events):
+            log.warning("events_not_confirmed", count=len(events) - len(confirmed))
+        return confirmed
+
+    async def _send(self, event: WaitingEvent) -> Outcome:
+        return await self._publisher.publish(
+            EVENTS, event.routing_key, event.body, content_type=CONTENT_TYPE
+        )
+
+    async def _wait(self, stop: asyncio.Event, seconds: float, *, wakeable: bool = True) -> None:
+        waits = [asyncio.ensure_future(stop.wait())]
+        if wakeable:
+            waits.append(asyncio.ensure_future(self._woken.wait()))
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
