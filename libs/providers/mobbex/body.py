@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from libs.providers.mobbex.form import read_brackets
-from libs.providers.reading import Json, decode, media_type, read_json
+from libs.providers.reading import Json, NotReadableError, decode, media_type, read_json
 
 _JSON_STARTS: Final = ("{", "[", '"')
 _PLAIN_EXPONENTS: Final = range(-40, 1)
@@ -23,6 +23,8 @@ _Canon = str | dict[str, "_Canon"]
 def read_body(raw: bytes, content_type: str) -> Json:
     """Parse a notice; raise `NotReadableError` for what is neither JSON nor a form."""
     text = decode(raw).lstrip(" \t\r\n")
+    if not text:
+        raise NotReadableError("empty")
     bare_json = "=" not in text and media_type(content_type) == "application/json"
     if text.startswith(_JSON_STARTS) or bare_json:
         return read_json(text)

@@ -7,6 +7,7 @@ and are not followed: several count delivered (4) or settled (299) payments as f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from types import MappingProxyType
@@ -131,7 +132,7 @@ _CHECKOUT_CODE_PATH: Final = "data.status.code"
 _EXPECTED_OF_EXPIRY: Final = frozenset({"401"})
 
 
-def meaning_of(sense: Sense, data: Data, aliases: dict[str, str]) -> tuple[Meaning, str | None]:
+def meaning_of(sense: Sense, data: Data, aliases: Mapping[str, str]) -> tuple[Meaning, str | None]:
     """Return what a notice means and the code that it gave; parks it where that is not known."""
     if sense is Sense.EXPIRY:
         return _expiry(data)

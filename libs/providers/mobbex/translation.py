@@ -84,7 +84,7 @@ def _reading(body: Json, delivery: Delivery, terms: Terms) -> Reading:
     if sense is Sense.IGNORED:
         return Ignored(provider_status=shown(told), why="tells nothing about a payment")
     data = _data(body.get("data"), sense)
-    meaning, code = meaning_of(sense, data, dict(terms.aliases))
+    meaning, code = meaning_of(sense, data, terms.aliases)
     notice = _Notice(
         type=told,
         code=code,
