@@ -17,7 +17,7 @@ from libs.providers.payu.wire import Notification
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,14}")
 _CODE_LIMIT: Final = 40
-_KEY_PART: Final = re.compile(r"\??[A-Z0-9_.]{1,40}")
+_KEY_PART: Final = re.compile(r"\?|\??[A-Z0-9_.]{1,40}")
 _GAP: Final = re.compile(r"[\s\-_]+")
 
 

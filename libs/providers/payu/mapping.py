@@ -170,7 +170,7 @@ def _look_up(field: str, value: object, table: Mapping[str, State], terms: Terms
         text = text_of(value)
     except UnreadableError:
         detail = f"{field} is not text"
-        return Word("?", None, Unknown(reason=ParkReason.MALFORMED, field=field, detail=detail))
+        return Word("", None, Unknown(reason=ParkReason.MALFORMED, field=field, detail=detail))
     if text is None:
         return Word()
     word = _translated(normalised(text), terms)
