@@ -65,7 +65,7 @@ async def _bind(channel: AbstractChannel, exchange: str, binding: str, inbox: In
     declared = await channel.queue_declare(exclusive=True, auto_delete=True)
     queue = declared.queue or ""
     await channel.queue_bind(queue, exchange, binding)
-    await channel.basic_consume(queue, inbox.put, no_ack=True, consumer_tag="tail")
+    await inbox.consume(queue, no_ack=True)
 
 
 async def _messages(inbox: Inbox) -> AsyncGenerator[Message]:
@@ -73,3 +73,17 @@ async def _messages(inbox: Inbox) -> AsyncGenerator[Message]:
         for delivered in batch:
             yield read(delivered)
     raise ConnectionError(inbox.ended_by)
+
+
+async def consumer_counts(url: str, queues: Iterable[str]) -> dict[str, int]:
+    """Return how many consumers each queue has. Raises PermanentError for one that is missing."""
+    counts: dict[str, int] = {}
+    async with connected(url, name="consumers") as connection:
+        channel = await connection.channel(publisher_confirms=False)
+        for queue in queues:
+            try:
+                declared = await channel.queue_declare(queue, passive=True, timeout=BIND_WITHIN)
+            except ChannelNotFoundEntity as error:
+                raise PermanentError(f"there is no queue {queue}") from error
+            counts[queue] = declared.consumer_count or 0
+    return counts

@@ -29,12 +29,13 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
 
 from libs.bus.link import place
+from libs.contracts import event
 from libs.runtime.failures import PermanentError, TemporaryError
 
 APPLY_WITHIN: Final = 30.0  # seconds; a cluster that elects leaders for new queues is slow
 
 WEBHOOKS: Final = "caudal.webhooks"
-EVENTS: Final = "caudal.events"
+EVENTS: Final = event.EXCHANGE
 DEAD: Final = "caudal.dead"
 
 RECEIVED: Final = "webhook.received"
@@ -43,7 +44,7 @@ TRANSLATED: Final = "webhook.translated"
 NORMALIZER_QUEUE: Final = "caudal.normalizer"
 ARCHIVE_QUEUE: Final = "caudal.archive"
 RECONCILER_QUEUE: Final = "caudal.reconciler"
-EVENTS_QUEUE: Final = "caudal.events.all"
+EVENTS_QUEUE: Final = event.QUEUE
 DEAD_QUEUE: Final = "caudal.dead"
 
 DELIVERY_LIMIT: Final = 10_000  # deliveries; only a message that kills its reader gets this far

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from libs.domain.lifecycle import Authority, Flag, Kind, State, states_of
 
+EXCHANGE: Final = "caudal.events"
+QUEUE: Final = "caudal.events.all"
 CONTENT_TYPE: Final = "application/cloudevents+json"
 DATA_SCHEMA: Final = "urn:caudal:schema:event-data:v1"
 _NAMESPACE: Final = uuid.UUID("7b9a3c1e-5d42-5f0e-9c1b-ca0da1000001")
