@@ -76,7 +76,8 @@ def read_partial(model: type[Model], body: Mapping[str, Json]) -> Partial[Model]
         try:
             return Partial(model.model_validate(rest), tuple(sorted(broken)))
         except ValidationError as error:
-            found = {str(each["loc"][0]) for each in error.errors() if each["loc"]} & rest.keys()
+            faults = error.errors(include_url=False, include_context=False, include_input=False)
+            found = {str(each["loc"][0]) for each in faults if each["loc"]} & rest.keys()
         if not found:  # only absences are left
             return Partial(None, tuple(sorted(broken)))
         broken |= found

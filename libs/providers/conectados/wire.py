@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from libs.providers.tolerance import Instant, Reference, Word
 
@@ -41,6 +41,10 @@ class Detail(BaseModel):
     amount: object = None
 
 
+# One line for each category of a basket; the bound is ours.
+Details = Annotated[list[Detail], Field(max_length=1_000, fail_fast=True)]
+
+
 class RetailEvent(BaseModel):
     """One event. Only `event_type` is required here; who is meant, the mapping decides."""
 
@@ -61,5 +65,5 @@ class RetailEvent(BaseModel):
     approved_total_amount: object = None
     total_amount: object = None
     amount: object = None
-    aproved_details: list[Detail] | None = None
-    approved_details: list[Detail] | None = None
+    aproved_details: Details | None = None
+    approved_details: Details | None = None

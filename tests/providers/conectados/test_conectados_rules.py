@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from libs.contracts.delivery import Delivery
+from libs.contracts.readings import ParkReason, Unknown
 from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
 from libs.providers import conectados
@@ -93,3 +94,12 @@ def test_echo_keeps_the_event_as_received() -> None:
     answer = conectados.PROVIDER.acknowledge(_delivery(event_type=" Sale_Created "))
 
     assert json.loads(answer.body)["event"] == " Sale_Created "
+
+
+@pytest.mark.parametrize("line", [1, {"amount": 1}, {"amount": []}])
+@pytest.mark.timeout(5)
+def test_endless_details_are_parked(line: object) -> None:
+    (reading,) = conectados.PROVIDER.translate(_delivery(aproved_details=[line] * 200_000), Terms())
+
+    assert isinstance(reading, Unknown)
+    assert (reading.reason, reading.field) == (ParkReason.MALFORMED, "aproved_details")
