@@ -1,0 +1,71 @@
+"""Every way in: a door for each source, and the paths that lead to it.
+
+A source is reached under `/webhooks/<slug>`, under its own `path`, and under the path that its
+provider's document prescribes where that can mean one source only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from libs.providers.port import Provider
+from libs.runtime.sources import Source, Sources
+from services.ingress.authentication import Authenticator, authenticator_of
+from services.ingress.redaction import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One source, with all that is needed to let its sender in."""
+
+    source: Source
+    provider: Provider
+    authenticator: Authenticator
+    redactor: Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The doors by slug, and by every further path."""
+
+    by_slug: Mapping[str, Door]
+    by_path: Mapping[str, Door]
+
+    def open_at(self, slug: str) -> Door | None:
+        """Return the door of a slug; None for an unknown source and for a closed one."""
+        door = self.by_slug.get(slug)
+        return None if door is None or door.source.closed else door
+
+
+def build_doors(sources: Sources, providers: Mapping[str, Provider]) -> Doors:
+    """Make the doors of all sources; each names a provider that exists."""
+    by_slug = {source.slug: _door(source, providers[source.provider]) for source in sources}
+    by_path = _documented(by_slug.values(), providers)
+    by_path.update({door.source.path: door for door in by_slug.values() if door.source.path})
+    return Doors(by_slug, by_path)
+
+
+def _door(source: Source, provider: Provider) -> Door:
+    authenticator = authenticator_of(source.authentication)
+    return Door(
+        source,
+        provider,
+        authenticator,
+        Redactor(
+            (*provider.secret_body_fields, *authenticator.secret_fields),
+            (secret.get_secret_value() for secret in source.secrets),
+        ),
+    )
+
+
+def _documented(doors: Iterable[Door], providers: Mapping[str, Provider]) -> dict[str, Door]:
+    """Lead a documented path to its provider's only source, or the only one without a `path`."""
+    found: dict[str, Door] = {}
+    for provider in providers.values():
+        candidates = [door for door in doors if door.provider is provider]
+        if len(candidates) > 1:
+            candidates = [door for door in candidates if door.source.path is None]
+        if provider.documented_path is not None and len(candidates) == 1:
+            found[provider.documented_path] = candidates[0]
+    return found

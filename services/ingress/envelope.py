@@ -1,0 +1,79 @@
+"""Wraps a request into a `Delivery`: which of its headers travel, its number, its trace."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+import uuid_utils
+from multidict import CIMultiDictProxy
+
+from libs.contracts.delivery import Delivery
+from libs.domain.lifecycle import Authority
+from services.ingress.doors import Door
+
+_USUAL: Final = 256
+# The headers that travel, with the most characters of each. A detached JWS holds a certificate.
+TRAVELLING: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "content-type": _USUAL,
+        "date": _USUAL,
+        "user-agent": _USUAL,
+        "x-request-id": _USUAL,
+        "x-correlation-id": _USUAL,
+        "idempotency-key": _USUAL,
+        "webhook-id": _USUAL,
+        "webhook-timestamp": _USUAL,
+        "conectados-jws-signature": 8190,
+    }
+)
+# https://www.w3.org/TR/trace-context/#traceparent-header, version 00
+_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def wrap(
+    door: Door,
+    body: bytes,
+    headers: CIMultiDictProxy[str],
+    *,
+    authority: Authority,
+    route_event: str | None,
+) -> Delivery:
+    """Make the delivery of a request that `door` has let in; `body` is free of credentials."""
+    travelling = {
+        name: value
+        for name, limit in TRAVELLING.items()
+        if name != door.authenticator.carrier_header
+        and (value := _clean(headers.get(name, ""), limit, door))
+    }
+    return Delivery(
+        id=str(uuid_utils.uuid7()),
+        source=door.source.slug,
+        provider=door.provider.slug,
+        body=body,
+        received_at=datetime.now(UTC),
+        authority=authority,
+        content_type=travelling.get("content-type", ""),
+        headers=MappingProxyType(travelling),
+        route_event=None if route_event is None else door.redactor.text(route_event),
+        traceparent=trace(headers.get("traceparent")),
+    )
+
+
+def trace(traceparent: str | None) -> str:
+    """Keep a valid trace context, begin a new one otherwise."""
+    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
+        return traceparent
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def _clean(value: str, limit: int, door: Door) -> str:
+    """Make text of a header's bytes: bounded, printable, without a secret of the source."""
+    if not value.isascii() or not value.isprintable():
+        value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        value = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+    return door.redactor.text(value)[:limit]

@@ -1,0 +1,162 @@
+"""Takes a credential out of what travels on, and leaves every other byte as it was.
+
+Two ways at once. A body field that is a credential loses its value however the field's name is
+spelled: keys are compared after JSON's escapes are read. And the text of every secret is looked
+for in the rest of the body; only the string or number that holds it is written anew. What cannot
+be freed of its secret with certainty is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from libs.providers.reading import Json, NotReadableError, read_json, read_object
+from services.ingress.spellings import REDACTED, SHORT, Spellings
+
+# A credential that nobody has checked is looked for elsewhere only where that stays cheap.
+_LONGEST: Final = 128
+_STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_STRUCTURE: Final = re.compile(_STRING + r"|[{}\[\],:]")
+_SCALAR: Final = re.compile(rf"({_STRING})(\s*:)?|-?[0-9][0-9.eE+-]*")
+
+
+class RedactionError(Exception):
+    """The body cannot be freed of its credential with certainty; nothing of it is quoted."""
+
+
+class Redactor:
+    """Frees the deliveries of one source of its `secrets` and of the values of `fields`."""
+
+    def __init__(self, fields: Iterable[str], secrets: Iterable[str]) -> None:
+        self._fields = frozenset(name.casefold() for name in fields)
+        self._secrets = Spellings(secrets)
+
+    def body(self, body: bytes, document: Mapping[str, Json] | None = None) -> bytes:
+        """Return the body without credentials; `document` is what it says, where that is known.
+
+        Raises `RedactionError` where a credential may be left, or cannot be looked for.
+        """
+        secrets, redacted = self._secrets, body
+        if self._fields:
+            found = self._found(document or _document(body))
+            secrets = secrets.plus(_worth_seeking(found.values()))
+            redacted = self._without_fields(body, len(found)) if found else body
+        if secrets.may_be_in(redacted):
+            redacted = _without_secrets(redacted, secrets)
+        if redacted is not body:
+            self._check(redacted, secrets)
+        return redacted
+
+    def text(self, text: str) -> str:
+        """Return a header's value, or what else travels beside the body, without secrets."""
+        return self._secrets.out_of(text)
+
+    def _found(self, document: Mapping[str, Json]) -> dict[str, Json]:
+        return {key: value for key, value in document.items() if self._names(key)}
+
+    def _names(self, key: str) -> bool:
+        return key.casefold() in self._fields
+
+    def _without_fields(self, body: bytes, count: int) -> bytes:
+        text = body.decode()
+        parts: list[str] = []
+        done = 0
+        for _, (start, end) in zip(range(count), self._values(text), strict=False):
+            parts += (text[done:start], f'"{REDACTED}"')
+            done = end
+        return "".join((*parts, text[done:])).encode()
+
+    def _values(self, text: str) -> Iterator[tuple[int, int]]:
+        """Find where the values of credential fields stand in the text of a JSON object."""
+        depth, start, inside, last = 0, 0, False, ""
+        for token in _STRUCTURE.finditer(text):
+            mark = token[0]
+            if mark[0] == '"':
+                last = mark
+            elif mark in "{[":
+                depth += 1
+            elif mark in "}]":
+                depth -= 1
+            elif mark == ":" and depth == 1:
+                start, inside = token.end(), self._names(json.loads(last))
+            ends = (mark == "," and depth == 1) or (mark == "}" and depth == 0)
+            if inside and ends:
+                raw = text[start : token.start()]
+                yield start + len(raw) - len(raw.lstrip()), start + len(raw.rstrip())
+                inside = False
+
+    def _check(self, redacted: bytes, secrets: Spellings) -> None:
+        try:
+            document = read_json(redacted)
+        except NotReadableError:
+            if self._fields:
+                raise RedactionError("not readable after redaction") from None
+            left = _is_in(redacted.decode("utf-8", "surrogateescape"), secrets)
+        else:
+            fields = self._found(document) if isinstance(document, dict) else {}
+            left = any(value != REDACTED for value in fields.values())
+            left = left or _is_left(document, secrets)
+        if left:
+            raise RedactionError("a credential is left")
+
+
+def _document(body: bytes) -> dict[str, Json]:
+    try:
+        return read_object(body)
+    except NotReadableError as error:
+        raise RedactionError(str(error)) from None
+
+
+def _worth_seeking(values: Iterable[Json]) -> list[str]:
+    return [
+        value
+        for value in values
+        if isinstance(value, str) and SHORT <= len(value) <= _LONGEST and value.strip()
+    ]
+
+
+def _without_secrets(body: bytes, secrets: Spellings) -> bytes:
+    text = body.decode("utf-8", "surrogateescape")
+    try:
+        read_json(body)
+    except NotReadableError:
+        redacted = secrets.out_of(text)
+    else:
+        redacted = _SCALAR.sub(lambda token: _scalar(token, secrets), text)
+    return body if redacted == text else redacted.encode("utf-8", "surrogateescape")
+
+
+def _scalar(token: re.Match[str], secrets: Spellings) -> str:
+    string, colon = token[1], token[2]
+    if string is None:
+        return f'"{REDACTED}"' if secrets.is_number(token[0]) else token[0]
+    value: str = json.loads(string) if "\\" in string else string[1:-1]
+    freed = secrets.out_of_key(value) if colon else secrets.out_of(value)
+    return token[0] if freed == value else json.dumps(freed, ensure_ascii=False) + (colon or "")
+
+
+def _is_left(document: Json, secrets: Spellings) -> bool:
+    stack: list[Json] = [document]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if any(_is_in(key, secrets, key=True) for key in node):
+                return True
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+        elif isinstance(node, str):
+            if _is_in(node, secrets):
+                return True
+        elif node is not None and not isinstance(node, bool) and secrets.is_number(str(node)):
+            return True
+    return False
+
+
+def _is_in(text: str, secrets: Spellings, *, key: bool = False) -> bool:
+    """Look for a secret beside what has been redacted, which may itself look like one."""
+    rest = text.replace(REDACTED, "\0")
+    return (secrets.out_of_key(rest) if key else secrets.out_of(rest)) != rest

@@ -1,0 +1,158 @@
+"""The ingress as a process: opens the publisher, listens, and stops in order.
+
+Stopping: no new connections, what was begun is finished within the grace, its deliveries leave,
+then the connection to the broker is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
+
+from libs.bus.publisher import Publisher
+from libs.providers.port import Provider
+from libs.providers.registry import PROVIDERS
+from libs.runtime.configuration import ConfigurationError
+from libs.runtime.settings import Settings
+from libs.runtime.source_authentication import NoAuthentication
+from libs.runtime.sources import Sources
+from services.ingress.accept import Acceptor, Publishing
+from services.ingress.app import create_app
+from services.ingress.budget import Budget
+from services.ingress.doors import build_doors
+from services.ingress.health import Health
+from services.ingress.tally import Tally
+from services.ingress.webhooks import Webhooks
+
+# How long the rest of a refused body is read and thrown away, so that the sender sees the answer.
+LINGERING: Final = 3.0  # seconds
+BACKLOG: Final = 1024
+
+log = structlog.get_logger()
+
+# Told the URL once the port is bound.
+Listening = Callable[[str], None]
+
+
+async def run(
+    settings: Settings,
+    sources: Sources,
+    stop: asyncio.Event,
+    *,
+    listening: Listening | None = None,
+    providers: Mapping[str, Provider] = PROVIDERS,
+) -> None:
+    """Take webhooks until `stop` is set. Raises `ConfigurationError` where it cannot listen."""
+    publisher = await Publisher.open(
+        settings.required_amqp_url(), name="ingress", deadline=settings.publish_deadline
+    )
+    try:
+        await serve(settings, sources, stop, publisher, providers, listening)
+    finally:
+        await publisher.close()
+
+
+async def serve(  # noqa: PLR0913  # everything that the process consists of
+    settings: Settings,
+    sources: Sources,
+    stop: asyncio.Event,
+    publisher: Publishing,
+    providers: Mapping[str, Provider],
+    listening: Listening | None = None,
+) -> None:
+    """Listen and answer until `stop` is set, publishing through `publisher`."""
+    _warn(sources)
+    acceptor = Acceptor(
+        publisher,
+        deadline=settings.publish_deadline,
+        batch_deliveries=settings.batch_deliveries,
+        batch_bytes=settings.batch_bytes,
+    )
+    tally = Tally()
+    webhooks = Webhooks(
+        doors=build_doors(sources, providers),
+        acceptor=acceptor,
+        budget=Budget(settings.pending_bytes),
+        max_body_bytes=settings.max_body_bytes,
+        body_timeout=settings.body_timeout,
+        tally=tally,
+    )
+    health = Health(lambda: acceptor.ready and not stop.is_set())
+    runner = web.AppRunner(
+        create_app(webhooks, health),
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=settings.keepalive_timeout,
+        lingering_time=LINGERING,
+        shutdown_timeout=settings.grace,
+        logger=_server_log(tally),
+    )
+    await runner.setup()
+    try:
+        url = await _listen(runner, settings)
+        log.info("listening", url=url, sources=len(sources))
+        if listening is not None:
+            listening(url)
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+        await acceptor.drain()
+    log.info("stopped")
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> str:
+    host, port = settings.ingress_host, settings.ingress_port
+    try:
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    except socket.gaierror:
+        raise ConfigurationError("CAUDAL_INGRESS_HOST", f"no such address: {host}") from None
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "not possible"
+        raise ConfigurationError(
+            "CAUDAL_INGRESS_PORT", f"cannot listen on {host}:{port}: {why}"
+        ) from None
+    bound_host, bound_port = runner.addresses[0][:2]
+    return f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}"
+
+
+def _warn(sources: Sources) -> None:
+    for key, message in sources.warnings:
+        log.warning("configuration_odd", key=key, why=message)
+    for source in sources:
+        if isinstance(source.authentication, NoAuthentication):
+            log.warning("source_unauthenticated", source=source.slug, provider=source.provider)
+        elif source.closed:
+            log.warning("source_closed", source=source.slug, provider=source.provider)
+
+
+def _server_log(tally: Tally) -> logging.Logger:
+    """Make the log of aiohttp's server: without the text of errors, which quotes the request."""
+    logger = logging.getLogger("services.ingress.http")
+    logger.filters[:] = [_Strangers(tally)]
+    return logger
+
+
+class _Strangers(logging.Filter):
+    """Counts malformed requests, which anybody can send, and keeps the rest without its text."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self._tally = tally
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            self._tally.note("request_malformed", "")
+            return False
+        if error is not None:
+            record.msg, record.args = "http_server_failed: %s", (type(error).__name__,)
+            record.exc_info = None
+        return True

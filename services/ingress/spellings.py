@@ -1,0 +1,106 @@
+r"""Finds secrets in text, however they are spelled there.
+
+Letters of either case; characters as they are, as `\u0061` (the backslash doubled where JSON
+stands in a string of JSON), or as `%61`. A secret of fewer than eight characters counts only as a
+word of its own and never in a key: as a part of something it would be found by chance, and an
+amount would be lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final
+
+REDACTED: Final = "[redacted]"
+SHORT: Final = 8
+# A printable ASCII character that does not stand there as it is.
+_ESCAPED: Final = re.compile(rb"\\u00[2-7]|%[2-7]")
+_BEFORE_WORD: Final = r"(?<![0-9A-Za-z])(?<![0-9][.,:-])"
+_AFTER_WORD: Final = r"(?![0-9A-Za-z]|[.,:-][0-9])"
+
+
+class Spellings:
+    """The texts of some secrets, as patterns for every way in which they may stand somewhere."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # The longest first: one secret may be the beginning of another.
+        self._texts = sorted({text for text in secrets if text.strip()}, key=len, reverse=True)
+        self._plain = tuple(text.lower().encode() for text in self._texts)
+        self._odd = any(
+            not text.isascii() or not text.isprintable() or set(text) & set('"\\ ')
+            for text in self._texts
+        )
+
+    def __contains__(self, text: str) -> bool:
+        return text.lower().encode() in self._plain
+
+    def plus(self, secrets: Iterable[str]) -> Spellings:
+        """Return these and others, or itself where the others are known already."""
+        others = [text for text in secrets if text not in self]
+        return Spellings((*self._texts, *others)) if others else self
+
+    def may_be_in(self, body: bytes) -> bool:
+        """Rule out, for the price of a search, what nearly every body is: free of secrets."""
+        if not self._plain:
+            return False
+        flat = body.lower().replace(rb"\/", b"/")
+        if self._odd or any(text in flat for text in self._plain):
+            return True
+        return (b"\\u00" in flat or b"%" in flat) and _ESCAPED.search(flat) is not None
+
+    def out_of(self, text: str) -> str:
+        """Return the text of a value with `[redacted]` for every secret."""
+        return self._words.sub(REDACTED, text)
+
+    def out_of_key(self, text: str) -> str:
+        """Return the text of a key with `[redacted]` for every secret that is not short."""
+        return self._parts.sub(REDACTED, text)
+
+    def is_number(self, text: str) -> bool:
+        """Tell whether a JSON number is a short secret, or has a longer one in it."""
+        return text in self or self._parts.search(text) is not None
+
+    @cached_property
+    def _words(self) -> re.Pattern[str]:
+        short = [
+            f"{_BEFORE_WORD}{_spellings(text)}{_AFTER_WORD}"
+            for text in self._texts
+            if len(text) < SHORT
+        ]
+        return _any([*self._long, *short])
+
+    @cached_property
+    def _parts(self) -> re.Pattern[str]:
+        return _any(self._long)
+
+    @cached_property
+    def _long(self) -> list[str]:
+        return [_spellings(text) for text in self._texts if len(text) >= SHORT]
+
+
+def _any(patterns: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE)
+
+
+def _spellings(secret: str) -> str:
+    return "".join(f"(?:{'|'.join(_forms(character))})" for character in secret)
+
+
+def _forms(character: str) -> list[str]:
+    """Return every spelling of one character as a pattern.
+
+    At most eight backslashes, so that a body of backslashes is still searched in linear time.
+    """
+    forms = [re.escape(character)]
+    for case in sorted({character, character.lower(), character.upper()}):
+        units = case.encode("utf-16-be")
+        pairs = [units[at : at + 2].hex() for at in range(0, len(units), 2)]
+        forms.append("".join(rf"\\{{1,8}}u{pair}" for pair in pairs))
+        forms.append("".join(f"%{byte:02x}" for byte in case.encode()))
+    if character in '"\\/':
+        forms.insert(0, rf"\\{{1,8}}{re.escape(character)}")
+    if character == " ":
+        forms.append(r"\+")
+    return forms
