@@ -26,12 +26,12 @@ import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from libs.bus.backoff import Backoff
-from libs.bus.inbox import Inbox
+from libs.bus.inbox import ANSWER_WITHIN, IDLE, Inbox
 from libs.bus.link import cancelled_by_us, keep, place, wait_for_event
 from libs.bus.message import Message, read
 from libs.runtime.failures import TemporaryError
 
-OPEN_WITHIN: Final = 10.0  # seconds for channel, prefetch and consume
+IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
 FIRST_PAUSE: Final = 0.1  # seconds before a batch is tried a second time
 LONGEST_PAUSE: Final = 30.0
 
@@ -89,27 +89,36 @@ class BatchConsumer:
         await keep(self._url, name=self._name, session=session, until=stop)
 
     async def _consume(self, connection: AbstractConnection, stop: asyncio.Event) -> None:
-        async with asyncio.timeout(OPEN_WITHIN):
-            channel = await connection.channel(publisher_confirms=False)
-        inbox = Inbox(channel, self._name, stop)
         try:
-            async with asyncio.timeout(OPEN_WITHIN):
-                await channel.basic_qos(prefetch_count=self._prefetch)
-                await channel.basic_consume(self._queue, inbox.put, consumer_tag=self._name)
-            self._consuming = True
-            log.info("consumer_linked", link=self._name, queue=self._queue, at=place(self._url))
+            while not stop.is_set():
+                await self._consume_once(connection, stop)
+        finally:
+            self._consuming = False
+
+    async def _consume_once(self, connection: AbstractConnection, stop: asyncio.Event) -> None:
+        """Consume over one channel until stopped or idle; ConnectionError for any other end."""
+        async with asyncio.timeout(ANSWER_WITHIN):
+            channel = await connection.channel(publisher_confirms=False)
+            await channel.basic_qos(prefetch_count=self._prefetch)
+        inbox = Inbox(channel, self._name, stop, idle_for=IDLE_FOR)
+        try:
+            await inbox.consume(self._queue)
+            self._linked()
             while batch := await inbox.take(self._max_messages, self._max_bytes):
                 if not await self._handled(batch, inbox):
                     break
                 await self._acknowledge(batch, channel)
         finally:
-            self._consuming = False
             inbox.close()
-        if stop.is_set():
-            async with asyncio.timeout(OPEN_WITHIN):
-                await channel.close()  # after the last acknowledgement, in order
-        else:
+        if not stop.is_set() and inbox.ended_by != IDLE:
             raise ConnectionError(f"no longer consuming: {inbox.ended_by}")
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await channel.close()  # after the last acknowledgement, in order
+
+    def _linked(self) -> None:
+        if not self._consuming:
+            log.info("consumer_linked", link=self._name, queue=self._queue, at=place(self._url))
+        self._consuming = True
 
     async def _handled(self, batch: Sequence[DeliveredMessage], inbox: Inbox) -> bool:
         """Hand the batch over until that succeeds; False when it is no longer ours."""

@@ -2,6 +2,11 @@
 
 Tags of a channel are contiguous and batches are cut from the front, so the tag of the last message
 of a batch acknowledges the batch and nothing behind it.
+
+A queue that is deleted and declared again within some 50 ms, while we hold messages of the old one,
+leaves a consumer that RabbitMQ 3.10 neither cancels nor feeds: the broker counts the messages as
+ours and drops them on the way. Nothing that can be asked over AMQP shows it. Therefore an inbox
+with `idle_for` ends after so many seconds without a delivery, and a fresh channel takes over.
 """
 
 from __future__ import annotations
@@ -14,38 +19,53 @@ from typing import Final
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
 
+from libs.bus.link import wait_for_event
+
 QUIET_WITHIN: Final = 2.0  # seconds to tell the broker to send no more
+ANSWER_WITHIN: Final = 10.0  # seconds for what the broker has to answer
+IDLE: Final = "idle"
 
 
 class Inbox:
     """Collects deliveries of `channel` until it is lost, the queue goes away or `stop` is set.
 
-    `ended` is set by any of the three, `ended_by` names it; `stopped` is done when `stop` is set.
+    `ended` is set by any of these and by idleness, `ended_by` names it; `stopped` is done when `stop` is set.
     """
 
-    def __init__(self, channel: AbstractChannel, tag: str, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        channel: AbstractChannel,
+        tag: str,
+        stop: asyncio.Event,
+        *,
+        idle_for: float | None = None,
+    ) -> None:
         self.ended = asyncio.Event()
         self.ended_by = ""
         self.stopped = asyncio.create_task(stop.wait())
         self.stopped.add_done_callback(lambda _: self._end("stop"))
         self._channel = channel
         self._tag = tag
+        self._idle_for = idle_for
         self._arrived: deque[DeliveredMessage] = deque()
         self._wake = asyncio.Event()
         self._lost = channel.closing
         self._lost.add_done_callback(self._on_lost)
         channel.on_consumer_cancel_callbacks.add(self._on_cancel)
 
-    async def put(self, delivered: DeliveredMessage) -> None:
-        """Take a delivery; called by the client library, in the order of the tags."""
-        self._arrived.append(delivered)
-        self._wake.set()
+    async def consume(self, queue: str, *, no_ack: bool = False) -> None:
+        """Ask the broker for the messages of this queue."""
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await self._channel.basic_consume(
+                queue, self._put, no_ack=no_ack, consumer_tag=self._tag
+            )
 
     async def take(self, max_messages: int, max_bytes: int) -> list[DeliveredMessage]:
         """Wait for a message, then return what is here up to the limits; empty at the end."""
         while not self._arrived and not self.ended.is_set():
             self._wake.clear()
-            await self._wake.wait()
+            if not await wait_for_event(self._wake, self._idle_for):
+                self._end(IDLE)
         if self.ended.is_set():
             return []
         batch = [self._arrived.popleft()]
@@ -69,6 +89,11 @@ class Inbox:
         self._lost.remove_done_callback(self._on_lost)
         self._lost.cancel()
         self._arrived.clear()
+
+    async def _put(self, delivered: DeliveredMessage) -> None:
+        """Take a delivery; called by the client library, in the order of the tags."""
+        self._arrived.append(delivered)
+        self._wake.set()
 
     def _on_lost(self, lost: asyncio.Future[object]) -> None:
         reason = "stuck" if lost.cancelled() else repr(lost.exception())

@@ -100,8 +100,8 @@ async def keep(url: str, *, name: str, session: Session, until: asyncio.Event) -
         await wait_for_event(until, pause)
 
 
-async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for the event, but no longer than this; tell whether it is set."""
+async def wait_for_event(event: asyncio.Event, seconds: float | None) -> bool:
+    """Wait for the event, but no longer than this (None: for ever); tell whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

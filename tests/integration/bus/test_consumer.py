@@ -7,12 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+import structlog
 from aio_pika.abc import AbstractChannel
 
 from libs.bus.consumer import BatchConsumer
+from libs.bus.link import connected
 from libs.bus.message import Message
 from libs.bus.publisher import Outcome, Publisher
-from libs.bus.tail import queue_depths
 from libs.bus.topology import NORMALIZER_QUEUE, RECEIVED, WEBHOOKS, apply_topology
 from libs.runtime.failures import TemporaryError
 from tests.integration.bus.waiting import until
@@ -62,9 +63,16 @@ async def send(publisher: Publisher, count: int) -> list[bytes]:
     return bodies
 
 
-async def left(url: str) -> int:
-    """Count what is in the queue once nobody consumes it any more."""
-    return (await queue_depths(url, [NORMALIZER_QUEUE]))[NORMALIZER_QUEUE]
+async def holds(url: str, count: int) -> None:
+    """Wait until the queue has no consumer, and with that nothing in hand, and so many messages."""
+
+    async def settled() -> bool:
+        queue = await channel.queue_declare(NORMALIZER_QUEUE, passive=True)
+        return (queue.consumer_count, queue.message_count) == (0, count)
+
+    async with connected(url, name="test-left") as connection:
+        channel = await connection.channel()
+        await until(settled)
 
 
 async def test_batches_take_what_is_there(url: str, publisher: Publisher) -> None:
@@ -81,7 +89,7 @@ async def test_batches_take_what_is_there(url: str, publisher: Publisher) -> Non
 
     assert [len(call) for call in handler.calls] == [1, 10, 10, 5]
     assert handler.done == first + rest
-    assert await left(url) == 0
+    await holds(url, 0)
 
 
 async def test_batches_respect_the_bytes(url: str, publisher: Publisher) -> None:
@@ -103,7 +111,7 @@ async def test_multiple_ack_empties_the_queue(url: str, publisher: Publisher) ->
 
     assert handler.done == sent
     assert consumer.counts["stale"] == 0
-    assert await left(url) == 0
+    await holds(url, 0)
 
 
 async def test_failing_batch_is_held(url: str, publisher: Publisher) -> None:
@@ -118,13 +126,13 @@ async def test_failing_batch_is_held(url: str, publisher: Publisher) -> None:
         stop.set()
         await until(lambda: not consumer.consuming)
     assert all(call == first for call in handler.calls)
-    assert await left(url) == 5
+    await holds(url, 5)
 
     handler.failing = False
     async with running(consumer):
         await until(lambda: len(handler.done) == 5)
     assert handler.done == sent
-    assert await left(url) == 0
+    await holds(url, 0)
 
 
 async def test_stop_finishes_the_batch(url: str, publisher: Publisher) -> None:
@@ -139,7 +147,7 @@ async def test_stop_finishes_the_batch(url: str, publisher: Publisher) -> None:
         await asyncio.sleep(0)
         handler.gate.set()
     assert handler.done == [b"0"]
-    assert await left(url) == 9
+    await holds(url, 9)
 
 
 async def test_grace_ends_a_stuck_handler(url: str, publisher: Publisher) -> None:
@@ -150,7 +158,7 @@ async def test_grace_ends_a_stuck_handler(url: str, publisher: Publisher) -> Non
     async with running(consumer):
         await until(lambda: handler.calls)
     assert handler.done == []
-    assert await left(url) == 1
+    await holds(url, 1)
 
 
 async def test_deleted_queue_is_consumed_again(
@@ -169,10 +177,14 @@ async def test_deleted_queue_is_consumed_again(
     assert gone is Outcome.RETURNED
 
 
-async def test_lost_connection_drops_the_ack(
-    url: str, channel: AbstractChannel, publisher: Publisher
+async def test_forgotten_consumer_notices_itself(
+    url: str,
+    channel: AbstractChannel,
+    publisher: Publisher,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The queue goes away under a batch: the handler still finishes, the rest starts anew."""
+    """Deleted and declared again at once under a batch in hand: the broker tells nobody."""
+    monkeypatch.setattr("libs.bus.consumer.IDLE_FOR", 0.5)
     handler = Handler()
     handler.gate.clear()
     consumer = BatchConsumer(url, NORMALIZER_QUEUE, handler, name="test")
@@ -183,6 +195,26 @@ async def test_lost_connection_drops_the_ack(
         await apply_topology(url)
         handler.gate.set()
         await until(lambda: handler.done == [b"0"])
-        await until(lambda: consumer.consuming)
-        await send(publisher, 1)
-        await until(lambda: handler.done == [b"0", b"0"])
+        await send(publisher, 2)
+        await until(lambda: handler.done == [b"0", b"0", b"1"])
+
+    await holds(url, 0)
+
+
+async def test_idle_renewal_is_quiet(
+    url: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idle consumer takes a fresh channel again and again, and nobody notices."""
+    monkeypatch.setattr("libs.bus.consumer.IDLE_FOR", 0.01)
+    handler = Handler()
+    consumer = BatchConsumer(url, NORMALIZER_QUEUE, handler, name="test")
+    with structlog.testing.capture_logs() as logs:
+        async with running(consumer):
+            for _ in range(20):
+                handler.done.clear()
+                await send(publisher, 1)
+                await until(lambda: handler.done)
+                assert consumer.consuming
+
+    assert [line["event"] for line in logs] == ["consumer_linked"]
+    await holds(url, 0)
