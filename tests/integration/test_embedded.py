@@ -13,6 +13,7 @@ import pytest
 
 from libs.embedded.errors import DataDirInUseError, RabbitMqMissingError, StartFailedError
 from libs.embedded.postgres import EmbeddedPostgres, embedded_postgres
+from libs.embedded.rabbitmq import EmbeddedRabbit
 from libs.embedded.servers import Servers, remove_data
 from libs.embedded.servers import servers as bring_up
 from tests.processes import descendants, gone
@@ -45,8 +46,9 @@ async def test_data_survives_a_power_cut(tmp_path: Path, servers: RunningServers
         assert first.amqp_url != servers.addresses.amqp_url
         assert first.postgres_dsn != servers.addresses.postgres_dsn
         await _leave_something(first)
-        assert first.rabbitmq is not None
-        assert first.postgres is not None
+        assert isinstance(first.rabbitmq, EmbeddedRabbit)
+        assert isinstance(first.postgres, EmbeddedPostgres)
+        await first.rabbitmq.flush()
         await asyncio.gather(first.rabbitmq.kill(), first.postgres.kill())
     async with bring_up(data_dir, env=NOTHING_GIVEN) as second:
         assert (second.amqp_url, second.postgres_dsn) == (first.amqp_url, first.postgres_dsn)

@@ -82,10 +82,10 @@ async def test_missing_program_ends_with_127(guarded: bool, tmp_path: Path) -> N
 @GUARDED
 async def test_no_descriptor_is_left_open(guarded: bool) -> None:  # noqa: FBT001 (see above)
     await (await start_child(["/bin/true"], name="warm-up", guarded=guarded)).wait()
-    before = len(list(Path("/dev/fd").iterdir()))
+    before = await asyncio.to_thread(_open_descriptors)
     child = await start_child(["/bin/sleep", "100"], name="sleeper", guarded=guarded)
     await child.kill()
-    assert len(list(Path("/dev/fd").iterdir())) == before
+    assert await asyncio.to_thread(_open_descriptors) == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
@@ -97,6 +97,10 @@ async def test_child_runs_as_another_user(tmp_path: Path) -> None:
         )
     assert await child.wait() == 0
     assert output.read_text() == "nobody\n"
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 def _runs(pid: int, program: str) -> bool:
