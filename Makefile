@@ -1,0 +1,45 @@
+# Two commands do all the set-up there is: `make demo` and `make test`.
+# Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check lint clean venv-demo venv-dev rabbitmq
+
+# another virtual environment may be active in the calling shell
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+BIN := .venv/bin
+
+help:
+	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
+	@echo 'make up      the whole stack in the foreground, until Ctrl-C (data in .caudal/)'
+	@echo 'make check   linters, types, import contracts, and the tests that need no servers'
+	@echo 'make test    all of it: also the tests against a real RabbitMQ and a real Postgres'
+	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
+
+demo: rabbitmq venv-demo
+	@$(BIN)/caudal demo
+
+up: rabbitmq venv-demo
+	@$(BIN)/caudal up
+
+check: venv-dev lint
+	$(BIN)/python -m pytest -q -m 'not servers and not slow'
+
+test: rabbitmq venv-dev lint
+	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q
+
+lint: venv-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+venv-demo venv-dev: venv-%:
+	@deploy/dev/ensure-venv $*
+
+rabbitmq:
+	@deploy/dev/ensure-rabbitmq
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find services libs tests -name __pycache__ -prune -exec rm -rf {} +
