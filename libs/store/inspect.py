@@ -57,7 +57,7 @@ class Repeated:
     received_at: datetime
 
 
-async def list_objects(
+async def list_objects(  # noqa: PLR0913 - each one is a filter
     pool: Pool,
     *,
     source: str | None = None,

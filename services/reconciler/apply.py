@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
 
 import orjson
 import structlog
@@ -155,59 +156,73 @@ async def fold_in(
     providers: dict[ObjectKey, str],
 ) -> Applied:
     """Add observations to their objects, fold those that are touched, write rows and events."""
-    applied = Applied()
     if not by_object:
-        return applied
+        return Applied()
     objects = await lock_objects(connection, providers)
     known = await observations_of(connection, [stored.id for stored in objects.values()])
-    fresh: list[tuple[int, Observation]] = []
-    repeats: list[Repeat] = []
-    rows: list[StoredObject] = []
-    events: list[tuple[int, Event]] = []
+    steps = _Steps()
     for key in sorted(by_object):
         stored = objects[key]
-        added = _merge(known[stored.id], by_object[key], stored.id, repeats)
-        if not added:
-            continue
-        fresh.extend((stored.id, said) for said in added)
-        change = change_of(stored, fold(Kind(stored.kind), known[stored.id].values()))
-        if change is not None:
-            rows.append(change.row)
-            if change.event is not None:
-                events.append((stored.id, change.event))
+        _advance(stored, known[stored.id], by_object[key], steps)
+    fresh = [(object_id, said) for (object_id, _), said in steps.added.items()]
     await add_observations(connection, fresh)
-    await add_repeats(connection, repeats)
-    await update_objects(connection, rows)
-    await add_to_outbox(connection, [_outbox_row(object_id, event) for object_id, event in events])
-    applied.observations = len(fresh)
-    applied.repeats = len(repeats)
-    applied.events = len(events)
-    return applied
+    await add_repeats(connection, steps.repeats)
+    await update_objects(connection, steps.rows)
+    await add_to_outbox(connection, steps.events)
+    return Applied(observations=len(fresh), repeats=len(steps.repeats), events=len(steps.events))
 
 
-def _merge(
+@dataclass(slots=True)
+class _Steps:
+    """What a batch adds, object by object."""
+
+    added: dict[tuple[int, str], Observation] = field(default_factory=dict)
+    repeats: list[Repeat] = field(default_factory=list)
+    rows: list[StoredObject] = field(default_factory=list)
+    events: list[OutboxRow] = field(default_factory=list)
+
+
+def _advance(
+    stored: StoredObject,
     known: dict[str, Observation],
     told: Iterable[Observation],
-    object_id: int,
-    repeats: list[Repeat],
-) -> list[Observation]:
-    """Put what is told into what is known; return what that adds.
-
-    A key that is known stays as it was first received; the other telling is a repeat. The same
-    delivery again is nothing at all.
-    """
-    added: dict[str, Observation] = {}
+    steps: _Steps,
+) -> None:
+    """Take observations in one by one, as if each had come alone: a batch skips no change."""
+    row = stored
     for said in told:
-        first = known.get(said.key)
-        if first is None:
-            known[said.key] = added[said.key] = said
-        elif first.delivery_id != said.delivery_id:
-            later = said
-            if (said.received_at, said.delivery_id) < (first.received_at, first.delivery_id):
-                known[said.key] = added[said.key] = said
-                later = first
-            repeats.append(Repeat(object_id, said.key, later.delivery_id, later.received_at))
-    return list(added.values())
+        if not _merge(stored.id, known, said, steps):
+            continue
+        change = change_of(row, fold(Kind(stored.kind), known.values()))
+        if change is not None:
+            row = change.row
+            if change.event is not None:
+                steps.events.append(_outbox_row(stored.id, change.event))
+    if row is not stored:
+        steps.rows.append(row)
+
+
+def _merge(object_id: int, known: dict[str, Observation], said: Observation, steps: _Steps) -> bool:
+    """Put one observation into what is known; say whether that adds anything.
+
+    A key that is known stays as it was first received, and the later telling is a repeat. The
+    same delivery again is nothing at all.
+    """
+    first = known.get(said.key)
+    if first is not None and first.delivery_id == said.delivery_id:
+        return False
+    if first is None or _received(said) < _received(first):
+        known[said.key] = steps.added[object_id, said.key] = said
+        later = first
+    else:
+        later = said
+    if later is not None:
+        steps.repeats.append(Repeat(object_id, said.key, later.delivery_id, later.received_at))
+    return later is not said
+
+
+def _received(said: Observation) -> tuple[datetime, str]:
+    return said.received_at, said.delivery_id
 
 
 def _outbox_row(object_id: int, event: Event) -> OutboxRow:

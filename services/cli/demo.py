@@ -1,0 +1,8 @@
+"""`caudal demo`."""
+
+import click
+
+
+@click.command()
+def demo() -> None:
+    """Show it."""

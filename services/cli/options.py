@@ -1,0 +1,65 @@
+"""Options that several commands share, and how a command finds its stack."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from libs.embedded.servers import AMQP_URL, POSTGRES_DSN
+from libs.runtime.configuration import ConfigurationError
+from libs.store.database import Pool, open_pool
+from services.stack.addresses import DATA_DIR, recall
+
+Result = TypeVar("Result")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+data_dir = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA_DIR,
+    show_default=True,
+    help="Where `caudal up` keeps its data: names the stack where the variables are not set.",
+)
+sources = click.option(
+    "--sources",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="The sources file (TOML); else CAUDAL_SOURCES.",
+)
+
+
+def postgres_dsn(folder: Path) -> str:
+    """Return the database: `CAUDAL_POSTGRES_DSN`, or that of the stack that runs on `folder`."""
+    given = os.environ.get(POSTGRES_DSN)
+    return given or _running(folder, POSTGRES_DSN, "postgres_dsn")
+
+
+def amqp_url(folder: Path) -> str:
+    """Return the broker: `CAUDAL_AMQP_URL`, or that of the stack that runs on `folder`."""
+    given = os.environ.get(AMQP_URL)
+    return given or _running(folder, AMQP_URL, "amqp_url")
+
+
+def _running(folder: Path, variable: str, name: str) -> str:
+    addresses = recall(folder)
+    if addresses is None:
+        raise ConfigurationError(
+            variable, f"is not set, and no stack runs on {folder} (`caudal up` starts one)"
+        )
+    found: str = getattr(addresses, name)
+    return found
+
+
+def reading(folder: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
+    """Ask the database one thing."""
+
+    async def run() -> Result:
+        async with open_pool(postgres_dsn(folder), size=1) as pool:
+            return await ask(pool)
+
+    return asyncio.run(run())

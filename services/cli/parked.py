@@ -1,0 +1,99 @@
+"""`caudal parked`: deliveries that were put aside, with the reason and the raw body."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from pathlib import Path
+
+import click
+
+from libs.contracts.readings import ParkReason
+from libs.store.archive import delivery_on_file
+from libs.store.database import Pool
+from libs.store.inspect import ParkedReading, list_parked, parked_of
+from services.cli import options
+from services.cli.tables import parked_table, show
+from services.inspection.view import parked_view
+
+
+@click.group()
+def parked() -> None:
+    """Deliveries that were put aside: kept whole, without effect so far."""
+
+
+@parked.command(name="list")
+@click.option("--source", default=None, help="Only this source (slug).")
+@click.option("--provider", default=None, help="Only this provider.")
+@click.option("--reason", type=click.Choice([reason.value for reason in ParkReason]), default=None)
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="At most so many.")
+@options.data_dir
+@options.as_json
+def list_(  # noqa: PLR0913 - options of a command
+    *,
+    source: str | None,
+    provider: str | None,
+    reason: str | None,
+    limit: int | None,
+    data_dir: Path,
+    as_json: bool,
+) -> None:
+    """List what is parked, oldest first."""
+    found = options.reading(
+        data_dir,
+        lambda pool: list_parked(
+            pool, source=source, provider=provider, reason=reason, limit=limit
+        ),
+    )
+    if as_json:
+        click.echo(json.dumps([parked_view(each) for each in found], ensure_ascii=False, indent=2))
+        return
+    show(parked_table(found))
+
+
+@parked.command(name="show")
+@click.argument("delivery_id")
+@options.data_dir
+@options.as_json
+def show_(delivery_id: str, data_dir: Path, *, as_json: bool) -> None:
+    """Show what was parked of one delivery, with the raw body.
+
+    The body is printed as text where it is UTF-8, control characters escaped; with --json also
+    as hex.
+    """
+    try:
+        uuid.UUID(delivery_id)
+    except ValueError:
+        raise click.BadParameter("must be a delivery's UUID", param_hint="DELIVERY_ID") from None
+
+    async def ask(pool: Pool) -> tuple[list[ParkedReading], bytes | None]:
+        readings = await parked_of(pool, delivery_id)
+        body = next((each.body for each in readings if each.body is not None), None)
+        if readings and body is None:
+            filed = await delivery_on_file(pool, delivery_id)
+            body = filed.body if filed else None
+        return readings, body
+
+    found, body = options.reading(data_dir, ask)
+    if not found:
+        click.echo(f"nothing of the delivery {delivery_id} is parked", err=True)
+        sys.exit(1)
+    if as_json:
+        shown = {
+            "readings": [parked_view(each) for each in found],
+            "body": None if body is None else body.decode(errors="replace"),
+            "body_hex": None if body is None else body.hex(),
+        }
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    for each in found:
+        for name, value in parked_view(each).items():
+            if value is not None:
+                click.echo(f"{name:>12}  {value}")
+    click.echo(f"{'body':>12}  {'not on file' if body is None else _printable(body)}")
+
+
+def _printable(body: bytes) -> str:
+    text = body.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

@@ -1,0 +1,149 @@
+"""Bring everything up in order, say when it is ready, and take it down in reverse.
+
+servers ─► migrations, topology ─► ingress, normalizers, reconcilers ─► ready
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from libs.bus.tail import consumer_counts
+from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE, apply_topology
+from libs.embedded.ports import LOOPBACK, free_port, is_free
+from libs.embedded.servers import AMQP_URL, POSTGRES_DSN, Servers, servers
+from libs.providers.registry import PROVIDERS
+from libs.runtime.configuration import ConfigurationError
+from libs.runtime.development import development_sources
+from libs.runtime.failures import TemporaryError
+from libs.runtime.sources import load_sources
+from libs.store.migrate import migrate
+from services.stack.addresses import Addresses, forget, remember
+from services.stack.workers import Worker, keeping
+
+USUAL_PORT: Final = 8080
+READY_WITHIN: Final = 60.0  # seconds
+POLL: Final = 0.1
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to bring up. `port` None takes 8080, or a free one where that is taken."""
+
+    data_dir: Path
+    sources: Path | None = None
+    port: int | None = None
+    normalizers: int = 1
+    reconcilers: int = 1
+    log_file: Path | None = None
+
+
+@asynccontextmanager
+async def stack(
+    wanted: Wanted, environment: Mapping[str, str], on_progress: Progress
+) -> AsyncIterator[Addresses]:
+    """Give the addresses of a stack that is ready, and stop it at the end of the block.
+
+    Raises `ConfigurationError` before anything is started where the sources or the port cannot be
+    used, and `EmbeddedError` where a server cannot be brought up.
+    """
+    data_dir = wanted.data_dir.absolute()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    sources = _sources(wanted, data_dir)
+    port = _port(wanted.port)
+    async with servers(data_dir, env=environment, on_progress=on_progress) as found:
+        on_progress("applying migrations and topology")
+        await asyncio.to_thread(migrate, found.postgres_dsn)
+        await apply_topology(found.amqp_url)
+        on_progress("starting ingress, normalizers and reconcilers")
+        told = {
+            AMQP_URL: found.amqp_url,
+            POSTGRES_DSN: found.postgres_dsn,
+            "CAUDAL_SOURCES": str(sources),
+            "CAUDAL_INGRESS_HOST": LOOPBACK,
+            "CAUDAL_INGRESS_PORT": str(port),
+        }
+        async with keeping(told, wanted.log_file) as workers:
+            workers.start(_workers(wanted))
+            addresses = Addresses(
+                ingress_url=f"http://{LOOPBACK}:{port}",
+                amqp_url=found.amqp_url,
+                postgres_dsn=found.postgres_dsn,
+                data_dir=str(data_dir),
+            )
+            await _ready(addresses, wanted, found)
+            remember(addresses)
+            try:
+                yield addresses
+            finally:
+                forget(data_dir)
+                on_progress("stopping")
+
+
+def _sources(wanted: Wanted, data_dir: Path) -> Path:
+    """Return the sources file, checked; the development one where none is given."""
+    path = wanted.sources
+    if path is None:
+        path = data_dir / "sources.toml"
+        path.write_text(development_sources(), encoding="utf-8")
+    load_sources(path.absolute(), PROVIDERS)
+    return path.absolute()
+
+
+def _port(wanted: int | None) -> int:
+    if wanted is None:
+        return USUAL_PORT if is_free(USUAL_PORT) else free_port()
+    if wanted == 0:
+        return free_port()
+    if not is_free(wanted):
+        raise ConfigurationError("--port", f"{wanted} is taken; --port 0 takes a free one")
+    return wanted
+
+
+def _workers(wanted: Wanted) -> list[Worker]:
+    found = [Worker("ingress", ("ingress",))]
+    for role, count in (("normalizer", wanted.normalizers), ("reconciler", wanted.reconcilers)):
+        found += [
+            Worker(f"{role}-{n}", (role, "--name", f"{role}-{n}")) for n in range(1, count + 1)
+        ]
+    return found
+
+
+async def _ready(addresses: Addresses, wanted: Wanted, found: Servers) -> None:
+    """Wait until the ingress can accept durably and every worker consumes."""
+    needed = {
+        NORMALIZER_QUEUE: wanted.normalizers,
+        ARCHIVE_QUEUE: wanted.reconcilers,
+        RECONCILER_QUEUE: wanted.reconcilers,
+    }
+
+    async def ready() -> bool:
+        if not await asyncio.to_thread(_answers, f"{addresses.ingress_url}/health/ready"):
+            return False
+        counts = await consumer_counts(found.amqp_url, needed)
+        return all(counts[queue] >= number for queue, number in needed.items())
+
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            while not await ready():
+                await asyncio.sleep(POLL)
+    except TimeoutError:
+        raise TemporaryError(
+            f"the workers were not ready within {READY_WITHIN:.0f} s; their logs say why"
+        ) from None
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
