@@ -4,6 +4,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check lint clean venv-demo venv-dev rabbitmq
 
+# apt-get and pip tolerate no second of their kind beside them
+.NOTPARALLEL:
+
 # another virtual environment may be active in the calling shell
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
