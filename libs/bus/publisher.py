@@ -151,10 +151,12 @@ class Publisher:
     async def close(self) -> None:
         """Let what is under way finish, for no longer than the deadline, and disconnect."""
         self._stop.set()
-        if self._link is not None:
-            await asyncio.wait({self._link}, timeout=self._deadline + 3 * CLOSE_WITHIN)
-            self._link.cancel()
-            await asyncio.wait({self._link}, timeout=2 * CLOSE_WITHIN)
+        if self._link is None:
+            return
+        if self._channel is not None:
+            await asyncio.wait({self._link}, timeout=self._deadline + 2 * CLOSE_WITHIN)
+        self._link.cancel()
+        await asyncio.wait({self._link}, timeout=2 * CLOSE_WITHIN)
 
     def _usable(self) -> AbstractChannel | None:
         channel = self._channel

@@ -30,7 +30,8 @@ async def tail(
             async for message in events: ...
 
     The queue is exclusive, so it goes with the connection. The iterator ends by ConnectionError
-    when the connection does; who must miss nothing needs a queue of their own.
+    when the connection does; who must miss nothing needs a queue of their own. Raises
+    PermanentError where there is no such exchange.
     """
     async with connected(url, name="tail") as connection:
         channel = await connection.channel(publisher_confirms=False)
@@ -64,7 +65,10 @@ async def queue_depths(url: str, queues: Iterable[str]) -> dict[str, int]:
 async def _bind(channel: AbstractChannel, exchange: str, binding: str, inbox: Inbox) -> None:
     declared = await channel.queue_declare(exclusive=True, auto_delete=True)
     queue = declared.queue or ""
-    await channel.queue_bind(queue, exchange, binding)
+    try:
+        await channel.queue_bind(queue, exchange, binding)
+    except ChannelNotFoundEntity as error:
+        raise PermanentError(f"there is no exchange {exchange}") from error
     await inbox.consume(queue, no_ack=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Sequence
 
 import pytest
@@ -75,6 +76,38 @@ async def test_killed_broker_loses_nothing_confirmed(
 
     assert received <= set(load.outcomes)
     assert set(load.outcomes.values()) <= {Outcome.CONFIRMED, Outcome.REFUSED, Outcome.UNKNOWN}
+
+
+async def test_silent_broker_is_given_up(
+    url: str, broker: EmbeddedRabbit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing for three heartbeats: what waits gets an outcome, and both ends come back."""
+    monkeypatch.setattr("libs.bus.link.HEARTBEAT", 1)
+
+    async def handle(batch: Sequence[Message]) -> None:
+        received.extend(message.body for message in batch)
+
+    received: list[bytes] = []
+    stop = asyncio.Event()
+    consumer = BatchConsumer(url, NORMALIZER_QUEUE, handle, name="test")
+    consuming = asyncio.create_task(consumer.run(stop))
+    publisher = await Publisher.open(url, name="test", deadline=20)
+    await until(lambda: consumer.consuming)
+    assert broker.node is not None
+    broker.node.send(signal.SIGSTOP)
+    try:
+        outcome = await publisher.publish(WEBHOOKS, RECEIVED, b"0", content_type="text/plain")
+        await until(lambda: not consumer.consuming)
+    finally:
+        broker.node.send(signal.SIGCONT)
+    await until(lambda: publisher.ready and consumer.consuming)
+    again = await publisher.publish(WEBHOOKS, RECEIVED, b"1", content_type="text/plain")
+    await until(lambda: b"1" in received)
+    stop.set()
+    await consuming
+    await publisher.close()
+
+    assert [outcome, again] == [Outcome.UNKNOWN, Outcome.CONFIRMED]
 
 
 async def test_reconnecting_leaks_no_channel(broker: EmbeddedRabbit, publisher: Publisher) -> None:

@@ -104,6 +104,12 @@ async def test_tail_takes_from_nobody(url: str, publisher: Publisher) -> None:
     assert await queue_depths(url, [EVENTS_QUEUE]) == {EVENTS_QUEUE: 2}
 
 
+async def test_missing_exchange_cannot_be_tailed(url: str) -> None:
+    with pytest.raises(PermanentError, match=r"no exchange test\.absent"):
+        async with tail(url, "test.absent"):
+            pass
+
+
 async def test_topology_is_plain_data() -> None:
     shown = json.loads(json.dumps(topology.topology()))
 
