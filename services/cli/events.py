@@ -13,7 +13,7 @@ from libs.bus.topology import EVENTS
 from libs.runtime.failures import TemporaryError
 from libs.runtime.signals import stop_event
 from services.cli import options
-from services.cli.tables import event_line
+from services.inspection.tables import event_line
 
 
 @click.group()

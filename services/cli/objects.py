@@ -12,8 +12,8 @@ from libs.domain.lifecycle import Kind, State
 from libs.store.database import Pool
 from libs.store.inspect import Poked, list_objects, pokes_of
 from services.cli import options
-from services.cli.tables import object_table, print_explanation, show
 from services.inspection.explanation import Explanation, explain
+from services.inspection.tables import object_table, print_explanation, show
 from services.inspection.view import object_view
 
 _source = click.option("--source", default=None, help="Only this source (slug).")

@@ -14,7 +14,7 @@ from libs.store.archive import delivery_on_file
 from libs.store.database import Pool
 from libs.store.inspect import ParkedReading, list_parked, parked_of
 from services.cli import options
-from services.cli.tables import parked_table, show
+from services.inspection.tables import parked_table, show
 from services.inspection.view import parked_view
 
 

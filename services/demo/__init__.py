@@ -1,0 +1,1 @@
+"""The demonstration: real webhooks of all five providers through the whole stack, verified."""
