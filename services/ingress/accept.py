@@ -96,6 +96,7 @@ class Acceptor:
             async with asyncio.timeout(self._deadline):
                 outcome = await waiting.answer
         except TimeoutError:
+            self._note(Outcome.UNKNOWN)
             raise RefusedError("deadline") from None
         finally:
             waiting.packed = None

@@ -23,6 +23,7 @@ Receive = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def create_app(webhooks: Webhooks, health: Health) -> web.Application:
     """Put the routes together."""
     app = web.Application(middlewares=[answer_errors])
+    app.on_response_prepare.append(name_server)
     app.router.add_get("/health/live", health.live)
     app.router.add_get("/health/ready", health.ready)
     _add(app, "/webhooks/{source}", webhooks.by_slug, webhooks)
@@ -52,6 +53,11 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             frames=traceback.format_tb(error.__traceback__)[-8:],
         )
         return error_response(500, "internal error")
+
+
+async def name_server(_request: web.Request, response: web.StreamResponse) -> None:
+    """Tell no version: aiohttp's default names its own and Python's."""
+    response.headers["Server"] = "caudal"
 
 
 def _add(app: web.Application, path: str, handler: Receive, webhooks: Webhooks) -> None:

@@ -7,14 +7,12 @@ then the connection to the broker is closed.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from libs.bus.publisher import Publisher
 from libs.providers.port import Provider
@@ -28,6 +26,7 @@ from services.ingress.app import create_app
 from services.ingress.budget import Budget
 from services.ingress.doors import build_doors
 from services.ingress.health import Health
+from services.ingress.http_log import http_log
 from services.ingress.tally import Tally
 from services.ingress.webhooks import Webhooks
 
@@ -54,7 +53,9 @@ async def run(
         settings.required_amqp_url(), name="ingress", deadline=settings.publish_deadline
     )
     try:
-        await serve(settings, sources, stop, publisher, providers, listening)
+        await serve(
+            settings, sources, stop, publisher=publisher, providers=providers, listening=listening
+        )
     finally:
         await publisher.close()
 
@@ -63,6 +64,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     settings: Settings,
     sources: Sources,
     stop: asyncio.Event,
+    *,
     publisher: Publishing,
     providers: Mapping[str, Provider],
     listening: Listening | None = None,
@@ -92,7 +94,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         keepalive_timeout=settings.keepalive_timeout,
         lingering_time=LINGERING,
         shutdown_timeout=settings.grace,
-        logger=_server_log(tally),
+        logger=http_log(tally),
     )
     await runner.setup()
     try:
@@ -131,28 +133,3 @@ def _warn(sources: Sources) -> None:
             log.warning("source_unauthenticated", source=source.slug, provider=source.provider)
         elif source.closed:
             log.warning("source_closed", source=source.slug, provider=source.provider)
-
-
-def _server_log(tally: Tally) -> logging.Logger:
-    """Make the log of aiohttp's server: without the text of errors, which quotes the request."""
-    logger = logging.getLogger("services.ingress.http")
-    logger.filters[:] = [_Strangers(tally)]
-    return logger
-
-
-class _Strangers(logging.Filter):
-    """Counts malformed requests, which anybody can send, and keeps the rest without its text."""
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__()
-        self._tally = tally
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
-            self._tally.note("request_malformed", "")
-            return False
-        if error is not None:
-            record.msg, record.args = "http_server_failed: %s", (type(error).__name__,)
-            record.exc_info = None
-        return True
