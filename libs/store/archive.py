@@ -14,6 +14,8 @@ from libs.store.queries import query
 
 PARTITIONED: Final = ("deliveries", "translations")
 DAYS_AHEAD: Final = 7
+# Two reconcilers that make the same partition: the second waits, and finds it there.
+_PARTITIONS_LOCK: Final = 0x0CA0DA3
 
 
 async def file_deliveries(pool: Pool, deliveries: Sequence[Delivery]) -> None:
@@ -69,6 +71,7 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
     first = now.astimezone(UTC).date() - timedelta(days=1)
     for table in PARTITIONED:
         async with transaction(pool) as connection:
+            await connection.execute(query("lock_partitions"), _PARTITIONS_LOCK)
             known = {
                 row["day"] for row in await connection.fetch(query("days_with_partition"), table)
             }

@@ -14,6 +14,9 @@ select id, received_at, source, provider, origin, authority, content_type, heade
        traceparent, sha256, body
 from deliveries where id = $1
 
+-- name: lock_partitions
+select pg_advisory_xact_lock($1)
+
 -- name: days_with_partition
 select substring(child.relname from '\d{8}$') as day
 from pg_inherits
