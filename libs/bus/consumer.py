@@ -29,6 +29,7 @@ from libs.bus.backoff import Backoff
 from libs.bus.inbox import ANSWER_WITHIN, IDLE, Inbox
 from libs.bus.link import cancelled_by_us, keep, place, wait_for_event
 from libs.bus.message import Message, read
+from libs.bus.verdict import where
 from libs.runtime.failures import TemporaryError
 
 IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
@@ -138,7 +139,7 @@ class BatchConsumer:
                 messages=len(messages),
                 error=type(error).__name__,
                 pause=round(pause, 2),
-                exc_info=None if isinstance(error, TemporaryError) else error,
+                trace=None if isinstance(error, TemporaryError) else where(error),
             )
             if await wait_for_event(inbox.ended, pause):
                 return False

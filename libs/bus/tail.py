@@ -9,6 +9,7 @@ from typing import Final
 
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelNotFoundEntity
+from pamqp.commands import Queue
 
 from libs.bus.inbox import Inbox
 from libs.bus.link import connected
@@ -50,16 +51,23 @@ async def queue_depths(url: str, queues: Iterable[str]) -> dict[str, int]:
 
     Raises PermanentError for a queue that does not exist.
     """
-    depths: dict[str, int] = {}
-    async with connected(url, name="depths") as connection:
+    return {name: said.message_count or 0 async for name, said in _asked(url, queues)}
+
+
+async def consumer_counts(url: str, queues: Iterable[str]) -> dict[str, int]:
+    """Return how many consumers each queue has. Raises PermanentError for one that is missing."""
+    return {name: said.consumer_count or 0 async for name, said in _asked(url, queues)}
+
+
+async def _asked(url: str, queues: Iterable[str]) -> AsyncIterator[tuple[str, Queue.DeclareOk]]:
+    async with connected(url, name="asking") as connection:
         channel = await connection.channel(publisher_confirms=False)
         for queue in queues:
             try:
                 declared = await channel.queue_declare(queue, passive=True, timeout=BIND_WITHIN)
             except ChannelNotFoundEntity as error:
                 raise PermanentError(f"there is no queue {queue}") from error
-            depths[queue] = declared.message_count or 0
-    return depths
+            yield queue, declared
 
 
 async def _bind(channel: AbstractChannel, exchange: str, binding: str, inbox: Inbox) -> None:
@@ -77,17 +85,3 @@ async def _messages(inbox: Inbox) -> AsyncGenerator[Message]:
         for delivered in batch:
             yield read(delivered)
     raise ConnectionError(inbox.ended_by)
-
-
-async def consumer_counts(url: str, queues: Iterable[str]) -> dict[str, int]:
-    """Return how many consumers each queue has. Raises PermanentError for one that is missing."""
-    counts: dict[str, int] = {}
-    async with connected(url, name="consumers") as connection:
-        channel = await connection.channel(publisher_confirms=False)
-        for queue in queues:
-            try:
-                declared = await channel.queue_declare(queue, passive=True, timeout=BIND_WITHIN)
-            except ChannelNotFoundEntity as error:
-                raise PermanentError(f"there is no queue {queue}") from error
-            counts[queue] = declared.consumer_count or 0
-    return counts

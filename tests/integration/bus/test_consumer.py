@@ -135,6 +135,30 @@ async def test_failing_batch_is_held(url: str, publisher: Publisher) -> None:
     await holds(url, 0)
 
 
+async def test_bug_is_held_and_told(url: str, publisher: Publisher) -> None:
+    """Any error holds the batch; the log says where it came from and quotes nothing."""
+    attempts = 0
+
+    async def handle(_: Sequence[Message]) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise ValueError("4111111111111111")
+
+    await send(publisher, 1)
+    consumer = BatchConsumer(url, NORMALIZER_QUEUE, handle, name="test")
+    with structlog.testing.capture_logs() as logs:
+        async with running(consumer):
+            await until(lambda: attempts == 2)
+    failed = next(line for line in logs if line["event"] == "batch_failed")
+
+    assert failed["error"] == "ValueError"
+    assert "test_consumer.py" in failed["trace"]
+    assert "4111111111111111" not in str(logs)
+    assert consumer.counts == {"failures": 1, "batches": 1, "handled": 1}
+    await holds(url, 0)
+
+
 async def test_stop_finishes_the_batch(url: str, publisher: Publisher) -> None:
     """What is in hand is done and acknowledged; what was not begun goes back."""
     handler = Handler()
