@@ -1,0 +1,123 @@
+"""Whatever is logged, by whomever: one line of JSON, without credentials or card numbers."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.runtime.logs import configure_logs
+from libs.runtime.scrubbing import is_card_number, mask, scrub
+from libs.runtime.settings import LogFormat, LogLevel
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, structlog.get_config()
+    yield io.StringIO()
+    root.handlers[:], root.level = before[0], before[1]
+    structlog.configure(**before[2])
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_line_is_json(stream: io.StringIO) -> None:
+    configure_logs("ingress", stream=stream)
+    structlog.get_logger().info("started", port=1, odd="\ud800", nested={"a": (1, None)})
+    (line,) = lines(stream)
+    assert line.pop("at").endswith("Z")
+    assert line == {
+        "event": "started",
+        "service": "ingress",
+        "level": "info",
+        "port": 1,
+        "odd": "\\ud800",
+        "nested": {"a": [1, None]},
+    }
+
+
+def test_level_is_kept(stream: io.StringIO) -> None:
+    configure_logs("ingress", LogLevel.WARNING, LogFormat.JSON, stream=stream)
+    structlog.get_logger().info("quiet")
+    logging.getLogger("somebody").info("quiet")
+    structlog.get_logger().warning("loud")
+    assert [line["event"] for line in lines(stream)] == ["loud"]
+
+
+def test_libraries_log_the_same_way(stream: io.StringIO) -> None:
+    configure_logs("ingress", LogLevel.INFO, LogFormat.JSON, stream=stream)
+    logging.getLogger("aiormq").info("chatter")
+    logging.getLogger("aiormq").warning("lost %s", "amqp://user:hunter2@host/v")
+    (line,) = lines(stream)
+    assert line["event"] == "lost amqp://***@host/v"
+    assert (line["logger"], line["service"]) == ("aiormq", "ingress")
+
+
+@pytest.mark.parametrize("form", [LogFormat.JSON, LogFormat.CONSOLE])
+def test_exceptions_are_masked(stream: io.StringIO, form: LogFormat) -> None:
+    configure_logs("ingress", LogLevel.INFO, form, stream=stream)
+    error = ValueError("4111 1111 1111 1111 at postgresql://u:hunter2@h/d")
+    try:
+        raise error
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    logging.getLogger("somebody").error("failed", exc_info=error)
+    text = stream.getvalue()
+    assert "hunter2" not in text
+    assert "4111 1111" not in text
+    assert text.count("411111******1111") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("card 4111111111111111.", "card 411111******1111."),
+        ("5500-0000-0000-0004", "550000******0004"),
+        ("4111111111111112", "4111111111111112"),
+        ("41111111111111111111111", "41111111111111111111111"),
+        ("amqps://u:p%40@h:5671/v?x=1", "amqps://***@h:5671/v?x=1"),
+        ("amqp://u:p@ss@h", "amqp://***@h"),
+        ("https://h/webhooks/x?token=abc&event=b", "https://h/webhooks/x?token=***&event=b"),
+        ('{"SecretKey": "abc", "a": 1}', '{"SecretKey": "***", "a": 1}'),
+        ("postgresql://h/d?password=abc", "postgresql://h/d?password=***"),
+        ("2026-01-15T12:00:00.123456Z", "2026-01-15T12:00:00.123456Z"),
+        ("a@b.example is no URL", "a@b.example is no URL"),
+    ],
+)
+def test_text_is_masked(text: str, expected: str) -> None:
+    assert mask(text) == expected
+
+
+@given(st.text("0123456789", min_size=12, max_size=18), st.sampled_from(["", " ", "-"]))
+def test_no_card_number_survives(prefix: str, gap: str) -> None:
+    digits = next(prefix + last for last in "0123456789" if is_luhn(prefix + last))
+    text = gap.join(digits)
+    event = {"event": f"x {text} y", "n": int(digits), "list": [{"k": text}]}
+    shown = repr(scrub(None, "", event))
+    if set(digits) != {"0"} and int(digits) >= 10**12:
+        assert text not in shown
+
+
+def is_luhn(digits: str) -> bool:
+    doubled = [int(d) * (2 if n % 2 else 1) for n, d in enumerate(reversed(digits))]
+    return sum(n // 10 + n % 10 for n in doubled) % 10 == 0
+
+
+def test_luhn_is_the_check_digit() -> None:
+    assert is_card_number("4111111111111111")
+    assert not is_card_number("4111111111111112")
+    assert not is_card_number("42")
+
+
+def test_bytes_are_never_shown() -> None:
+    assert scrub(None, "", {"body": b"abc"}) == {"body": "<3 bytes>"}
