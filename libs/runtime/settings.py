@@ -127,6 +127,9 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a stopping process finishes what it has begun",
     )
+    heartbeat_file: Path | None = Field(
+        default=None, description="a file that a running process touches every five seconds"
+    )
 
     def required_amqp_url(self) -> str:
         """Return the broker's URL in the clear, or raise `ConfigurationError`."""

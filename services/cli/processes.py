@@ -13,6 +13,7 @@ import uvloop
 from libs.bus.topology import apply_topology
 from libs.bus.topology import topology as described_topology
 from libs.providers.registry import PROVIDERS
+from libs.runtime.heartbeat import heartbeat
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
@@ -105,7 +106,8 @@ def _serve(service: str, settings: Settings, run: Run) -> None:
 
     async def main() -> None:
         with stop_event() as stop:
-            await run(settings, stop)
+            async with heartbeat(settings.heartbeat_file):
+                await run(settings, stop)
 
     settings.required_amqp_url()
     uvloop.run(main())
