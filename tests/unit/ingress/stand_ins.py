@@ -147,7 +147,11 @@ class Ingress:
 
 @asynccontextmanager
 async def running_ingress(
-    *, sources: str = SOURCES, publisher: StandInPublisher | None = None, **settings: object
+    *,
+    sources: str = SOURCES,
+    publisher: StandInPublisher | None = None,
+    providers: Mapping[str, Provider] = PROVIDERS,
+    **settings: object,
 ) -> AsyncIterator[Ingress]:
     """Run an ingress on a free port until the end of the `with`."""
     publisher = publisher or StandInPublisher()
@@ -157,10 +161,10 @@ async def running_ingress(
     server = asyncio.create_task(
         serve(
             load_settings(**{**told, **settings}),
-            read_sources(sources, PROVIDERS, SecretReader(Path(), {})),
+            read_sources(sources, providers, SecretReader(Path(), {})),
             stop,
             publisher=publisher,
-            providers=PROVIDERS,
+            providers=providers,
             listening=url.set_result,
         )
     )
