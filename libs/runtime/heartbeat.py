@@ -1,8 +1,8 @@
 """A sign of life for whoever watches a process that has no port: a file touched every few seconds.
 
-The process's own event loop touches it, so its age tells that the loop still turns: a process that
-hangs, or that was killed and left the file behind, falls silent. It does not tell that the broker
-is there: to start a worker anew because the broker is away would help nobody.
+The process's own event loop touches it, so its age tells whether that loop still turns: a process
+that hangs falls silent. It does not tell whether the broker is there: to start a worker anew
+because the broker is away would help nobody.
 """
 
 from __future__ import annotations
@@ -27,23 +27,36 @@ async def heartbeat(file: Path | None, *, every: float = EVERY) -> AsyncIterator
     if file is None:
         yield
         return
-    try:
-        file.touch()
-    except OSError as error:
-        raise ConfigurationError(
-            "CAUDAL_HEARTBEAT_FILE", f"cannot be written: {file} ({error.strerror})"
-        ) from None
+    _begin(file)
     beating = asyncio.create_task(_beat(file, every), name="heartbeat")
     try:
         yield
     finally:
         beating.cancel()
         await asyncio.wait({beating})
-        file.unlink(missing_ok=True)
+        _end(file)
+
+
+def _begin(file: Path) -> None:
+    try:
+        file.touch()
+    except OSError as error:
+        raise ConfigurationError(
+            "CAUDAL_HEARTBEAT_FILE", f"cannot be written: {file} ({error.strerror})"
+        ) from None
 
 
 async def _beat(file: Path, every: float) -> None:
     while True:
-        with contextlib.suppress(OSError):  # a full disk is no reason to stop working
-            file.touch()
         await asyncio.sleep(every)
+        _touch(file)
+
+
+def _touch(file: Path) -> None:
+    with contextlib.suppress(OSError):  # a full disk is no reason to stop working
+        file.touch()
+
+
+def _end(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink()
