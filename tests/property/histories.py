@@ -110,7 +110,7 @@ def read(kind: Kind, raw: bytes) -> History:
 def shuffled(said: Sequence[Observation], seed: int) -> list[Observation]:
     """One order of arrival."""
     order = list(said)
-    random.Random(seed).shuffle(order)  # noqa: S311 - an order, no secret
+    random.Random(seed).shuffle(order)
     return order
 
 
