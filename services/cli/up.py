@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from libs.embedded.servers import remove_data
 from libs.runtime.development import DEVELOPMENT_SECRETS
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import load_settings
@@ -20,6 +18,7 @@ from libs.runtime.signals import stop_event
 from services.cli import options
 from services.stack.addresses import DATA_DIR, Addresses
 from services.stack.stack import Wanted, stack
+from services.stack.temporary import temporary_data
 
 
 @click.command()
@@ -86,25 +85,20 @@ async def _up(wanted: Wanted, *, ephemeral: bool, as_json: bool) -> None:
 async def _run(
     wanted: Wanted, stop: asyncio.Event, ready: asyncio.Event, *, ephemeral: bool, as_json: bool
 ) -> None:
-    async with (
-        _directory(wanted, ephemeral=ephemeral) as placed,
-        stack(placed, os.environ, lambda line: click.echo(line, err=True)) as found,
-    ):
-        ready.set()
-        _announce(found, placed, as_json=as_json)
-        await stop.wait()
+    with _placed(wanted, ephemeral=ephemeral) as placed:
+        async with stack(placed, os.environ, lambda line: click.echo(line, err=True)) as found:
+            ready.set()
+            _announce(found, placed, as_json=as_json)
+            await stop.wait()
 
 
-@contextlib.asynccontextmanager
-async def _directory(wanted: Wanted, *, ephemeral: bool) -> AsyncIterator[Wanted]:
+@contextlib.contextmanager
+def _placed(wanted: Wanted, *, ephemeral: bool) -> Iterator[Wanted]:
     if not ephemeral:
         yield wanted
         return
-    folder = Path(tempfile.mkdtemp(prefix="caudal-"))
-    try:
+    with temporary_data() as folder:
         yield replace(wanted, data_dir=folder)
-    finally:
-        remove_data(folder)
 
 
 def _announce(found: Addresses, wanted: Wanted, *, as_json: bool) -> None:

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -18,7 +16,6 @@ import click
 from libs.bus.message import Message
 from libs.bus.tail import tail
 from libs.bus.topology import EVENTS
-from libs.embedded.servers import remove_data
 from libs.runtime.failures import PermanentError
 from libs.store.database import Pool, open_pool
 from libs.store.inspect import counts, list_objects, list_parked
@@ -33,6 +30,7 @@ from services.demo.verification import (
 from services.inspection.tables import event_line, object_table, parked_table, show
 from services.stack.addresses import Addresses
 from services.stack.stack import Wanted, stack
+from services.stack.temporary import temporary_data
 
 QUIET_WITHIN: Final = 30.0  # seconds for everything posted to come out at the other end
 POLL: Final = 0.05
@@ -131,8 +129,7 @@ async def run_demo() -> bool:
     def progress(line: str) -> None:
         click.echo(f"{time.monotonic() - begun:5.1f} s  {line}")
 
-    folder = Path(tempfile.mkdtemp(prefix="caudal-demo-"))
-    try:
+    with temporary_data() as folder:
         wanted = Wanted(data_dir=folder, port=0, log_file=folder / "workers.log")
         async with stack(wanted, os.environ, progress) as addresses:
             progress(f"ready: webhooks go to {addresses.ingress_url}/webhooks/<source>")
@@ -140,8 +137,6 @@ async def run_demo() -> bool:
                 await _require_empty(pool)
                 checks = await Demo(addresses, pool).tell(story())
             _print(checks)
-    finally:
-        remove_data(folder)
     click.echo(f"took {time.monotonic() - begun:.0f} s")
     return not any(check.wrong for check in checks)
 

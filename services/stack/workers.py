@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -44,22 +45,12 @@ class Workers:
         """Start workers; each is started again when it ends by itself."""
         self._keepers += [asyncio.create_task(self._keep(worker)) for worker in workers]
 
-    async def stop(self, names: str = "") -> None:
-        """Stop the workers whose name begins so, and wait until they have ended."""
-        self._stopping = self._stopping or not names
-        await asyncio.gather(
-            *(
-                child.stop(GRACE)
-                for name, child in list(self._running.items())
-                if name.startswith(names)
-            )
-        )
-
     async def close(self) -> None:
-        """Stop all of them for good: what feeds the others first."""
+        """Stop all of them for good, what feeds the others first."""
         self._stopping = True
-        for role in ("ingress", "normalizer", "reconciler", ""):
-            await self.stop(role)
+        for role in ("ingress", "normalizer", "reconciler"):
+            ending = [child for name, child in self._running.items() if name.startswith(role)]
+            await asyncio.gather(*(child.stop(GRACE) for child in ending))
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -73,7 +64,7 @@ class Workers:
         while not self._ended():
             begun = loop.time()
             child = await start_child(
-                [sys.executable, "-m", "services.cli", *worker.arguments],
+                [sys.executable, "-P", "-m", "services.cli", *worker.arguments],
                 name=worker.name,
                 env=self._environment,
                 stdout=self._output,
@@ -92,15 +83,9 @@ class Workers:
 @asynccontextmanager
 async def keeping(environment: Mapping[str, str], log_file: Path | None) -> AsyncIterator[Workers]:
     """Keep workers for the length of the block; their logs go to `log_file`, or to our stderr."""
-    if log_file is None:
-        workers = Workers(environment, sys.stderr.buffer.fileno())
-        try:
-            yield workers
-        finally:
-            await workers.close()
-        return
-    with log_file.open("ab") as output:
-        workers = Workers(environment, output)
+    with contextlib.ExitStack() as files:
+        output = None if log_file is None else files.enter_context(log_file.open("ab"))
+        workers = Workers(environment, sys.stderr.fileno() if output is None else output)
         try:
             yield workers
         finally:
