@@ -12,10 +12,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import aio_pika
 import asyncpg
 
 from libs.embedded import datadir, images, ports
+from libs.embedded.amqp import broker_answers
 from libs.embedded.errors import NoEngineError, StartFailedError
 from libs.embedded.waiting import until
 
@@ -160,12 +160,7 @@ class RabbitMqContainer(_Container):
         return self.url
 
     async def _answers(self) -> bool:
-        try:
-            connection = await aio_pika.connect(self.url, timeout=5)
-        except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
-            return False
-        await connection.close()
-        return True
+        return await broker_answers(self.url, self.port)
 
 
 class PostgresContainer(_Container):

@@ -165,7 +165,7 @@ class EmbeddedPostgres:
         try:
             with contextlib.suppress(TimeoutError):
                 await until(self._settled, seconds=READY_SECONDS, pause=PAUSE_SECONDS)
-            ready = self.child.running and await self._answers()
+                ready = self.child.running
         finally:
             if not ready:
                 await self.kill()

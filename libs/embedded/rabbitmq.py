@@ -17,9 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import aio_pika
-
 from libs.embedded import ports, serverlog
+from libs.embedded.amqp import broker_answers
 from libs.embedded.children import Child, start_child
 from libs.embedded.errors import DataDirInUseError, StartFailedError
 from libs.embedded.rabbitmq_node import NodeFiles, find_epmd, find_rabbitmq_server
@@ -145,9 +144,11 @@ class EmbeddedRabbit:
         node = [str(self._server), "-noinput"]
         self.node = await self._child("rabbitmq", node, environment)
         self._files.note_pid(self.node.pid)
-        with contextlib.suppress(TimeoutError):
+        try:
             await until(self._settled, seconds=READY_SECONDS)
-        return self.epmd.running and self.node.running and await self._answers()
+        except TimeoutError:
+            return False
+        return self.epmd.running and self.node.running
 
     async def _child(self, name: str, argv: list[str], env: dict[str, str]) -> Child:
         with self.log.open("ab") as log:
@@ -160,18 +161,8 @@ class EmbeddedRabbit:
         return ended or await self._answers()
 
     async def _answers(self) -> bool:
-        """Whether an AMQP connection succeeds; the listener is the last thing a node opens."""
-        try:
-            _, writer = await asyncio.open_connection(ports.LOOPBACK, self._files.port("amqp"))
-        except OSError:
-            return False
-        writer.close()
-        try:
-            connection = await aio_pika.connect(self.url, timeout=5)
-        except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
-            return False
-        await connection.close()
-        return True
+        """Whether it lets us in; the listener is the last thing a node opens."""
+        return await broker_answers(self.url, self._files.port("amqp"))
 
     async def _await_leaving(self) -> None:
         """Give a node whose parent was killed a moment ago the time to be gone."""

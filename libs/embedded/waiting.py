@@ -9,5 +9,5 @@ async def until(
 ) -> None:
     """Ask `condition` again and again until it holds. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 (no event comes from outside)
+        while not await condition():
             await asyncio.sleep(pause)
