@@ -60,7 +60,7 @@ async def test_data_survives_a_power_cut(tmp_path: Path, servers: RunningServers
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 def test_ended_parent_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
-    with subprocess.Popen(  # noqa: S603 (our own words)
+    with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE
     ) as parent:
         assert parent.stdout is not None

@@ -21,7 +21,7 @@ with hold(Path(sys.argv[1])):
 
 def test_second_stack_is_refused(tmp_path: Path) -> None:
     """The message names the holder and the way out; the end of the holder frees the directory."""
-    with subprocess.Popen(  # noqa: S603 (our own words)
+    with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
