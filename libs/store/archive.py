@@ -9,7 +9,7 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Pool, session, transaction
+from libs.store.database import Pool, execute_rows, session, transaction
 from libs.store.queries import query
 
 PARTITIONED: Final = ("deliveries", "translations")
@@ -19,7 +19,10 @@ _PARTITIONS_LOCK: Final = 0x0CA0DA3
 
 
 async def file_deliveries(pool: Pool, deliveries: Sequence[Delivery]) -> None:
-    """File deliveries; one that is on file already stays as it is."""
+    """File deliveries; one that is on file already stays as it is.
+
+    In order of their ids, so that two reconcilers with the same deliveries wait for each other.
+    """
     rows = [
         (
             d.id,
@@ -35,10 +38,10 @@ async def file_deliveries(pool: Pool, deliveries: Sequence[Delivery]) -> None:
             bytes.fromhex(d.sha256),
             d.body,
         )
-        for d in deliveries
+        for d in sorted(deliveries, key=lambda d: d.id)
     ]
     async with transaction(pool) as connection:
-        await connection.execute(query("file_deliveries"), *zip(*rows, strict=True))
+        await execute_rows(connection, "file_deliveries", rows)
 
 
 async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
@@ -77,15 +80,28 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
             }
             for day in (first + timedelta(days=n) for n in range(days + 2)):
                 if day.strftime("%Y%m%d") not in known:
-                    await connection.execute(_partition(table, day))
+                    for statement in _partition(table, day):
+                        await connection.execute(statement)
                     made += 1
     return made
 
 
-def _partition(table: str, day: date) -> str:
-    """Give the statement that makes a day's partition; both names are ours, none is told."""
-    name = f"{table}_{day:%Y%m%d}"
+def _partition(table: str, day: date) -> tuple[str, ...]:
+    """Give the statements that make a day's partition; both names are ours, none is told.
+
+    Rows of that day may lie in the default partition (nothing was running when the day's
+    partition should have been made), and with them there Postgres refuses a new one: they move.
+    Who inserts waits at the table; further in, it would be refused by the partition it had chosen.
+    """
+    name, spare = f"{table}_{day:%Y%m%d}", f"{table}_default"
+    first, end = f"'{day}T00:00:00Z'", f"'{day + timedelta(days=1)}T00:00:00Z'"
+    within = f"received_at >= {first} and received_at < {end}"
     return (
-        f"create table if not exists {name} partition of {table} "
-        f"for values from ('{day}T00:00:00Z') to ('{day + timedelta(days=1)}T00:00:00Z')"
+        f"lock table {table} in share row exclusive mode",
+        f"create table {name} (like {table} including all)",
+        (
+            f"with moved as (delete from {spare} where {within} returning *) "  # noqa: S608 - ours
+            f"insert into {name} select * from moved"
+        ),
+        f"alter table {table} attach partition {name} for values from ({first}) to ({end})",
     )
