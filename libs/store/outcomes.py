@@ -35,7 +35,7 @@ async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]
     await execute_rows(connection, "enter_in_ledger", [entries[name] for name in sorted(entries)])
     rows = await connection.fetch(query("first_deliveries"), sorted(entries))
     first = {row["name"]: str(row["first_delivery_id"]) for row in rows}
-    told = {
+    told = {  # in order of the key, as everywhere: two batches may share deliveries
         o.delivery_id: (
             o.delivery_id,
             o.received_at,
@@ -45,7 +45,7 @@ async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]
         )
         for o in outcomes
     }
-    await execute_rows(connection, "add_translations", list(told.values()))
+    await execute_rows(connection, "add_translations", [told[key] for key in sorted(told)])
 
 
 async def park(connection: Connection, parked: Sequence[Parked]) -> None:
@@ -67,20 +67,21 @@ async def park(connection: Connection, parked: Sequence[Parked]) -> None:
             if p.waiting is None
             else OBSERVATION.dump_json(p.waiting, exclude_defaults=True).decode(),
         )
-        for p in parked
+        for p in sorted(parked, key=lambda p: (p.outcome.delivery_id, p.ordinal))
     ]
     await execute_rows(connection, "park", rows)
 
 
 async def record_pokes(connection: Connection, outcomes: Sequence[Translated]) -> None:
     """Record requests to ask the provider; many pokes of one object are one row."""
-    latest: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+    asked: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     for outcome in sorted(outcomes, key=lambda o: o.received_at):
         for reading in outcome.readings:
             if isinstance(reading, Poke):
                 key = (outcome.source, reading.kind.value, reading.provider_ref)
-                latest[key] = (*key, outcome.provider, reading.why, outcome.received_at)
-    await execute_rows(connection, "add_pokes", [latest[key] for key in sorted(latest)])
+                first_at = asked[key][5] if key in asked else outcome.received_at
+                asked[key] = (*key, outcome.provider, reading.why, first_at, outcome.received_at)
+    await execute_rows(connection, "add_pokes", [asked[key] for key in sorted(asked)])
 
 
 def _name(outcome: Translated) -> bytes:

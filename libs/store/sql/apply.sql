@@ -111,9 +111,9 @@ on conflict do nothing
 
 -- name: add_pokes
 insert into pokes as known (source, kind, provider_ref, provider, why, first_at, last_at)
-select source, kind, provider_ref, provider, why, at, at
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-  as poke (source, kind, provider_ref, provider, why, at)
+select * from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]
+)
 on conflict (source, kind, provider_ref) do update
 set first_at = least(known.first_at, excluded.first_at),
     last_at = greatest(known.last_at, excluded.last_at)
