@@ -1,0 +1,79 @@
+"""Every row of the providers' status tables: webhooks in, and the state that they must end in.
+
+All rows are posted at once, each to a source of its own; then each is looked at by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.acceptance import (
+    rows_clip,
+    rows_conectados,
+    rows_mobbex,
+    rows_payu,
+    rows_safe2pay,
+    rows_seeds,
+)
+from tests.acceptance.rows import Row, event_faults, object_faults, parked_faults
+from tests.acceptance.stack import Answer, Json, Published, Stack, wait_for
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+ROWS: Sequence[Row] = [
+    *rows_clip.ROWS,
+    *rows_payu.ROWS,
+    *rows_conectados.ROWS,
+    *rows_mobbex.ROWS,
+    *rows_safe2pay.ROWS,
+    *rows_seeds.ROWS,
+]
+SOURCES = "".join(row.table for row in ROWS)
+SECONDS = 60.0
+
+
+@dataclass
+class World:
+    """What can be seen from outside after all rows were posted."""
+
+    answers: dict[str, list[Answer]]
+    objects: list[Json]
+    parked: list[Json]
+    events: dict[str, list[Published]]
+
+    def faults(self, row: Row) -> list[str]:
+        listed = [item for item in self.objects if item["source"] == row.slug]
+        return [
+            *object_faults(row, listed),
+            *parked_faults(row, [item for item in self.parked if item["source"] == row.slug]),
+            *event_faults(listed, self.events.get(row.slug, [])),
+        ]
+
+
+@pytest.fixture(scope="module")
+def world(stack: Stack) -> World:
+    """Post every row, first all first steps, then all second ones; wait until each is as it must."""
+    seen = World({row.slug: [] for row in ROWS}, [], [], {})
+    for place in range(max(len(row.steps) for row in ROWS)):
+        due = [row for row in ROWS if place < len(row.steps)]
+        answers = stack.send_all([row.request(row.steps[place]) for row in due])
+        for row, answer in zip(due, answers, strict=True):
+            seen.answers[row.slug].append(answer)
+    assert stack.listener is not None
+    listener = stack.listener
+
+    def settled() -> bool:
+        seen.objects, seen.parked = stack.objects(), stack.parked()
+        seen.events = listener.by_source()
+        return not any(seen.faults(row) for row in ROWS)
+
+    wait_for(settled, seconds=SECONDS)
+    return seen
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.slug for row in ROWS])
+def test_row_ends_as_documented(world: World, row: Row) -> None:
+    answered = [answer.status for answer in world.answers[row.slug]]
+    assert answered == [row.success(step) for step in row.steps]
+    assert world.faults(row) == []
