@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from libs.embedded.errors import EmbeddedError
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.failures import PermanentError, TemporaryError
-from services.cli.demo import demo
-from services.cli.events import events
-from services.cli.objects import objects
-from services.cli.parked import parked
-from services.cli.processes import ingress, migrate, normalizer, reconciler, topology
-from services.cli.published import lifecycle, schemas
-from services.cli.up import up
 
+# Where each command lives. A command is imported when it is called, so that each starts quickly
+# and a worker carries nothing that it does not need.
+COMMANDS: Final = {
+    "up": "services.cli.up",
+    "demo": "services.cli.demo",
+    "ingress": "services.cli.processes",
+    "normalizer": "services.cli.processes",
+    "reconciler": "services.cli.processes",
+    "migrate": "services.cli.preparation",
+    "topology": "services.cli.preparation",
+    "objects": "services.cli.objects",
+    "parked": "services.cli.parked",
+    "events": "services.cli.events",
+    "lifecycle": "services.cli.published",
+    "schemas": "services.cli.published",
+}
 FAILED = 1
 MISUSED = 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands of `COMMANDS`, imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order in which they are written."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="caudal")
 def caudal() -> None:
     """Webhooks of payment providers in, one stream of facts about payments and payouts out.
@@ -30,23 +59,6 @@ def caudal() -> None:
     Settings come from CAUDAL_* variables; see each command's help. Exit codes: 0 done, 1 it could
     not be done, 2 bad usage or configuration.
     """
-
-
-for command in (
-    up,
-    demo,
-    ingress,
-    normalizer,
-    reconciler,
-    migrate,
-    topology,
-    objects,
-    parked,
-    events,
-    lifecycle,
-    schemas,
-):
-    caudal.add_command(command)
 
 
 def main() -> NoReturn:

@@ -1,24 +1,20 @@
-"""The long-running processes, and what prepares the servers for them."""
+"""The long-running processes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
 import uvloop
 
-from libs.bus.topology import apply_topology
-from libs.bus.topology import topology as described_topology
 from libs.providers.registry import PROVIDERS
 from libs.runtime.heartbeat import heartbeat
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
 from libs.runtime.sources import load_sources
-from libs.store.migrate import migrate as apply_migrations
 from services.cli import options
 from services.ingress.run import run as run_ingress
 from services.normalizer.run import run as run_normalizer
@@ -65,40 +61,6 @@ def reconciler(name: str) -> None:
     settings.required_amqp_url()
     settings.required_postgres_dsn()
     _serve(name, settings, lambda told, stop: run_reconciler(told, stop, name=name))
-
-
-@click.command()
-@options.data_dir
-def migrate(data_dir: Path) -> None:
-    """Bring the database to the newest schema."""
-    load_settings()
-    revision = apply_migrations(options.postgres_dsn(data_dir))
-    click.echo(f"the schema is at revision {revision}")
-
-
-@click.group()
-def topology() -> None:
-    """Exchanges and queues on the broker."""
-
-
-@topology.command()
-@options.data_dir
-@options.as_json
-def apply(data_dir: Path, *, as_json: bool) -> None:
-    """Declare exchanges and queues; what is there already stays as it is."""
-    load_settings()
-    report = asyncio.run(apply_topology(options.amqp_url(data_dir)))
-    if as_json:
-        click.echo(json.dumps({"exchanges": report.exchanges, "queues": report.queues}))
-        return
-    for name in (*report.exchanges, *report.queues):
-        click.echo(f"in place: {name}")
-
-
-@topology.command()
-def show() -> None:
-    """Print the topology as JSON."""
-    click.echo(json.dumps(described_topology(), indent=2))
 
 
 def _serve(service: str, settings: Settings, run: Run) -> None:

@@ -18,10 +18,13 @@ CAUDAL = Path(sys.executable).with_name("caudal")
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = [path]
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             found += _commands(command, (*path, name))
         else:
+            assert command is not None
             found.append((*path, name))
     return found
 
