@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from libs.embedded.errors import DataDirInUseError
+from libs.embedded.errors import DataDirInUseError, EmbeddedError
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIR = 0o700
@@ -17,11 +17,17 @@ PRIVATE_DIR = 0o700
 def hold(data_dir: Path) -> Iterator[None]:
     """Create `data_dir` and be the only stack on it. The lock ends with the process.
 
-    Raises DataDirInUseError.
+    Raises DataDirInUseError, and EmbeddedError where we may not write.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
     lock = data_dir / "lock"
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    except OSError as error:
+        raise EmbeddedError(
+            f"{data_dir} cannot be used: {error.strerror} ({error.filename}). It may belong to "
+            "another user; choose another directory with --data-dir or --ephemeral."
+        ) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

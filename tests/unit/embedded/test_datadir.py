@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from libs.embedded import datadir, ports, unprivileged
-from libs.embedded.errors import DataDirInUseError
+from libs.embedded.errors import DataDirInUseError, EmbeddedError
 
 HOLDER = """
 import sys
@@ -35,6 +35,15 @@ def test_second_stack_is_refused(tmp_path: Path) -> None:
             pass
         holder.kill()
     with datadir.hold(tmp_path):
+        pass
+
+
+def test_unusable_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with (
+        pytest.raises(EmbeddedError, match=r"file cannot be used: File exists.*--data-dir"),
+        datadir.hold(tmp_path / "file"),
+    ):
         pass
 
 
