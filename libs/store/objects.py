@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -167,8 +167,17 @@ async def refs_by_merchant_ref(
 
 
 def stored(row: asyncpg.Record) -> StoredObject:
-    """Read a row of the table; columns that are none of the object's are left out."""
-    values = {name: row[name] for name in _COLUMNS}
+    """Read a row of the table; columns that are none of the object's are left out.
+
+    asyncpg takes the last moment of the year 9999 for infinity and gives it back without a zone.
+    """
+    values = {name: _aware(row[name]) for name in _COLUMNS}
     if values["delivery_id"] is not None:
         values["delivery_id"] = str(values["delivery_id"])
     return StoredObject(**values)
+
+
+def _aware(value: object) -> Any:  # noqa: ANN401 - a column's value
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
