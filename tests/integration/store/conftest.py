@@ -1,5 +1,5 @@
 """The store's tests run against a real Postgres, each in a database of its own."""
 
-from tests.integration.store.rooms import dsn, pool, template
+from tests.integration.store.rooms import dsn, logged, pool, template
 
-__all__ = ["dsn", "pool", "template"]
+__all__ = ["dsn", "logged", "pool", "template"]

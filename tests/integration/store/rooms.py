@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 
 from libs.store.database import Pool, open_pool, session
 from libs.store.migrate import migrate
@@ -76,6 +77,13 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
     """Give the test a pool on its own database."""
     async with open_pool(dsn, size=6) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[structlog.typing.EventDict]]:
+    """Keep what is logged, unprinted."""
+    with structlog.testing.capture_logs() as events:
+        yield events
 
 
 async def fetch(pool: Pool, statement: str, *arguments: object) -> list[asyncpg.Record]:
