@@ -7,9 +7,10 @@ Doing the same batch again is a no-op, so a commit whose answer was lost may sim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
+from typing import Final
 
 import orjson
 import structlog
@@ -38,6 +39,9 @@ from libs.store.objects import (
 )
 from libs.store.outcomes import Parked, park, record_outcomes, record_pokes
 from services.reconciler.change import change_of
+
+# Observations of one object, beyond which a batch folds it once and no longer step by step.
+CROWDED: Final = 200
 
 log = structlog.get_logger()
 
@@ -185,14 +189,20 @@ class _Steps:
 def _advance(
     stored: StoredObject,
     known: dict[str, Observation],
-    told: Iterable[Observation],
+    told: Sequence[Observation],
     steps: _Steps,
 ) -> None:
-    """Take observations in one by one, as if each had come alone: a batch skips no change."""
-    row = stored
-    for said in told:
-        if not _merge(stored.id, known, said, steps):
+    """Take observations in one by one, as if each had come alone: a batch skips no change.
+
+    A crowded object (no honest one is) is folded once for the batch, or the time that its batch
+    takes would grow with the square of what was said.
+    """
+    row, merged = stored, False
+    for number, said in enumerate(told, 1):
+        merged |= _merge(stored.id, known, said, steps)
+        if not merged or (len(known) > CROWDED and number < len(told)):
             continue
+        merged = False
         change = change_of(row, fold(Kind(stored.kind), known.values()))
         if change is not None:
             row = change.row
