@@ -83,6 +83,13 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
+async def savepoint(connection: Connection) -> AsyncIterator[None]:
+    """Inside a transaction, a part that may fail by itself: what it did is undone."""
+    async with healing(), connection.transaction():
+        yield
+
+
+@asynccontextmanager
 async def session(pool: Pool) -> AsyncIterator[Connection]:
     """One connection for reading."""
     async with healing(), pool.acquire(timeout=10) as connection:

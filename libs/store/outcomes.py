@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from libs.contracts.readings import Poke, Unknown
+from libs.contracts.readings import ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import OBSERVATION, Translated
 from libs.domain.observation import Observation
 from libs.store.database import Connection, execute_rows
@@ -103,6 +103,7 @@ class Found:
 
     id: int
     source: str
+    kind: str
     provider: str
     provider_ref: str
     reading: str
@@ -112,9 +113,21 @@ async def found_after_waiting(connection: Connection) -> list[Found]:
     """Return, locked, up to 100 waiting observations whose object is known by now."""
     rows = await connection.fetch(query("found_after_waiting"))
     return [
-        Found(row["id"], row["source"], row["provider"], row["provider_ref"], row["reading"])
+        Found(
+            row["id"],
+            row["source"],
+            row["kind"],
+            row["provider"],
+            row["provider_ref"],
+            row["reading"],
+        )
         for row in rows
     ]
+
+
+async def give_up_waiting(connection: Connection, parked_id: int, detail: str) -> None:
+    """Keep it parked, as failed: it no longer waits for its object."""
+    await connection.execute(query("give_up_waiting"), parked_id, ParkReason.FAILED.value, detail)
 
 
 async def unpark(connection: Connection, parked_ids: Sequence[int]) -> None:

@@ -1,34 +1,53 @@
 """Observations that came before the object they name by the merchant's reference.
 
 They are parked as `object_not_found`. Once the object is known they are taken out of the parked
-ones and folded in, in one transaction.
+ones and folded in, in one transaction. One that cannot be folded in stays parked, as `failed`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import structlog
+
+from libs.bus.verdict import where
 from libs.contracts.webhook_translated import OBSERVATION
 from libs.domain.observation import Observation
-from libs.store.database import Pool, transaction
+from libs.runtime.failures import TemporaryError
+from libs.store.database import Connection, Pool, savepoint, transaction
 from libs.store.objects import ObjectKey
-from libs.store.outcomes import found_after_waiting, unpark
+from libs.store.outcomes import Found, found_after_waiting, give_up_waiting, unpark
 from services.reconciler.apply import fold_in
+
+log = structlog.get_logger()
 
 
 async def fold_in_waiting(pool: Pool) -> int:
     """Fold in what found its object, and return how many observations that was."""
     async with transaction(pool) as connection:
         found = await found_after_waiting(connection)
-        if not found:
-            return 0
-        by_object: dict[ObjectKey, list[Observation]] = {}
-        providers: dict[ObjectKey, str] = {}
-        for waiting in found:
-            said = OBSERVATION.validate_json(waiting.reading)
-            key = ObjectKey(waiting.source, said.kind.value, waiting.provider_ref)
-            providers[key] = waiting.provider
-            by_object.setdefault(key, []).append(replace(said, provider_ref=waiting.provider_ref))
-        await fold_in(connection, by_object, providers)
-        await unpark(connection, [waiting.id for waiting in found])
-        return len(found)
+        done: list[int] = []
+        for waiting in sorted(found, key=_place):  # the order in which objects are locked
+            try:
+                async with savepoint(connection):
+                    await _fold_in(connection, waiting)
+            except TemporaryError:
+                raise
+            except Exception as error:  # a bug parks one observation and stops no other
+                log.exception("waiting_observation_failed", parked=waiting.id)
+                await give_up_waiting(connection, waiting.id, where(error))
+            else:
+                done.append(waiting.id)
+        await unpark(connection, done)
+    return len(done)
+
+
+async def _fold_in(connection: Connection, waiting: Found) -> None:
+    said: Observation = OBSERVATION.validate_json(waiting.reading)
+    key = ObjectKey(waiting.source, said.kind.value, waiting.provider_ref)
+    said = replace(said, provider_ref=waiting.provider_ref)
+    await fold_in(connection, {key: [said]}, {key: waiting.provider})
+
+
+def _place(waiting: Found) -> tuple[str, str, str, int]:
+    return waiting.source, waiting.kind, waiting.provider_ref, waiting.id

@@ -1,6 +1,6 @@
 -- name: found_after_waiting
 -- Parked observations whose object, named by the merchant's reference, is known by now.
-select p.id, p.delivery_id, p.source, p.provider, p.reading,
+select p.id, p.source, p.reading ->> 'kind' as kind, p.provider, p.reading,
   (select o.provider_ref from objects o
    where o.merchant_ref = p.value and o.source = p.source and o.kind = p.reading ->> 'kind'
    order by o.id limit 1) as provider_ref
@@ -15,3 +15,6 @@ for update of p skip locked
 
 -- name: unpark
 delete from parked where id = any($1::bigint[])
+
+-- name: give_up_waiting
+update parked set reason = $2, detail = $3, reading = null where id = $1
