@@ -1,14 +1,22 @@
 """Servers in containers, for a machine that has Docker but not what the embedded ones need.
 
-Through testcontainers, whose reaper removes the containers should we be killed. Data lies in named
-volumes that belong to the data directory. Imported lazily: most machines never come here.
+Through testcontainers, but without its reaper: that is one more image to pull, needs the engine's
+socket, and lets the container live for ten more seconds, in which the next start would put a second
+server on the same data. A guard of ours removes the container as soon as we are gone (see
+`container_guard`), and each start removes what might be left on its volume all the same.
+
+Data lies in named volumes that belong to the data directory. Imported lazily: most machines never
+come here.
 """
 
 import asyncio
 import contextlib
 import hashlib
 import os
+import signal
 import socket
+import sys
+from asyncio.subprocess import DEVNULL
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +24,7 @@ import asyncpg
 
 from libs.embedded import datadir, images, ports
 from libs.embedded.amqp import broker_answers
+from libs.embedded.children import Child, start_child
 from libs.embedded.errors import NoEngineError, StartFailedError
 from libs.embedded.waiting import until
 
@@ -23,6 +32,7 @@ USER = "caudal"
 DATABASE = "caudal"
 READY_SECONDS = 180.0
 ENGINE_SECONDS = 5
+GUARD = Path(__file__).with_name("container_guard.py")
 
 
 def engine_answers() -> bool:
@@ -59,6 +69,7 @@ class _Container:
         self.data_dir = data_dir
         self.port = 0
         self._container: Any = None
+        self._guard: Child | None = None
 
     @property
     def password(self) -> str:
@@ -66,8 +77,8 @@ class _Container:
 
     async def start(self) -> str:
         """Pull the image if needed, run it, wait until it answers. Raises StartFailedError."""
-        self._container = await asyncio.to_thread(self._run)
         try:
+            await self._run_guarded()
             await until(self._answers, seconds=READY_SECONDS, pause=0.3)
         except BaseException as error:
             await self.stop()
@@ -80,8 +91,13 @@ class _Container:
 
     async def stop(self) -> None:
         container, self._container = self._container, None
-        if container is not None:
-            await asyncio.to_thread(self._remove, container)
+        guard, self._guard = self._guard, None
+        try:
+            if container is not None:
+                await asyncio.to_thread(self._remove, container)
+        finally:
+            if guard is not None:
+                await guard.kill()
 
     async def kill(self) -> None:
         """SIGKILL to the server; its volume stays."""
@@ -98,17 +114,48 @@ class _Container:
             raise StartFailedError(f"{words[0]}: {text}")
         return text
 
+    async def _run_guarded(self) -> None:
+        """Run the container, also to the end of its creation when we are cancelled meanwhile."""
+        running = asyncio.ensure_future(asyncio.to_thread(self._run))
+        try:
+            await asyncio.wait({running})
+        finally:
+            if not running.done():
+                await asyncio.wait({running})
+            self._container = None if running.exception() else running.result()
+        running.result()
+        self._guard = await start_child(
+            [sys.executable, "-I", GUARD, self._container.get_wrapped_container().id],
+            name=f"{self._slug()} guard",
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            death_signal=signal.SIGTERM,
+        )
+
     def _run(self) -> Any:  # noqa: ANN401 (testcontainers is imported lazily and untyped here)
-        from testcontainers.core.container import DockerContainer  # noqa: PLC0415 (see above)
+        import docker  # type: ignore[import-untyped]  # noqa: PLC0415 (see above)
+        from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 (see above)
+
+        testcontainers_config.ryuk_disabled = True
+        volume = self._volume()
+        try:
+            _remove_left_over(volume)
+            return self._described(volume).start()
+        except (docker.errors.DockerException, OSError) as error:
+            said = getattr(error, "explanation", None) or error
+            raise StartFailedError(f"{self.title}, image {self.image}: {said}") from None
+
+    def _described(self, volume: str) -> Any:  # noqa: ANN401 (see _run)
+        from testcontainers.core.container import DockerContainer  # noqa: PLC0415 (see _run)
 
         container = DockerContainer(self.image, hostname="caudal")
         for name, value in self._variables().items():
             container.with_env(name, value)
-        container.with_volume_mapping(self._volume(), self.volume_path, "rw")
+        container.with_volume_mapping(volume, self.volume_path, "rw")
         self.port = ports.kept_port(self.data_dir / f"{self._slug()}.port")
         published: dict[str, Any] = container.ports  # typed too narrowly for "this address only"
         published[f"{self.inner_port}/tcp"] = (ports.LOOPBACK, self.port)
-        return container.start()
+        return container
 
     def _remove(self, container: Any) -> None:  # noqa: ANN401 (see _run)
         wrapped = container.get_wrapped_container()
@@ -194,6 +241,16 @@ class PostgresContainer(_Container):
         return True
 
 
+def _remove_left_over(volume: str) -> None:
+    """Remove containers on our volume; nobody who lives has any, since we hold its directory."""
+    client = _client()
+    try:
+        for container in client.containers.list(all=True, filters={"volume": volume}):
+            container.remove(force=True)
+    finally:
+        client.close()
+
+
 def _knock(host: str) -> None:
     """Try a local engine's socket first: the client leaves one open where nobody answers."""
     if not host.startswith("unix://"):
@@ -209,7 +266,7 @@ def _knock(host: str) -> None:
 def _client() -> Any:  # noqa: ANN401 (docker is imported lazily and untyped)
     """Connect to the engine. Raises NoEngineError."""
     try:
-        import docker  # type: ignore[import-untyped]  # noqa: PLC0415 (only where it is needed)
+        import docker  # noqa: PLC0415 (only where it is needed)
     except ImportError:
         raise NoEngineError("The package `docker` is not installed.") from None
     _knock(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
