@@ -44,15 +44,22 @@ class Normalizer:
             except ContractError as error:
                 log.error("message_not_readable", queue=NORMALIZER_QUEUE, error=str(error))  # noqa: TRY400
                 await bury(self._publisher, message, queue=NORMALIZER_QUEUE, reason=str(error))
-        outcomes = [self._translator.outcome_of(delivery) for delivery in deliveries]
-        for start in range(0, len(outcomes), MESSAGE_DELIVERIES):
-            await self._publish(tuple(outcomes[start : start + MESSAGE_DELIVERIES]))
+        for start in range(0, len(deliveries), MESSAGE_DELIVERIES):
+            await self._publish(self._said(deliveries[start : start + MESSAGE_DELIVERIES]))
 
-    async def _publish(self, outcomes: tuple[webhook_translated.Translated, ...]) -> None:
+    def _said(self, deliveries: Sequence[Delivery]) -> bytes:
+        """Write the outcomes as one message; what one delivery says spoils no other."""
+        outcomes = tuple(self._translator.outcome_of(delivery) for delivery in deliveries)
+        try:
+            return webhook_translated.encode(outcomes)
+        except ValueError:
+            return webhook_translated.encode(tuple(map(self._translator.sayable, deliveries)))
+
+    async def _publish(self, message: bytes) -> None:
         outcome = await self._publisher.publish(
             WEBHOOKS,
             TRANSLATED,
-            webhook_translated.encode(outcomes),
+            message,
             content_type=webhook_translated.CONTENT_TYPE,
         )
         if outcome is not Outcome.CONFIRMED:

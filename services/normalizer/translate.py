@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -41,6 +41,17 @@ class Translator:
         )
         return webhook_translated.of(delivery, identity_of(delivery, readings), readings)
 
+    def sayable(self, delivery: Delivery) -> Translated:
+        """Say what the delivery means, or park it where that cannot be written as JSON."""
+        outcome = self.outcome_of(delivery)
+        try:
+            webhook_translated.encode((outcome,))
+        except ValueError as error:  # a lone surrogate that an adapter let through
+            log.error("outcome_not_sayable", delivery_id=delivery.id, source=delivery.source)  # noqa: TRY400 - the error quotes what it choked on
+            why = Unknown(reason=ParkReason.FAILED, detail=where(error))
+            outcome = webhook_translated.of(delivery, identity_of(delivery, ()), (why,))
+        return outcome
+
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
         provider = self.providers.get(delivery.provider)
         if provider is None:
@@ -48,18 +59,30 @@ class Translator:
             return (Unknown(reason=ParkReason.FAILED, detail=detail),)
         try:
             found = provider.translate(delivery, self.terms.get(delivery.source, Terms()))
-        except Exception as error:  # a bug of ours becomes a parked delivery, not a stuck queue
-            log.exception("translation_failed", delivery_id=delivery.id, source=delivery.source)
-            return (Unknown(reason=ParkReason.FAILED, detail=where(error)),)
+        except Exception as error:  # noqa: BLE001 - a bug of ours becomes a parked delivery, not a stuck queue
+            found_at = where(error)  # and not its message, which may quote the body
+            log.error(  # noqa: TRY400
+                "translation_failed",
+                delivery_id=delivery.id,
+                source=delivery.source,
+                at=found_at,
+            )
+            return (Unknown(reason=ParkReason.FAILED, detail=found_at),)
         return found or (Unknown(reason=ParkReason.FAILED, detail="the adapter said nothing"),)
 
 
 def _bounded(reading: Reading) -> Reading:
-    """Park what names an object or itself with an absurdly long text."""
+    """Park what names an object or itself with an absurdly long text; drop such other names."""
     if isinstance(reading, Observation | Poke):
         ref = reading.provider_ref or ""
         key = reading.key if isinstance(reading, Observation) else ""
         if len(ref) > REFERENCE_LIMIT or len(key) > KEY_LIMIT:
             detail = f"an identifier of more than {REFERENCE_LIMIT} characters"
             return Unknown(reason=ParkReason.MALFORMED, detail=detail)
+    if isinstance(reading, Observation) and any(map(_overlong, reading.aliases)):
+        return replace(reading, aliases=tuple(a for a in reading.aliases if not _overlong(a)))
     return reading
+
+
+def _overlong(name: str) -> bool:
+    return len(name) > REFERENCE_LIMIT

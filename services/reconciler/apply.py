@@ -85,8 +85,9 @@ async def apply_each(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
         return await apply(pool, outcomes)
     except TemporaryError:
         raise
-    except Exception as error:  # the one place where a bug becomes a parked delivery
-        log.exception("batch_not_applied", outcomes=len(outcomes))
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a parked delivery
+        # Where, and not the message: Postgres quotes the row that it refuses.
+        log.error("batch_not_applied", outcomes=len(outcomes), at=where(error))  # noqa: TRY400
         if len(outcomes) == 1:
             return await _park_failed(pool, outcomes[0], error)
     total = Applied()

@@ -33,9 +33,10 @@ async def fold_in_waiting(pool: Pool) -> int:
                     await _fold_in(connection, waiting)
             except TemporaryError:
                 raise
-            except Exception as error:  # a bug parks one observation and stops no other
-                log.exception("waiting_observation_failed", parked=waiting.id)
-                await give_up_waiting(connection, waiting.id, where(error))
+            except Exception as error:  # noqa: BLE001 - a bug parks one observation and stops no other
+                found_at = where(error)  # and not its message, which may quote the row
+                log.error("waiting_observation_failed", parked=waiting.id, at=found_at)  # noqa: TRY400
+                await give_up_waiting(connection, waiting.id, found_at)
             else:
                 done.append(waiting.id)
         await unpark(connection, done)
