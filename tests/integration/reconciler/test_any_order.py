@@ -14,14 +14,13 @@ from libs.domain.observation import Observation
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool, open_pool
 from services.reconciler.apply import Applied, apply_each
-from tests.integration.reconciler.histories import (
+from tests.integration.store.rooms import fetch, folded_rows, value
+from tests.unit.reconciler.histories import (
     batches_of,
     expected_rows,
-    folded_rows,
     history_of,
     outcomes_of,
 )
-from tests.integration.store.rooms import fetch, value
 
 pytestmark = pytest.mark.servers
 

@@ -16,7 +16,6 @@ from libs.store.database import Pool
 from libs.store.inspect import list_objects
 from services.inspection.view import object_view
 from services.reconciler.apply import CROWDED, apply
-from tests.integration.reconciler.histories import batches_of, history_of, outcomes_of
 from tests.integration.store.rooms import fetch, table, value
 from tests.unit.domain.saying import (
     brl,
@@ -29,6 +28,7 @@ from tests.unit.domain.saying import (
     say,
     won,
 )
+from tests.unit.reconciler.histories import batches_of, history_of, outcomes_of
 from tests.unit.reconciler.telling import about, delivery_id, told
 
 pytestmark = pytest.mark.servers

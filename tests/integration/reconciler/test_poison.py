@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 
 from libs.contracts.readings import ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated, decode, encode
@@ -74,12 +75,17 @@ async def test_poison_again_is_the_same_poison(pool: Pool) -> None:
     assert await everything(pool) == before
 
 
-async def test_parked_poison_quotes_nothing(pool: Pool) -> None:
-    """The reason says where it failed, not on what."""
+async def test_parked_poison_quotes_nothing(
+    pool: Pool, logged: list[structlog.typing.EventDict]
+) -> None:
+    """Neither the reason nor a log says on what it failed, only where."""
     secret = "card-holder\x00name"
     await apply_each(pool, [told(1, pending(merchant_ref=secret, method=secret))])
     [row] = await table(pool, "parked")
     assert "card-holder" not in repr(row)
+    assert [event["event"] for event in logged] == ["batch_not_applied"]
+    assert "card-holder" not in repr(logged)
+    assert "exc_info" not in logged[0]
     assert "objects.py" in str(row[7])
 
 

@@ -106,3 +106,15 @@ async def table(pool: Pool, name: str) -> Rows:
 async def everything(pool: Pool) -> dict[str, Rows]:
     """All that is stored, for comparing before and after."""
     return {name: await table(pool, name) for name in _VIEWS}
+
+
+async def folded_rows(pool: Pool) -> dict[str, tuple[object, ...]]:
+    """Return what each object is according to its row, without how it got there."""
+    rows = await fetch(
+        pool,
+        "select provider_ref, kind, state, flags, amount, currency, refunded_amount,"
+        " provider_status, authority, decided_by from objects",
+    )
+    return {
+        row["provider_ref"]: (*list(row)[1:3], tuple(row["flags"]), *list(row)[4:]) for row in rows
+    }

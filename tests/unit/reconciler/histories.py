@@ -15,8 +15,6 @@ from libs.contracts.webhook_translated import Translated
 from libs.domain.fold import fold
 from libs.domain.lifecycle import Authority, Band, Kind, band_of, states_of
 from libs.domain.observation import Observation
-from libs.store.database import Pool
-from tests.integration.store.rooms import fetch
 from tests.unit.domain.saying import brl, entry, lost, opened, refund, say, won
 from tests.unit.reconciler.telling import about, told
 
@@ -59,18 +57,6 @@ def batches_of(outcomes: Sequence[Translated], random: Random, most: int) -> lis
         found.append(rest[:size])
         rest = rest[size:]
     return found
-
-
-async def folded_rows(pool: Pool) -> dict[str, tuple[object, ...]]:
-    """Return what each object is according to its row, without how it got there."""
-    rows = await fetch(
-        pool,
-        "select provider_ref, kind, state, flags, amount, currency, refunded_amount,"
-        " provider_status, authority, decided_by from objects",
-    )
-    return {
-        row["provider_ref"]: (*list(row)[1:3], tuple(row["flags"]), *list(row)[4:]) for row in rows
-    }
 
 
 def expected_rows(observations: Iterable[Observation]) -> dict[str, tuple[object, ...]]:

@@ -1,0 +1,188 @@
+"""Whatever a delivery is, it gets an outcome: never an exception, never a quote of its body."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+import structlog
+
+from libs.contracts import webhook_translated
+from libs.contracts.delivery import Delivery
+from libs.contracts.readings import Ignored, ParkReason, Poke, Reading, Unknown
+from libs.domain.lifecycle import Authority, Kind
+from libs.domain.observation import Observation
+from libs.providers.port import Answer, Terms
+from libs.providers.registry import PROVIDERS
+from services.normalizer.translate import KEY_LIMIT, REFERENCE_LIMIT, Translator
+from tests.unit.domain.saying import paid
+
+SECRET = "4111111111111111"
+DELIVERY = Delivery(
+    id=str(uuid.UUID(int=7)),
+    source="odd-mx",
+    provider="odd",
+    body=b'{"card": "4111111111111111"}',
+    received_at=datetime(2026, 3, 2, tzinfo=UTC),
+    authority=Authority.SECRET,
+)
+
+
+@dataclass
+class StandIn:
+    """A provider that says what it is told to say."""
+
+    says: tuple[Reading, ...] = ()
+    raises: Exception | None = None
+    heard: list[Terms] = field(default_factory=list)
+    slug: str = "odd"
+    documented_path: str | None = None
+    secret_body_fields: tuple[str, ...] = ()
+
+    def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
+        self.heard.append(terms)
+        if self.raises is not None:
+            raise self.raises
+        assert delivery.body
+        return self.says
+
+    def acknowledge(self, delivery: Delivery) -> Answer:
+        assert delivery
+        return Answer()
+
+
+def translator(*says: Reading, raises: Exception | None = None) -> Translator:
+    return Translator({"odd": StandIn(says, raises)}, {})
+
+
+def only(outcome: webhook_translated.Translated) -> Reading:
+    [reading] = outcome.readings
+    return reading
+
+
+def test_outcome_carries_the_envelope() -> None:
+    outcome = translator(paid(at=1)).outcome_of(DELIVERY)
+    assert outcome.readings == (paid(at=1),)
+    assert (outcome.delivery_id, outcome.source, outcome.provider) == (
+        DELIVERY.id, "odd-mx", "odd",
+    )  # fmt: skip
+    assert (outcome.received_at, outcome.authority) == (DELIVERY.received_at, Authority.SECRET)
+    assert outcome.body is None
+
+
+def test_terms_of_the_source_are_used() -> None:
+    stand_in = StandIn((paid(at=1),))
+    terms = {"odd-mx": Terms(currency="MXN")}
+    Translator({"odd": stand_in}, terms).outcome_of(DELIVERY)
+    Translator({"odd": stand_in}, terms).outcome_of(replace(DELIVERY, source="odd-br"))
+    assert stand_in.heard == [Terms(currency="MXN"), Terms()]
+
+
+def test_bug_is_parked_without_a_quote() -> None:
+    """The frames and the type say enough; the message may hold what a stranger sent."""
+    with structlog.testing.capture_logs() as logged:
+        outcome = translator(raises=ValueError(f"cannot read {SECRET}")).outcome_of(DELIVERY)
+    reading = only(outcome)
+    assert isinstance(reading, Unknown)
+    assert reading.reason is ParkReason.FAILED
+    assert "ValueError" in reading.detail
+    assert "translate" in reading.detail
+    assert SECRET not in repr(reading)
+    assert outcome.body == DELIVERY.body
+    [failed] = [event for event in logged if event["log_level"] == "error"]
+    assert failed["event"] == "translation_failed"
+    assert "exc_info" not in failed
+    assert SECRET not in repr(logged)
+
+
+def test_unknown_provider_is_parked() -> None:
+    reading = only(Translator({}, {}).outcome_of(DELIVERY))
+    assert isinstance(reading, Unknown)
+    assert (reading.reason, reading.detail) == (ParkReason.FAILED, "no provider is called odd")
+
+
+def test_saying_nothing_is_a_bug() -> None:
+    reading = only(translator().outcome_of(DELIVERY))
+    assert isinstance(reading, Unknown)
+    assert reading.reason is ParkReason.FAILED
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        paid(at=1, provider_ref="r" * (REFERENCE_LIMIT + 1)),
+        paid(at=1, key="k" * (KEY_LIMIT + 1)),
+        Poke(kind=Kind.PAYMENT, provider_ref="r" * (REFERENCE_LIMIT + 1), why="short"),
+    ],
+    ids=["reference", "key", "poke"],
+)
+def test_overlong_name_is_parked(reading: Reading) -> None:
+    outcome = translator(reading).outcome_of(DELIVERY)
+    parked = only(outcome)
+    assert isinstance(parked, Unknown)
+    assert parked.reason is ParkReason.MALFORMED
+    assert parked.value is None
+    assert outcome.body == DELIVERY.body
+
+
+def test_longest_name_is_kept() -> None:
+    said = paid(at=1, provider_ref="é" * REFERENCE_LIMIT, key="k" * KEY_LIMIT)
+    assert only(translator(said).outcome_of(DELIVERY)) == said
+
+
+def test_overlong_other_name_is_left_out() -> None:
+    """It costs the alias, not the news."""
+    said = paid(at=1, aliases=("r-1", "a" * (REFERENCE_LIMIT + 1)))
+    assert only(translator(said).outcome_of(DELIVERY)) == replace(said, aliases=("r-1",))
+
+
+def test_only_the_overlong_part_is_parked() -> None:
+    long, fine = paid(at=1, provider_ref="r" * 999), paid(at=2)
+    outcome = translator(long, fine).outcome_of(DELIVERY)
+    assert [type(reading) for reading in outcome.readings] == [Unknown, Observation]
+
+
+@pytest.mark.parametrize("what", ["provider_status", "merchant_ref", "provider_ref", "method"])
+def test_unsayable_outcome_is_parked(what: str) -> None:
+    """A lone surrogate cannot be written as JSON, and must not hold up a message of others."""
+    reading = only(translator(paid(at=1, **{what: "\ud800"})).sayable(DELIVERY))
+    assert isinstance(reading, Unknown)
+    assert reading.reason is ParkReason.FAILED
+
+
+def test_sayable_outcome_is_itself() -> None:
+    found = translator(paid(at=1))
+    assert found.sayable(DELIVERY) == found.outcome_of(DELIVERY)
+
+
+def test_repeat_has_the_same_identity() -> None:
+    """Whatever the delivery's id; another body that says the same is the same news."""
+    found = translator(paid(at=1))
+    again = replace(DELIVERY, id=str(uuid.UUID(int=8)), body=b"{ }")
+    assert found.outcome_of(DELIVERY).identity == found.outcome_of(again).identity
+    mute = translator(Ignored(provider_status="x", why="y"))
+    assert mute.outcome_of(DELIVERY).identity != mute.outcome_of(again).identity
+
+
+_BODIES = [
+    b"", b"{", b"[]", b"null", b"NaN", b"\xff\xfe", b"\x00", b'{"a":1,"a":2}', b'"\\ud800"',
+    b"[" * 100_000, b'{"a":' * 5_000, b"1e99999999999", b"9" * 5_000, b"a=1&a=2", b"%00=%00",
+    b'{"status":"\\u0000"}', b'{"id":{"$ne":null}}', b"<xml/>", "\u2028".encode(), b"{}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("slug", sorted(PROVIDERS))
+@pytest.mark.parametrize("body", _BODIES, ids=range(len(_BODIES)))
+def test_nonsense_is_parked_or_ignored(slug: str, body: bytes) -> None:
+    """With the real providers: an outcome that can be written, and never news."""
+    delivery = replace(DELIVERY, provider=slug, body=body, content_type="application/json")
+    outcome = Translator(PROVIDERS, {}).outcome_of(delivery)
+    assert outcome.readings
+    assert not any(isinstance(reading, Observation) for reading in outcome.readings)
+    assert not any(
+        isinstance(r, Unknown) and r.reason is ParkReason.FAILED for r in outcome.readings
+    )
+    assert orjson.loads(webhook_translated.encode((outcome,)))["version"] == 1
