@@ -106,7 +106,7 @@ class Demo:
     async def _watch(self, messages: AsyncIterator[Message]) -> None:
         async for message in messages:
             self._events.append(json.loads(message.body))
-            click.echo(f"       → {event_line(message.body)}")
+            click.echo(f"    → {event_line(message.body)}")
 
     async def _quiet(self) -> None:
         """Wait until everything accepted so far is filed, folded and published."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -21,6 +21,8 @@ from libs.store.objects import StoredObject
 from services.inspection.explanation import Explanation
 
 _PIPED_WIDTH: Final = 160
+_WIDE: Final = 130  # columns from which a terminal has room for every column
+_EVENT_BESIDE_REF: Final = 78  # columns of an event's line beside the reference
 _BAND_COLOURS: Final = {
     Band.OPEN: "yellow",
     Band.HELD: "cyan",
@@ -44,44 +46,54 @@ def show(table: Table) -> None:
 
 def console() -> Console:
     """Return a console on stdout: as wide as the terminal, or wide enough when piped."""
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else _PIPED_WIDTH
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return Console(width=_width(), highlight=False, soft_wrap=False)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPED_WIDTH
 
 
 def object_table(rows: Iterable[StoredObject], title: str | None = None) -> Table:
-    """Return objects as a table."""
-    table = _table(
-        title, "source", "kind", "ref", "merchant", "state", "amount", "refunded", "flags", "events"
+    """Return objects as a table; a narrow terminal sees the columns that matter most."""
+    return _table(
+        title,
+        (
+            {
+                "source": row.source,
+                "kind": row.kind,
+                "ref": _text(row.provider_ref),
+                "merchant": _text(row.merchant_ref),
+                "state": state_text(row.kind, row.state),
+                "amount": _money(row.amount, row.currency),
+                "refunded": _money(row.refunded_amount or None, row.currency),
+                "flags": " ".join(row.flags),
+                "events": str(row.sequence),
+            }
+            for row in rows
+        ),
+        ("source", "kind", "ref", "merchant", "state", "amount", "refunded", "flags", "events"),
+        spared=("kind", "merchant", "events"),
     )
-    for row in rows:
-        table.add_row(
-            row.source,
-            row.kind,
-            _text(row.provider_ref),
-            _text(row.merchant_ref),
-            state_text(row.kind, row.state),
-            _money(row.amount, row.currency),
-            _money(row.refunded_amount or None, row.currency),
-            " ".join(row.flags),
-            str(row.sequence),
-        )
-    return table
 
 
 def parked_table(found: Iterable[ParkedReading], title: str | None = None) -> Table:
-    """Return parked readings as a table."""
-    table = _table(title, "delivery", "source", "reason", "field", "value", "detail")
-    for each in found:
-        table.add_row(
-            each.delivery_id,
-            each.source,
-            each.reason,
-            _text(each.field),
-            _text(each.value),
-            _text(each.detail.splitlines()[-1] if each.detail else ""),
-        )
-    return table
+    """Return parked readings as a table; a narrow terminal does not see the detail."""
+    return _table(
+        title,
+        (
+            {
+                "delivery": each.delivery_id,
+                "source": each.source,
+                "reason": each.reason,
+                "field": _text(each.field),
+                "value": _text(each.value),
+                "detail": _text(each.detail.splitlines()[-1] if each.detail else ""),
+            }
+            for each in found
+        ),
+        ("delivery", "source", "reason", "field", "value", "detail"),
+        spared=("detail",),
+    )
 
 
 def state_text(kind: str, state: str | None) -> Text:
@@ -91,19 +103,25 @@ def state_text(kind: str, state: str | None) -> Text:
     return Text(state, style=_BAND_COLOURS[band_of(Kind(kind), State(state))])
 
 
-def event_line(body: bytes) -> str:
-    """Return one event as one line."""
+def event_line(body: bytes, width: int | None = None) -> str:
+    """Return one event as one line, of about `width` columns (the terminal's by default)."""
     event: dict[str, Any] = json.loads(body)
     data = event["data"]
     before = data["previous_state"] or "·"
     amount = f"{data['amount']} {data['currency']}" if data["amount"] else ""
     colour = _BAND_COLOURS[band_of(Kind(data["kind"]), State(data["state"]))]
-    arrow = f"{before:>18} → " + click.style(f"{data['state']:<18}", fg=colour)
-    flags = " ".join(data["flags"])
+    arrow = f"{before:>12} → " + click.style(f"{data['state']:<12}", fg=colour)
+    ref = _cut(_plain(data["provider_ref"]), (width or _width()) - _EVENT_BESIDE_REF)
     return (
-        f"{data['source']:<11} {data['kind']:<8} {_plain(data['provider_ref']):<38.38} "
-        f"#{event['sequence']:<3}{arrow} {amount:>16}  {flags}"
+        f"{data['source']:<10} {data['kind']:<7} {ref} #{event['sequence']:<3}"
+        f"{arrow} {amount:>14}  {' '.join(data['flags'])}"
     ).rstrip()
+
+
+def _cut(ref: str, room: int) -> str:
+    """Fit a reference into a column that is as wide as there is room, from 8 to 36."""
+    wide = min(max(room, 8), 36)
+    return f"{ref if len(ref) <= wide else ref[: wide - 1] + '…':<{wide}}"
 
 
 def print_explanation(explanation: Explanation) -> None:
@@ -116,17 +134,20 @@ def print_explanation(explanation: Explanation) -> None:
         facts.add_row(Text(name, style="dim"), value if isinstance(value, Text) else _text(value))
     out.print(facts)
     table = _table(
-        None, "effective", "authority", "provider says", "which is", "verdict", "because"
+        None,
+        (
+            {
+                "effective": line["effective_at"],
+                "authority": line["authority"],
+                "provider says": _text(line["provider_status"]),
+                "which is": _text(line["says"]),
+                "verdict": Text(line["verdict"], style=_OUTCOME_COLOURS[Outcome(line["verdict"])]),
+                "because": line["rule"],
+            }
+            for line in explanation.lines()
+        ),
+        ("effective", "authority", "provider says", "which is", "verdict", "because"),
     )
-    for line in explanation.lines():
-        table.add_row(
-            line["effective_at"],
-            line["authority"],
-            _text(line["provider_status"]),
-            _text(line["says"]),
-            Text(line["verdict"], style=_OUTCOME_COLOURS[Outcome(line["verdict"])]),
-            line["rule"],
-        )
     out.print(table)
 
 
@@ -153,10 +174,19 @@ def _facts(explanation: Explanation) -> dict[str, str | Text]:
     return {name: value for name, value in told.items() if value}
 
 
-def _table(title: str | None, *columns: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in _RIGHT else "left")
+def _table(
+    title: str | None,
+    rows: Iterable[Mapping[str, str | Text]],
+    columns: Sequence[str],
+    spared: Sequence[str] = (),
+) -> Table:
+    """Make a table; where the terminal is narrow, without the columns that can be spared."""
+    shown = [name for name in columns if _width() >= _WIDE or name not in spared]
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    for name in shown:
+        table.add_column(name, overflow="fold", justify="right" if name in _RIGHT else "left")
+    for row in rows:
+        table.add_row(*(row[name] for name in shown))
     return table
 
 
