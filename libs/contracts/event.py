@@ -28,9 +28,14 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def amount_text(amount: Decimal) -> str:
+    """Every digit and no exponent: `47.50`, `1000`, `0.0000000`."""
+    return format(amount, "f")
+
+
 Amount = Annotated[
     Decimal,
-    PlainSerializer(str, return_type=str),
+    PlainSerializer(amount_text, return_type=str),
     Field(json_schema_extra={"type": "string", "pattern": r"^\d+(\.\d+)?$", "examples": ["47.50"]}),
 ]
 Moment = Annotated[

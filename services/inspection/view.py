@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from libs.contracts.event import EventData, timestamp
+from libs.contracts.event import EventData, amount_text, timestamp
 from libs.store.inspect import ParkedReading
 from libs.store.objects import StoredObject
 
@@ -36,7 +36,7 @@ def _json(value: object) -> Any:  # noqa: ANN401 - a JSON value
     if isinstance(value, datetime):
         return timestamp(value)
     if isinstance(value, Decimal):
-        return str(value)
+        return amount_text(value)
     if isinstance(value, (list, tuple)):
         return [_json(item) for item in value]
     return value
