@@ -14,6 +14,7 @@ from libs.bus.dead_letters import bury
 from libs.bus.message import Message
 from libs.bus.publisher import Publisher
 from libs.bus.topology import ARCHIVE_QUEUE, RECONCILER_QUEUE
+from libs.bus.verdict import where
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.errors import ContractError
 from libs.runtime.failures import TemporaryError
@@ -28,6 +29,7 @@ POOL_SIZE: Final = 5  # archive, apply, relay, chores, and one to spare
 WAITING_EVERY: Final = 2.0  # seconds
 PARTITIONS_EVERY: Final = 3600.0
 TRANSACTION_DELIVERIES: Final = 500
+BUG: Final = "a bug: the log says where"
 
 Item = TypeVar("Item")
 
@@ -44,12 +46,38 @@ class Reconciler:
 
     async def archive(self, messages: Sequence[Message]) -> None:
         """File raw deliveries."""
+        await self._each(messages, ARCHIVE_QUEUE, self._file)
+
+    async def reconcile(self, messages: Sequence[Message]) -> None:
+        """Fold what deliveries turned out to say."""
+        await self._each(messages, RECONCILER_QUEUE, self._fold)
+
+    async def _each(
+        self,
+        messages: Sequence[Message],
+        queue: str,
+        handle: Callable[[Sequence[Message]], Awaitable[None]],
+    ) -> None:
+        """Handle messages as one unit; one that a bug spoils is buried and holds up no other."""
+        try:
+            await handle(messages)
+        except TemporaryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug buries a message, it stops no queue
+            # Where, and not the message: Postgres quotes the row that it refuses.
+            log.error("messages_not_handled", queue=queue, count=len(messages), at=where(error))  # noqa: TRY400
+            if len(messages) == 1:
+                await bury(self._publisher, messages[0], queue=queue, reason=BUG)
+                return
+            for message in messages:
+                await self._each([message], queue, handle)
+
+    async def _file(self, messages: Sequence[Message]) -> None:
         deliveries = await self._read(messages, webhook_received.decode, ARCHIVE_QUEUE)
         for some in _portions(deliveries):
             await file_deliveries(self._pool, some)
 
-    async def reconcile(self, messages: Sequence[Message]) -> None:
-        """Fold what deliveries turned out to say."""
+    async def _fold(self, messages: Sequence[Message]) -> None:
         outcomes = await self._read(messages, webhook_translated.decode, RECONCILER_QUEUE)
         total = Applied()
         for some in _portions(outcomes):
