@@ -3,10 +3,13 @@
 All rows are posted at once, each to a source of its own; then each is looked at by itself.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.acceptance import (
     rows_clip,
@@ -31,6 +34,7 @@ ROWS: Sequence[Row] = [
 ]
 SOURCES = "".join(row.table for row in ROWS)
 SECONDS = 60.0
+SCHEMA = Path(__file__).parents[2] / "libs" / "contracts" / "schemas" / "event.schema.json"
 
 
 @dataclass
@@ -77,3 +81,23 @@ def test_row_ends_as_documented(world: World, row: Row) -> None:
     answered = [answer.status for answer in world.answers[row.slug]]
     assert answered == [row.success(step) for step in row.steps]
     assert world.faults(row) == []
+
+
+def test_every_event_keeps_the_contract(world: World) -> None:
+    """CloudEvents' attributes agree with the data, the schema holds, and no id stands for two."""
+    schema = Draft202012Validator(
+        json.loads(SCHEMA.read_text()), format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
+    ids: dict[str, str] = {}
+    for events in world.events.values():
+        for event in events:
+            body, data = event.body, event.body["data"]
+            schema.validate(body)
+            assert event.content_type == "application/cloudevents+json"
+            assert body["specversion"] == "1.0"
+            assert body["source"] == f"/caudal/{data['source']}"
+            assert body["type"] == f"caudal.{data['kind']}.{data['state']}.v1"
+            assert body["subject"] == f"{data['kind']}/{data['provider_ref']}"
+            place = f"{body['partitionkey']} {body['sequence']}"
+            assert ids.setdefault(body["id"], place) == place
+    assert len(ids) == len(set(ids.values()))
