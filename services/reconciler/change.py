@@ -1,6 +1,7 @@
 """From a stored object and what it folds to now: the new row, and the event if there is news.
 
-News is a difference in what is public but for the times and the delivery that told it. So the
+News is a difference in what is public, or another observation that decides: its times and its
+delivery are public too. The same observation, told again and received earlier, is none. So the
 last event of an object always says what its row says.
 """
 
@@ -29,8 +30,9 @@ _NEWS: Final = (
     "method",
     "failure_reason",
     "expires_at",
+    "decided_by",
 )
-_BOOKKEEPING: Final = ("attempts", "settlement_step", "decided_by")
+_BOOKKEEPING: Final = ("attempts", "settlement_step")
 
 
 @dataclass(frozen=True, slots=True)

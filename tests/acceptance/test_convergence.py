@@ -297,10 +297,6 @@ def test_any_order_lists_the_same(told: dict[str, Json], provider: str) -> None:
         assert item == listed[0]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="occurred_at and delivery_id stay with the first news of a state, in order of arrival",
-)
 @pytest.mark.parametrize("provider", UNFINISHED)
 def test_later_news_decides_in_any_order(told: dict[str, Json], provider: str) -> None:
     listed = [without_copy(told[row.slug]) for row in INCOMPLETE[provider]]
