@@ -2,7 +2,7 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint clean venv-demo venv-dev rabbitmq
+.PHONY: help demo up test test-containers check lint clean venv-demo venv-dev rabbitmq
 
 # apt-get and pip tolerate no second of their kind beside them
 .NOTPARALLEL:
@@ -17,6 +17,7 @@ help:
 	@echo 'make up      the whole stack in the foreground, until Ctrl-C (data in .caudal/)'
 	@echo 'make check   linters, types, import contracts, and the tests that need no servers'
 	@echo 'make test    all of it: also the tests against a real RabbitMQ and a real Postgres'
+	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
 	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
 
 demo: rabbitmq venv-demo
@@ -29,7 +30,10 @@ check: venv-dev lint
 	$(BIN)/python -m pytest -q -m 'not servers and not slow'
 
 test: rabbitmq venv-dev lint
-	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q
+	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q -m 'not containers'
+
+test-containers: venv-dev
+	$(BIN)/python -m pytest -q -m containers
 
 lint: venv-dev
 	$(BIN)/ruff check .

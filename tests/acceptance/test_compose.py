@@ -22,7 +22,12 @@ import pytest
 from libs.embedded import images
 from libs.embedded.ports import free_port
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.containers,
+    pytest.mark.servers,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
 
 TOP = Path(__file__).resolve().parents[2]
 BASE_IMAGES = ("python:3.12-slim", images.POSTGRES, images.RABBITMQ)

@@ -13,7 +13,7 @@ import pytest
 from libs.embedded.containers import RabbitMqContainer, engine_answers, remove_volumes
 from tests.processes import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.containers, pytest.mark.servers, pytest.mark.slow]
 
 PARENT = """
 import asyncio, sys
