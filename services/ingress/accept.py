@@ -20,6 +20,7 @@ import structlog
 
 from libs.bus.publisher import Outcome
 from libs.bus.topology import RECEIVED, WEBHOOKS
+from libs.bus.verdict import where
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_received import CONTENT_TYPE, Packed, join, pack
 
@@ -142,9 +143,8 @@ class Acceptor:
                 )
         except TimeoutError:
             log.warning("publish_hangs", deliveries=len(batch))
-        except Exception:
-            # The one place where a bug of the publisher becomes a refusal, which is safe.
-            log.exception("publish_failed", deliveries=len(batch))
+        except Exception as error:  # noqa: BLE001 - a bug of the publisher becomes a refusal: safe
+            log.error("publish_failed", deliveries=len(batch), at=where(error))  # noqa: TRY400
         finally:
             self._note(outcome)
             for waiting in batch:
