@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from libs.contracts.event import CONTENT_TYPE, EXCHANGE, QUEUE, Event
+from libs.contracts.event import CONTENT_TYPE, DATA_SCHEMA, EXCHANGE, QUEUE, Event, EventData
 from libs.domain.lifecycle import Kind, states_of
 
 FOLDER: Final = Path(__file__).parent / "schemas"
@@ -19,7 +19,11 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 def documents() -> dict[str, str]:
     """Return every document by file name, as text."""
-    found = {"event.schema.json": event_schema(), "asyncapi.json": asyncapi()}
+    found = {
+        "event.schema.json": event_schema(),
+        "event-data.schema.json": event_data_schema(),
+        "asyncapi.json": asyncapi(),
+    }
     return {name: json.dumps(document, indent=2) + "\n" for name, document in found.items()}
 
 
@@ -27,6 +31,12 @@ def event_schema() -> dict[str, Any]:
     """Return the JSON Schema of a message on `caudal.events`."""
     schema = Event.model_json_schema(mode="serialization")
     return {"$schema": _DIALECT, "$id": "urn:caudal:schema:event:v1", **schema}
+
+
+def event_data_schema() -> dict[str, Any]:
+    """Return the JSON Schema of an event's `data`: what its `dataschema` names."""
+    schema = EventData.model_json_schema(mode="serialization")
+    return {"$schema": _DIALECT, "$id": DATA_SCHEMA, **schema}
 
 
 def asyncapi() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from libs.domain.lifecycle import (
     AUTHORITY_RANK,
@@ -36,6 +37,7 @@ class Walk:
     refusals_differ: bool = False
     refused_after_paid: bool = False
     return_told: bool = False
+    money_received_at: datetime | None = None  # when we first heard that it was paid
     verdicts: list[Verdict] = field(default_factory=list)
 
     def flags(self) -> frozenset[Flag]:
@@ -54,13 +56,22 @@ def walk(kind: Kind, observations: Iterable[Observation]) -> Walk:
     """Give the base state of the observations that say a state."""
     told = [o for o in _cancels_granted(observations) if o.state is not None]
     told.sort(key=lambda o: _canonical(kind, o))
-    so_far = Walk(kind)
+    so_far = Walk(kind, money_received_at=_money_received_at(kind, told))
     for observation in told:
         _step(so_far, observation)
     so_far.return_told = any(
         o.state is State.RETURNED and _at_least(o.authority, Authority.REPORT) for o in told
     )
     return so_far
+
+
+def _money_received_at(kind: Kind, told: Iterable[Observation]) -> datetime | None:
+    heard = [
+        o.received_at
+        for o in told
+        if o.state is not None and band_of(kind, o.state) is Band.POSITIVE
+    ]
+    return min(heard, default=None)
 
 
 def _canonical(kind: Kind, observation: Observation) -> tuple[object, ...]:
@@ -102,7 +113,10 @@ def _step(so_far: Walk, said: Observation) -> None:
 def _step_below(so_far: Walk, said: Observation, band: Band) -> None:
     """Rules 1 and 4: something of a lower band, told of a later time."""
     after_money = band is Band.NEGATIVE and so_far.band in (Band.POSITIVE, Band.MONEY_BACK)
-    if not after_money or not _at_least(said.authority, Authority.SECRET):
+    if after_money and _came_first(so_far, said):
+        so_far.late = True
+        _note(so_far, said, Outcome.STALE, Rule.HIGHEST_BAND)
+    elif not after_money or not _at_least(said.authority, Authority.SECRET):
         _note(so_far, said, Outcome.STALE, Rule.HIGHEST_BAND)
     elif so_far.kind is Kind.PAYOUT:
         if so_far.state is State.PAID:
@@ -112,6 +126,19 @@ def _step_below(so_far: Walk, said: Observation, band: Band) -> None:
     else:
         so_far.refused_after_paid = True
         _note(so_far, said, Outcome.CONFLICT, Rule.AFTER_PAID)
+
+
+def _came_first(so_far: Walk, refusal: Observation) -> bool:
+    """Whether a refusal without a time of its own reached us before the first word of money.
+
+    Its receipt would else be compared with the provider's time of the payment, which lies before
+    every receipt, and no refusal of such a provider could ever be the earlier one.
+    """
+    return (
+        refusal.occurred_at is None
+        and so_far.money_received_at is not None
+        and refusal.received_at < so_far.money_received_at
+    )
 
 
 def _step_beside(so_far: Walk, said: Observation) -> None:

@@ -51,7 +51,7 @@ class Provider(Protocol):
 
     @property
     def secret_body_fields(self) -> tuple[str, ...]:
-        """Top-level body fields that are credentials, taken out whatever a source's settings."""
+        """Body fields that are credentials: taken out at any depth, whatever a source's settings."""
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         """Say what the delivery means: one or more readings, never none, never an exception."""

@@ -29,7 +29,7 @@ _SESSION: Final = {
     "jit": "off",
 }
 # What time heals: the server is away, restarts, is full of connections, or broke a tie.
-_TEMPORARY: Final = (
+TEMPORARY: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -71,7 +71,7 @@ async def _close(pool: Pool) -> None:
     try:
         async with asyncio.timeout(5):
             await pool.close()
-    except (TimeoutError, *_TEMPORARY):
+    except (TimeoutError, *TEMPORARY):
         pool.terminate()
 
 
@@ -101,7 +101,7 @@ async def healing() -> AsyncIterator[None]:
     """Turn the errors that time heals into `TemporaryError`, without what they quote."""
     try:
         yield
-    except _TEMPORARY as error:
+    except TEMPORARY as error:
         raise TemporaryError(f"Postgres: {type(error).__name__}") from error
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import SQLAlchemyError
+
+from libs.runtime.failures import TemporaryError
+from libs.store.database import TEMPORARY
 
 _HERE = Path(__file__).parent / "migrations"
 
@@ -14,12 +18,15 @@ _HERE = Path(__file__).parent / "migrations"
 def migrate(dsn: str) -> str:
     """Apply what is missing, and return the newest revision. Not for a running event loop.
 
-    Safe to run again and at the same time elsewhere. Raises what asyncpg raises where the
-    database is away or refuses.
+    Safe to run again and at the same time elsewhere. Raises `TemporaryError` where the database
+    is away or does not let us in.
     """
     config = _config()
     config.attributes["dsn"] = dsn
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except (*TEMPORARY, SQLAlchemyError) as error:
+        raise TemporaryError(f"Postgres: {type(error).__name__}") from error
     return newest_revision()
 
 

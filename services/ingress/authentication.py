@@ -47,7 +47,7 @@ class Authenticator(Protocol):
 
     @property
     def secret_fields(self) -> tuple[str, ...]:
-        """The top-level body fields that hold the credential: their values must not travel on."""
+        """The body fields that hold the credential: their values must not travel on."""
 
     def verify(self, attempt: Attempt) -> Authority | None:
         """Return the authority that the attempt has earned, or None for nobody we know."""

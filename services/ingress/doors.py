@@ -31,6 +31,9 @@ class Doors:
 
     by_slug: Mapping[str, Door]
     by_path: Mapping[str, Door]
+    unled: tuple[
+        str, ...
+    ] = ()  # documented paths that lead nowhere: several sources could be meant
 
     def open_at(self, slug: str) -> Door | None:
         """Return the door of a slug; None for an unknown source and for a closed one."""
@@ -43,7 +46,9 @@ def build_doors(sources: Sources, providers: Mapping[str, Provider]) -> Doors:
     by_slug = {source.slug: _door(source, providers[source.provider]) for source in sources}
     by_path = _documented(by_slug.values(), providers)
     by_path.update({door.source.path: door for door in by_slug.values() if door.source.path})
-    return Doors(by_slug, by_path)
+    wanted = {door.provider.documented_path for door in by_slug.values()} - {None}
+    unled = sorted(path for path in wanted if path is not None and path not in by_path)
+    return Doors(by_slug, by_path, tuple(unled))
 
 
 def _door(source: Source, provider: Provider) -> Door:

@@ -41,9 +41,9 @@ class Redactor:
         """
         secrets, redacted = self._secrets, body
         if self._fields:
-            found = self._found(document or _document(body))
-            secrets = secrets.plus(_worth_seeking(found.values()))
-            redacted = self._without_fields(body, len(found)) if found else body
+            found = self._found(dict(document or _document(body)))
+            secrets = secrets.plus(_worth_seeking(found))
+            redacted = self._without_fields(body) if found else body
         if secrets.may_be_in(redacted):
             redacted = _without_secrets(redacted, secrets)
         if redacted is not body:
@@ -54,39 +54,51 @@ class Redactor:
         """Return a header's value, or what else travels beside the body, without secrets."""
         return self._secrets.out_of(text)
 
-    def _found(self, document: Mapping[str, Json]) -> dict[str, Json]:
-        return {key: value for key, value in document.items() if self._names(key)}
+    def _found(self, document: Json) -> list[Json]:
+        """Return the values of credential fields, at any depth."""
+        found: list[Json] = []
+        stack = [document]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, dict):
+                for key, value in node.items():
+                    (found if self._names(key) else stack).append(value)
+            elif isinstance(node, list):
+                stack.extend(node)
+        return found
 
     def _names(self, key: str) -> bool:
         return key.casefold() in self._fields
 
-    def _without_fields(self, body: bytes, count: int) -> bytes:
+    def _without_fields(self, body: bytes) -> bytes:
         text = body.decode()
         parts: list[str] = []
         done = 0
-        for _, (start, end) in zip(range(count), self._values(text), strict=False):
+        for start, end in self._values(text):
             parts += (text[done:start], f'"{REDACTED}"')
             done = end
         return "".join((*parts, text[done:])).encode()
 
     def _values(self, text: str) -> Iterator[tuple[int, int]]:
-        """Find where the values of credential fields stand in the text of a JSON object."""
-        depth, start, inside, last = 0, 0, False, ""
+        """Find where the values of credential fields stand in the text of a JSON document.
+
+        `inside` is the depth of the object whose credential field is being passed over, or 0.
+        """
+        depth, start, inside, last = 0, 0, 0, ""
         for token in _STRUCTURE.finditer(text):
             mark = token[0]
             if mark[0] == '"':
                 last = mark
             elif mark in "{[":
                 depth += 1
-            elif mark in "}]":
-                depth -= 1
-            elif mark == ":" and depth == 1:
-                start, inside = token.end(), self._names(json.loads(last))
-            ends = (mark == "," and depth == 1) or (mark == "}" and depth == 0)
-            if inside and ends:
+            elif mark == ":" and not inside and self._names(json.loads(last)):
+                start, inside = token.end(), depth
+            if mark in {",", "}"} and inside == depth:
                 raw = text[start : token.start()]
                 yield start + len(raw) - len(raw.lstrip()), start + len(raw.rstrip())
-                inside = False
+                inside = 0
+            if mark in {"}", "]"}:
+                depth -= 1
 
     def _check(self, redacted: bytes, secrets: Spellings) -> None:
         try:
@@ -96,8 +108,7 @@ class Redactor:
                 raise RedactionError("not readable after redaction") from None
             left = _is_in(redacted.decode("utf-8", "surrogateescape"), secrets)
         else:
-            fields = self._found(document) if isinstance(document, dict) else {}
-            left = any(value != REDACTED for value in fields.values())
+            left = any(value != REDACTED for value in self._found(document))
             left = left or _is_left(document, secrets)
         if left:
             raise RedactionError("a credential is left")

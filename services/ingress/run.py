@@ -24,7 +24,7 @@ from libs.runtime.sources import Sources
 from services.ingress.accept import Acceptor, Publishing
 from services.ingress.app import create_app
 from services.ingress.budget import Budget
-from services.ingress.doors import build_doors
+from services.ingress.doors import Doors, build_doors
 from services.ingress.health import Health
 from services.ingress.http_log import http_log
 from services.ingress.tally import Tally
@@ -70,7 +70,8 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     listening: Listening | None = None,
 ) -> None:
     """Listen and answer until `stop` is set, publishing through `publisher`."""
-    _warn(sources)
+    doors = build_doors(sources, providers)
+    _warn(sources, doors)
     acceptor = Acceptor(
         publisher,
         deadline=settings.publish_deadline,
@@ -79,7 +80,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     )
     tally = Tally()
     webhooks = Webhooks(
-        doors=build_doors(sources, providers),
+        doors=doors,
         acceptor=acceptor,
         budget=Budget(settings.pending_bytes),
         max_body_bytes=settings.max_body_bytes,
@@ -125,7 +126,7 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> str:
     return f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}"
 
 
-def _warn(sources: Sources) -> None:
+def _warn(sources: Sources, doors: Doors) -> None:
     for key, message in sources.warnings:
         log.warning("configuration_odd", key=key, why=message)
     for source in sources:
@@ -133,3 +134,5 @@ def _warn(sources: Sources) -> None:
             log.warning("source_unauthenticated", source=source.slug, provider=source.provider)
         elif source.closed:
             log.warning("source_closed", source=source.slug, provider=source.provider)
+    for path in doors.unled:
+        log.warning("documented_path_unled", path=path, why="give one source this `path`")

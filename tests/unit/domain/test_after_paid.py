@@ -19,6 +19,7 @@ from tests.unit.domain.saying import (
     expired,
     flags,
     full,
+    minute,
     outcome,
     paid,
     payment,
@@ -92,3 +93,19 @@ def test_both_sides_of_paid_flagged() -> None:
     """Rules 1 and 4 at once."""
     folded = payment(declined(at=1), paid(at=2), declined(at=3))
     assert (folded.state, folded.flags) == (State.PAID, flags(Flag.LATE, Flag.CONFLICT))
+
+
+@pytest.mark.parametrize("by", [SECRET, UNSIGNED])
+def test_untimed_refusal_heard_first_is_late(by: Authority) -> None:
+    """Rule 1: Safe2Pay tells when it was paid, and not when the boleto was written off."""
+    refusal = expired(at=10, by=by, untimed=True)
+    money = paid(at=1, received_at=minute(20))
+    folded = payment(money, refusal)
+    assert (folded.state, folded.flags) == (State.PAID, flags(Flag.LATE))
+    assert outcome(folded, refusal) is Outcome.STALE
+
+
+def test_untimed_refusal_heard_later_is_conflict() -> None:
+    """Rule 4: what was heard after the money contradicts it."""
+    folded = payment(paid(at=1, received_at=minute(5)), declined(at=10, untimed=True))
+    assert (folded.state, folded.flags) == (State.PAID, flags(Flag.CONFLICT))

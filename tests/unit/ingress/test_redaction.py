@@ -108,7 +108,7 @@ def test_any_bytes_without_secret_stay(body: bytes) -> None:
     [
         ('{"SecretKey":"%s"}', '{"SecretKey":"[redacted]"}'),
         ('{ "SecretKey" :\n\t"%s" , "a":1.50}', '{ "SecretKey" :\n\t"[redacted]" , "a":1.50}'),
-        ('{"a":{"SecretKey":[1]},"SecretKey":0}', '{"a":{"SecretKey":[1]},"SecretKey":"[redacted]"}'),
+        ('{"a":{"SecretKey":[1]},"SecretKey":0}', '{"a":{"SecretKey":"[redacted]"},"SecretKey":"[redacted]"}'),
         ('{"SecretKey":{"x":["}",","]},"b":2}', '{"SecretKey":"[redacted]","b":2}'),
         ('{"secretKEY":null}', '{"secretKEY":"[redacted]"}'),
         (r'{"\u0053ecretKey":"x"}', r'{"\u0053ecretKey":"[redacted]"}'),
