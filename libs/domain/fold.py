@@ -164,6 +164,8 @@ def _flags(
             found.add(Flag.CLOCK)
     if tellers and not tellers[-1].refunds:
         found |= tellers[-1].flags
+    if not any(AUTHORITY_RANK[o.authority] >= AUTHORITY_RANK[Authority.REPORT] for o in standing):
+        found |= {flag for o in standing if o.attempt and o.state is None for flag in o.flags}
     if given_back.state is not None and so_far.band is Band.NEGATIVE:
         found |= _unseen_payment(standing, tellers[0])
     if _amounts_differ(standing):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,14 +37,26 @@ class LogFormat(StrEnum):
 
 
 def _amqp(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("amqp://", "amqps://")):
-        raise ValueError("must be a URL that begins with amqp:// or amqps://")
-    return value
+    return _url(value, ("amqp", "amqps"), "must be a URL that begins with amqp:// or amqps://")
 
 
 def _postgres(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("postgres://", "postgresql://")):
-        raise ValueError("must be a URL that begins with postgresql://")
+    return _url(value, ("postgres", "postgresql"), "must be a URL that begins with postgresql://")
+
+
+def _url(value: SecretStr, schemes: tuple[str, ...], otherwise: str) -> SecretStr:
+    """Check the parts of a URL, of which no error may quote any."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+        port = parts.port
+    except ValueError:
+        raise ValueError(
+            "is not a URL; characters such as / # ? @ in a password are written as %2F %23 %3F %40"
+        ) from None
+    if parts.scheme not in schemes:
+        raise ValueError(otherwise)
+    if port == 0 or parts.fragment:
+        raise ValueError("is not a URL of a server")
     return value
 
 
@@ -90,7 +103,7 @@ class Settings(BaseSettings):
         description="how long a webhook may wait for the broker's confirm before it gets a 503",
     )
     max_body_bytes: int = Field(
-        default=1_048_576, ge=1, le=16_777_216, description="the largest body that is taken"
+        default=1_048_576, ge=1, le=8_388_608, description="the largest body that is taken"
     )
     body_timeout: float = Field(
         default=10.0,
@@ -117,7 +130,7 @@ class Settings(BaseSettings):
     batch_bytes: int = Field(
         default=1_048_576,
         ge=1,
-        le=16_777_216,
+        le=8_388_608,
         description="size at which a message takes no further delivery",
     )
     grace: float = Field(

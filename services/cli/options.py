@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +11,7 @@ import click
 
 from libs.embedded.servers import AMQP_URL, POSTGRES_DSN
 from libs.runtime.configuration import ConfigurationError
+from libs.runtime.settings import load_settings
 from libs.store.database import Pool, open_pool
 from services.stack.addresses import DATA_DIR, recall
 
@@ -35,14 +35,18 @@ sources = click.option(
 
 def postgres_dsn(folder: Path) -> str:
     """Return the database: `CAUDAL_POSTGRES_DSN`, or that of the stack that runs on `folder`."""
-    given = os.environ.get(POSTGRES_DSN)
-    return given or _running(folder, POSTGRES_DSN, "postgres_dsn")
+    settings = load_settings()
+    if settings.postgres_dsn is not None:
+        return settings.required_postgres_dsn()
+    return _running(folder, POSTGRES_DSN, "postgres_dsn")
 
 
 def amqp_url(folder: Path) -> str:
     """Return the broker: `CAUDAL_AMQP_URL`, or that of the stack that runs on `folder`."""
-    given = os.environ.get(AMQP_URL)
-    return given or _running(folder, AMQP_URL, "amqp_url")
+    settings = load_settings()
+    if settings.amqp_url is not None:
+        return settings.required_amqp_url()
+    return _running(folder, AMQP_URL, "amqp_url")
 
 
 def _running(folder: Path, variable: str, name: str) -> str:

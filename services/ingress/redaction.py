@@ -1,8 +1,8 @@
 """Takes a credential out of what travels on, and leaves every other byte as it was.
 
 Two ways at once. A body field that is a credential loses its value however the field's name is
-spelled: keys are compared after JSON's escapes are read. And the text of every secret is looked
-for in the rest of the body; only the string or number that holds it is written anew. What cannot
+spelled: keys are compared after JSON's escapes are read. And the text of every unmistakable secret is
+looked for in the rest of the body; only the string or number that holds it is written anew. What cannot
 be freed of its secret with certainty is refused.
 """
 
@@ -16,6 +16,10 @@ from typing import Final
 from libs.providers.reading import Json, NotReadableError, read_json, read_object
 from services.ingress.spellings import REDACTED, SHORT, Spellings
 
+# A secret that may be a word, an amount or an id of a payload by chance is not looked for in the
+# text, since what was replaced is lost: shorter than eight characters, or than twenty where it is
+# of letters alone or of digits alone.
+_PLAIN_WORD: Final = 20
 # A credential that nobody has checked is looked for elsewhere only where that stays cheap.
 _LONGEST: Final = 128
 _STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -32,7 +36,7 @@ class Redactor:
 
     def __init__(self, fields: Iterable[str], secrets: Iterable[str]) -> None:
         self._fields = frozenset(name.casefold() for name in fields)
-        self._secrets = Spellings(secrets)
+        self._secrets = Spellings(filter(_unmistakable, secrets))
 
     def body(self, body: bytes, document: Mapping[str, Json] | None = None) -> bytes:
         """Return the body without credentials; `document` is what it says, where that is known.
@@ -121,11 +125,16 @@ def _document(body: bytes) -> dict[str, Json]:
         raise RedactionError(str(error)) from None
 
 
+def _unmistakable(secret: str) -> bool:
+    plain = secret.isalpha() or secret.isdigit()
+    return len(secret.strip()) >= (_PLAIN_WORD if plain else SHORT)
+
+
 def _worth_seeking(values: Iterable[Json]) -> list[str]:
     return [
         value
         for value in values
-        if isinstance(value, str) and SHORT <= len(value) <= _LONGEST and value.strip()
+        if isinstance(value, str) and len(value) <= _LONGEST and _unmistakable(value)
     ]
 
 

@@ -143,7 +143,7 @@ def _place(
     if ref is None:
         why = Unknown(
             reason=ParkReason.OBJECT_NOT_FOUND,
-            detail="names its object only by the merchant's reference, which is not known yet",
+            detail="names its object only by the merchant's reference, which no object has yet, or several have",
             value=said.merchant_ref,
         )
         told.parked.append(Parked(outcome, ordinal, why, waiting=said))

@@ -1,8 +1,8 @@
 """From a stored object and what it folds to now: the new row, and the event if there is news.
 
 News is a difference in what is public, or another observation that decides: its times and its
-delivery are public too. The same observation, told again and received earlier, is none. So the
-last event of an object always says what its row says.
+delivery are public too. So the last event of an object says what its row says, but where a repeat
+turns out to have been received earlier: the row then takes the earlier receipt, without an event.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ _NEWS: Final = (
     "expires_at",
     "decided_by",
 )
-_BOOKKEEPING: Final = ("attempts", "settlement_step")
+_BOOKKEEPING: Final = (
+    "attempts",
+    "settlement_step",
+    "occurred_at",
+    "received_at",
+    "delivery_id",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from libs.store.database import Pool
 from libs.store.outbox import WaitingEvent, relay_turn
 
 BATCH: Final = 500
+TURN: Final = (
+    15.0  # seconds of publishing in one turn, well below the idle limit of its transaction
+)
 IDLE_POLL: Final = 0.5  # seconds between looks when nobody wakes the relay
 TURN_POLL: Final = 0.05  # seconds until asking again for a turn that another relay has
 FIRST_PAUSE: Final = 0.2  # seconds after a publish that was not confirmed, doubling
@@ -91,7 +94,9 @@ class Relay:
         for event in events:
             queues.setdefault(event.object_id, []).append(event)
         confirmed: list[WaitingEvent] = []
-        while queues:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + TURN
+        while queues and loop.time() < until:
             wave = [queue[0] for queue in queues.values()]
             outcomes = await asyncio.gather(*(self._send(event) for event in wave))
             for event, outcome in zip(wave, outcomes, strict=True):

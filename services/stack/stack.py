@@ -16,18 +16,17 @@ from typing import Final
 
 from libs.bus.tail import consumer_counts
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE, apply_topology
-from libs.embedded.ports import LOOPBACK, free_port, is_free
+from libs.embedded.ports import LOOPBACK
 from libs.embedded.servers import AMQP_URL, POSTGRES_DSN, Servers, servers
 from libs.providers.registry import PROVIDERS
-from libs.runtime.configuration import ConfigurationError
 from libs.runtime.development import development_sources
 from libs.runtime.failures import TemporaryError
 from libs.runtime.sources import load_sources
 from libs.store.migrate import migrate
 from services.stack.addresses import Addresses, forget, remember
+from services.stack.claimed_port import claimed_port
 from services.stack.workers import Worker, keeping
 
-USUAL_PORT: Final = 8080
 READY_WITHIN: Final = 60.0  # seconds
 POLL: Final = 0.1
 
@@ -58,34 +57,34 @@ async def stack(
     data_dir = wanted.data_dir.absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
     sources = _sources(wanted, data_dir)
-    port = _port(wanted.port)
-    async with servers(data_dir, env=environment, on_progress=on_progress) as found:
-        on_progress("applying migrations and topology")
-        await asyncio.to_thread(migrate, found.postgres_dsn)
-        await apply_topology(found.amqp_url)
-        on_progress("starting ingress, normalizers and reconcilers")
-        told = {
-            AMQP_URL: found.amqp_url,
-            POSTGRES_DSN: found.postgres_dsn,
-            "CAUDAL_SOURCES": str(sources),
-            "CAUDAL_INGRESS_HOST": LOOPBACK,
-            "CAUDAL_INGRESS_PORT": str(port),
-        }
-        async with keeping(told, wanted.log_file) as workers:
-            workers.start(_workers(wanted))
-            addresses = Addresses(
-                ingress_url=f"http://{LOOPBACK}:{port}",
-                amqp_url=found.amqp_url,
-                postgres_dsn=found.postgres_dsn,
-                data_dir=str(data_dir),
-            )
-            await _ready(addresses, wanted, found)
-            remember(addresses)
-            try:
-                yield addresses
-            finally:
-                forget(data_dir)
-                on_progress("stopping")
+    with claimed_port(wanted.port) as port:
+        async with servers(data_dir, env=environment, on_progress=on_progress) as found:
+            on_progress("applying migrations and topology")
+            await asyncio.to_thread(migrate, found.postgres_dsn)
+            await apply_topology(found.amqp_url)
+            on_progress("starting ingress, normalizers and reconcilers")
+            told = {
+                AMQP_URL: found.amqp_url,
+                POSTGRES_DSN: found.postgres_dsn,
+                "CAUDAL_SOURCES": str(sources),
+                "CAUDAL_INGRESS_HOST": LOOPBACK,
+                "CAUDAL_INGRESS_PORT": str(port),
+            }
+            async with keeping(told, wanted.log_file) as workers:
+                workers.start(_workers(wanted))
+                addresses = Addresses(
+                    ingress_url=f"http://{LOOPBACK}:{port}",
+                    amqp_url=found.amqp_url,
+                    postgres_dsn=found.postgres_dsn,
+                    data_dir=str(data_dir),
+                )
+                await _ready(addresses, wanted, found)
+                remember(addresses)
+                try:
+                    yield addresses
+                finally:
+                    forget(data_dir)
+                    on_progress("stopping")
 
 
 def _sources(wanted: Wanted, data_dir: Path) -> Path:
@@ -96,16 +95,6 @@ def _sources(wanted: Wanted, data_dir: Path) -> Path:
         path.write_text(development_sources(), encoding="utf-8")
     load_sources(path.absolute(), PROVIDERS)
     return path.absolute()
-
-
-def _port(wanted: int | None) -> int:
-    if wanted is None:
-        return USUAL_PORT if is_free(USUAL_PORT) else free_port()
-    if wanted == 0:
-        return free_port()
-    if not is_free(wanted):
-        raise ConfigurationError("--port", f"{wanted} is taken; --port 0 takes a free one")
-    return wanted
 
 
 def _workers(wanted: Wanted) -> list[Worker]:

@@ -119,10 +119,10 @@ set first_at = least(known.first_at, excluded.first_at),
     last_at = greatest(known.last_at, excluded.last_at)
 
 -- name: objects_by_merchant_ref
--- The oldest object of a source and kind with this merchant's reference.
-select distinct on (wanted.source, wanted.kind, wanted.merchant_ref)
-  wanted.source, wanted.kind, wanted.merchant_ref, o.provider_ref
+-- The object of a source and kind with this merchant's reference, where it is the only one.
+select wanted.source, wanted.kind, wanted.merchant_ref, min(o.provider_ref) as provider_ref
 from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, merchant_ref)
 join objects o
   on o.merchant_ref = wanted.merchant_ref and o.source = wanted.source and o.kind = wanted.kind
-order by wanted.source, wanted.kind, wanted.merchant_ref, o.id
+group by wanted.source, wanted.kind, wanted.merchant_ref
+having count(*) = 1

@@ -1,14 +1,14 @@
 -- name: found_after_waiting
--- Parked observations whose object, named by the merchant's reference, is known by now.
-select p.id, p.source, p.reading ->> 'kind' as kind, p.provider, p.reading,
-  (select o.provider_ref from objects o
-   where o.merchant_ref = p.value and o.source = p.source and o.kind = p.reading ->> 'kind'
-   order by o.id limit 1) as provider_ref
+-- Parked observations whose object, named by the merchant's reference, is known by now and the
+-- only one of that name.
+select p.id, p.source, p.reading ->> 'kind' as kind, p.provider, p.reading, found.provider_ref
 from parked p
+cross join lateral (
+  select min(o.provider_ref) as provider_ref from objects o
+  where o.merchant_ref = p.value and o.source = p.source and o.kind = p.reading ->> 'kind'
+  having count(*) = 1
+) as found
 where p.reading is not null
-  and exists (
-    select from objects o
-    where o.merchant_ref = p.value and o.source = p.source and o.kind = p.reading ->> 'kind')
 order by p.id
 limit 100
 for update of p skip locked

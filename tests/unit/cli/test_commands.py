@@ -43,6 +43,10 @@ def test_command_has_help(path: tuple[str, ...]) -> None:
         ({}, ["ingress"], "CAUDAL_SOURCES"),
         ({}, ["reconciler"], "CAUDAL_AMQP_URL"),
         ({"CAUDAL_AMQP_URL": "http://x"}, ["reconciler"], "CAUDAL_AMQP_URL"),
+        ({"CAUDAL_AMQP_URL": "amqp://u:p@h:abc/"}, ["topology", "apply"], "CAUDAL_AMQP_URL"),
+        ({"CAUDAL_POSTGRES_DSN": "postgresql://u:hid/den@h:1/x"}, ["migrate"], "CAUDAL_POSTGRES"),
+        ({"CAUDAL_POSTGRES_DSN": "postgresql://u:hid#den@h/x"}, ["migrate"], "CAUDAL_POSTGRES"),
+        ({"CAUDAL_POSTGRES_DSN": "garbage"}, ["objects", "list"], "CAUDAL_POSTGRES_DSN"),
         ({"CAUDAL_INGRESS_PORT": "many"}, ["migrate"], "CAUDAL_INGRESS_PORT"),
         ({}, ["migrate"], "CAUDAL_POSTGRES_DSN"),
         ({}, ["objects", "list"], "CAUDAL_POSTGRES_DSN"),
@@ -68,6 +72,7 @@ def test_bad_configuration_names_key(
     assert ran.stdout == ""
     assert len(ran.stderr.splitlines()) == 1
     assert key in ran.stderr
+    assert "hid" not in ran.stderr
 
 
 def test_database_away_is_failure(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def texts(node: object) -> Iterator[str]:
 
 @given(st.data())
 def test_secret_survives_nowhere(data: st.DataObject) -> None:
-    secret = data.draw(_SECRETS)
+    secret = "k-7" + data.draw(_SECRETS)  # of more than letters or digits: no word by chance
     document = data.draw(documents(secret))
     redactor = Redactor(["SecretKey"], [secret])
     found = json.loads(redactor.body(document.encode()))
@@ -177,8 +177,8 @@ def test_unchecked_credential_is_sought_too() -> None:
 
 
 def test_numbers_that_hold_it_go() -> None:
-    redactor = Redactor([], ["123456789"])
-    assert redactor.body(b'{"a":123456789,"b":5}') == b'{"a":"[redacted]","b":5}'
+    redactor = Redactor([], ["12345678901234567890"])
+    assert redactor.body(b'{"a":12345678901234567890,"b":5}') == b'{"a":"[redacted]","b":5}'
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_numbers_that_hold_it_go() -> None:
     [
         (b'{"amount":100.50,"b":1000}', b'{"amount":100.50,"b":1000}'),
         (b'{"amount":"100.50","d":"2026-100-1"}', b'{"amount":"100.50","d":"2026-100-1"}'),
-        (b'{"url":"?token=100&x"}', b'{"url":"?token=[redacted]&x"}'),
+        (b'{"url":"?token=100&x"}', b'{"url":"?token=100&x"}'),
         (b'{"100":1}', b'{"100":1}'),
     ],
 )
@@ -195,7 +195,7 @@ def test_short_secret_harms_no_amount(body: bytes, expected: bytes) -> None:
 
 
 def test_secret_like_the_mark_works() -> None:
-    assert Redactor([], ["redacted"]).body(b'{"a":"x redacted"}') == b'{"a":"x [redacted]"}'
+    assert Redactor([], ["redacted-8"]).body(b'{"a":"x redacted-8"}') == b'{"a":"x [redacted]"}'
 
 
 def test_hostile_bodies_end_soon() -> None:
@@ -203,6 +203,21 @@ def test_hostile_bodies_end_soon() -> None:
     for body in (b"\\" * 300_000, b"other-" * 50_000 + b"%", b'"' * 300_001):
         PLAIN.body(b'{"a":"%' + body + b'"}')
         PLAIN.body(body)
+
+
+@pytest.mark.parametrize(
+    ("token", "body"),
+    [
+        ("test", b'{"currency":{"code":"TEST"}}'),
+        ("12345", b'{"transaction_id":12345}'),
+        ("approved", b'{"event_type":"sale_conditions_approved"}'),
+        ("checkout", b'{"resource":"CHECKOUT","origin":"checkout-api"}'),
+        ("1234567890123456789", b'{"id":1234567890123456789}'),
+    ],
+)
+def test_token_that_is_a_word_harms_nothing(token: str, body: bytes) -> None:
+    """What a simple token has in common with a payload is chance; replaced, it would be lost."""
+    assert Redactor([], [token]).body(body) == body
 
 
 def test_text_loses_secrets() -> None:
