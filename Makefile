@@ -16,7 +16,7 @@ help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
 	@echo 'make up      the whole stack in the foreground, until Ctrl-C (data in .caudal/)'
 	@echo 'make check   linters, types, import contracts, and the tests that need no servers'
-	@echo 'make test    all of it: also the tests against a real RabbitMQ and a real Postgres'
+	@echo 'make test    the same, and the tests against a real RabbitMQ and a real Postgres'
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
 	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
 

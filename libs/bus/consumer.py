@@ -29,8 +29,7 @@ from libs.bus.backoff import Backoff
 from libs.bus.inbox import ANSWER_WITHIN, IDLE, Inbox
 from libs.bus.link import cancelled_by_us, keep, place, wait_for_event
 from libs.bus.message import Message, read
-from libs.bus.verdict import where
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import TemporaryError, where
 
 IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
 FIRST_PAUSE: Final = 0.1  # seconds before a batch is tried a second time

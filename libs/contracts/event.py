@@ -67,7 +67,7 @@ class EventData(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_states_by_kind)
 
     source: str = Field(description="The configured endpoint of one merchant account.")
-    provider: str = Field(description="clip, conectados, mobbex, payu or safe2pay.")
+    provider: str = Field(description="The provider's slug, such as clip.")
     kind: Kind
     provider_ref: str = Field(description="The provider's own identifier of the object.")
     merchant_ref: str | None = Field(

@@ -61,7 +61,7 @@ def asyncapi() -> dict[str, Any]:
                 "parameters": {
                     "kind": {"enum": [kind.value for kind in Kind]},
                     "state": {"enum": states},
-                    "provider": {"description": "clip, conectados, mobbex, payu or safe2pay."},
+                    "provider": {"description": "The provider's slug, such as clip."},
                 },
                 "bindings": {
                     "amqp": {

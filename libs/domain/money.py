@@ -29,7 +29,7 @@ def exponent(currency: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """A non-negative amount in major units, quantized to its currency: `Money("47.50", BRL)`."""
+    """A non-negative amount in major units, quantized to its currency: `Money.of("47.5", "BRL")`."""
 
     amount: Decimal
     currency: str

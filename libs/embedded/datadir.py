@@ -10,7 +10,6 @@ from pathlib import Path
 from libs.embedded.errors import DataDirInUseError, EmbeddedError
 
 PRIVATE_FILE = 0o600
-PRIVATE_DIR = 0o700
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ Three things keep it on our leash:
 import asyncio
 import contextlib
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -173,10 +172,3 @@ class EmbeddedRabbit:
 
     async def _left(self) -> bool:
         return not self._files.in_use()
-
-
-@contextlib.asynccontextmanager
-async def embedded_rabbitmq(data_dir: Path, log: Path) -> AsyncIterator[str]:
-    """Run a RabbitMQ as long as the block lasts; its AMQP URL."""
-    async with EmbeddedRabbit(data_dir, log) as server:
-        yield server.url

@@ -1,4 +1,4 @@
-"""What every provider is to the rest of Caudal: a slug and three pure functions over one delivery.
+"""What every provider is to the rest of Caudal: two facts and two pure functions over one delivery.
 
 Pure: no clock, no network, no database. Whatever a function needs is in the `Delivery` or in the
 `Terms` of its source. Unknown is a value (`Unknown`), never an exception.

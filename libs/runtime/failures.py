@@ -6,6 +6,8 @@ next asks only which of the two it is. Any other exception is a bug and treated 
 
 from __future__ import annotations
 
+import traceback
+
 
 class TemporaryError(Exception):
     """The same thing may succeed later: keep it and try again.
@@ -24,3 +26,18 @@ class PermanentError(Exception):
 
     The message names what is wrong and quotes nothing of what a stranger sent.
     """
+
+
+def where(error: BaseException) -> str:
+    """Return the frames and the types of an error and its causes, without their messages.
+
+    The message of a foreign exception often quotes the value that it choked on.
+    """
+    lines: list[str] = []
+    link: BaseException | None = error
+    while link is not None:
+        frames = traceback.extract_tb(link.__traceback__)
+        lines += [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        lines.append(type(link).__qualname__)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "\n".join(lines)

@@ -18,7 +18,7 @@ from libs.runtime.scrubbing import scrub
 from libs.runtime.settings import LogFormat, LogLevel
 
 # Libraries that tell of their daily life at INFO.
-_TALKATIVE: Final = ("aio_pika", "aiormq", "aiohttp", "asyncio", "alembic")
+_TALKATIVE: Final = ("aio_pika", "aiohttp", "asyncio", "alembic")
 
 
 def configure_logs(

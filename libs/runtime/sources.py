@@ -82,9 +82,6 @@ class Sources:
     def __len__(self) -> int:
         return len(self.by_slug)
 
-    def get(self, slug: str) -> Source | None:
-        return self.by_slug.get(slug)
-
 
 def load_sources(
     path: Path, providers: Collection[str], environment: Mapping[str, str] | None = None

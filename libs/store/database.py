@@ -105,11 +105,6 @@ async def healing() -> AsyncIterator[None]:
         raise TemporaryError(f"Postgres: {type(error).__name__}") from error
 
 
-def record(row: asyncpg.Record) -> dict[str, Any]:
-    """Return a row as a plain dict."""
-    return dict(row.items())
-
-
 async def execute_rows(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a query that takes one array for each column; nothing for no rows."""
     if rows:

@@ -30,7 +30,7 @@ class ObjectKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object's row. `state` and what follows from it are None while `sequence` is 0."""
+    """An object's row. `state` is None while `sequence` is 0."""
 
     id: int
     source: str

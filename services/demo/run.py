@@ -37,17 +37,20 @@ POLL: Final = 0.05
 
 _NEXT: Final = """
 What to type next
-  caudal up                       the same stack in the foreground, data in .caudal/
-  caudal objects list             in another terminal: every object and its state
-  caudal objects show 71585474    why it is in its state
-  caudal events tail              the events as they are published
-  caudal parked list              what could not be translated, and why
-(`caudal` is .venv/bin/caudal; README.md shows how to post a webhook by hand)
+  source .venv/bin/activate
+  caudal up                   the same stack in the foreground, data in .caudal/
+and in another terminal:
+  curl 'http://127.0.0.1:8080/webhooks/clip?token=dev-clip-token' \\
+    -d @libs/providers/clip/examples/checkout_created.json
+  caudal objects list         every object and its state
+  caudal objects show TDP03   why it is in its state
+  caudal events tail          the events as they are published
+  caudal parked list          what could not be translated, and why
 """
 
 
 class Demo:
-    """One telling. `failed` counts posts that were not answered as the provider expects."""
+    """One telling, with what it has seen."""
 
     def __init__(self, addresses: Addresses, pool: Pool) -> None:
         self._addresses = addresses

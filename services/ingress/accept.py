@@ -20,9 +20,9 @@ import structlog
 
 from libs.bus.publisher import Outcome
 from libs.bus.topology import RECEIVED, WEBHOOKS
-from libs.bus.verdict import where
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_received import CONTENT_TYPE, Packed, join, pack
+from libs.runtime.failures import where
 
 # After a failure the process calls itself not ready for so long, unless a message gets through.
 DOUBT: Final = 5.0  # seconds

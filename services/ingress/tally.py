@@ -34,8 +34,3 @@ class Tally:
         if now - count.told_at >= EVERY:
             log.warning(event, source=source, count=count.total - count.told, **fields)
             count.told, count.told_at = count.total, now
-
-    def total(self, event: str, source: str) -> int:
-        """Tell how many there were."""
-        count = self._counts.get((event, source))
-        return 0 if count is None else count.total

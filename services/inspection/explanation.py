@@ -6,7 +6,7 @@ on the set of observations alone, so the order of arrival changes nothing in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from libs.contracts.event import timestamp
@@ -31,14 +31,7 @@ class Explanation:
 
     def as_json(self) -> dict[str, Any]:
         """Return the object, who decided, and the observations in order of effective time."""
-        # Another observation may decide without being news: the row then has the former's times.
-        row = replace(
-            self.row,
-            occurred_at=self.folded.occurred_at,
-            received_at=self.folded.received_at,
-            delivery_id=self.folded.delivery_id,
-        )
-        seen = {name: v for name, v in object_view(row).items() if name not in PATH}
+        seen = {name: v for name, v in object_view(self.row).items() if name not in PATH}
         return {
             "object": seen,
             "decided_by": self.folded.decided_by,

@@ -8,13 +8,13 @@ from typing import Final
 
 import structlog
 
-from libs.bus.verdict import where
 from libs.contracts import webhook_translated
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Poke, Reading, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
 from libs.providers.port import Provider, Terms, identity_of
+from libs.runtime.failures import where
 
 # Longer than any identifier of any provider; the database's keys have a limit too.
 REFERENCE_LIMIT: Final = 200

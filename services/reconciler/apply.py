@@ -15,14 +15,13 @@ from typing import Final
 import orjson
 import structlog
 
-from libs.bus.verdict import where
 from libs.contracts.event import Event, routing_key
 from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.fold import fold
 from libs.domain.lifecycle import Kind
 from libs.domain.observation import Observation
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import TemporaryError, where
 from libs.store.database import Connection, Pool, transaction
 from libs.store.objects import (
     ObjectKey,

@@ -14,10 +14,9 @@ from libs.bus.dead_letters import bury
 from libs.bus.message import Message
 from libs.bus.publisher import Publisher
 from libs.bus.topology import ARCHIVE_QUEUE, RECONCILER_QUEUE
-from libs.bus.verdict import where
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.errors import ContractError
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import TemporaryError, where
 from libs.runtime.settings import Settings
 from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import Pool, open_pool

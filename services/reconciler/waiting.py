@@ -10,10 +10,9 @@ from dataclasses import replace
 
 import structlog
 
-from libs.bus.verdict import where
 from libs.contracts.webhook_translated import OBSERVATION
 from libs.domain.observation import Observation
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import TemporaryError, where
 from libs.store.database import Connection, Pool, savepoint, transaction
 from libs.store.objects import ObjectKey
 from libs.store.outcomes import Found, found_after_waiting, give_up_waiting, unpark

@@ -6,6 +6,3 @@ select id, object_id, sequence, routing_key, body from outbox order by id limit 
 
 -- name: forget_events
 delete from outbox where id = any($1::bigint[])
-
--- name: outbox_depth
-select count(*) as events, min(created_at) as oldest from outbox

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import logging
@@ -56,8 +57,8 @@ def test_level_is_kept(stream: io.StringIO) -> None:
 
 def test_libraries_log_the_same_way(stream: io.StringIO) -> None:
     configure_logs("ingress", LogLevel.INFO, LogFormat.JSON, stream=stream)
-    logging.getLogger("aiormq").info("chatter")
-    logging.getLogger("aiormq").warning("lost %s", "amqp://user:hunter2@host/v")
+    logging.getLogger("aio_pika").info("chatter")
+    logging.getLogger("aio_pika").warning("lost %s", "amqp://user:hunter2@host/v")
     (line,) = lines(stream)
     assert line["event"] == "lost amqp://***@host/v"
     assert (line["logger"], line["service"]) == ("aiormq", "ingress")
@@ -121,3 +122,11 @@ def test_luhn_is_the_check_digit() -> None:
 
 def test_bytes_are_never_shown() -> None:
     assert scrub(None, "", {"body": b"abc"}) == {"body": "<3 bytes>"}
+
+
+def test_bus_client_stays_silent(stream: io.StringIO) -> None:
+    """What the AMQP client would log reaches us as an exception and is logged once, by the bus."""
+    importlib.import_module("libs.bus.link")
+    configure_logs("ingress", LogLevel.INFO, LogFormat.JSON, stream=stream)
+    logging.getLogger("aiormq").error("lost")
+    assert lines(stream) == []
