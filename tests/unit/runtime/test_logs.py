@@ -61,7 +61,7 @@ def test_libraries_log_the_same_way(stream: io.StringIO) -> None:
     logging.getLogger("aio_pika").warning("lost %s", "amqp://user:hunter2@host/v")
     (line,) = lines(stream)
     assert line["event"] == "lost amqp://***@host/v"
-    assert (line["logger"], line["service"]) == ("aiormq", "ingress")
+    assert (line["logger"], line["service"]) == ("aio_pika", "ingress")
 
 
 @pytest.mark.parametrize("form", [LogFormat.JSON, LogFormat.CONSOLE])
