@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from libs.providers.reading import Json, NotReadableError, read_json, read_object
-from services.ingress.spellings import REDACTED, SHORT, Spellings
+from services.ingress.spellings import REDACTED, Spellings
 
 # A secret that may be a word, an amount or an id of a payload by chance is not looked for in the
 # text, since what was replaced is lost: shorter than eight characters, or than twenty where it is
 # of letters alone or of digits alone.
+_SHORT: Final = 8
 _PLAIN_WORD: Final = 20
 # A credential that nobody has checked is looked for elsewhere only where that stays cheap.
 _LONGEST: Final = 128
@@ -127,7 +128,7 @@ def _document(body: bytes) -> dict[str, Json]:
 
 def _unmistakable(secret: str) -> bool:
     plain = secret.isalpha() or secret.isdigit()
-    return len(secret.strip()) >= (_PLAIN_WORD if plain else SHORT)
+    return len(secret.strip()) >= (_PLAIN_WORD if plain else _SHORT)
 
 
 def _worth_seeking(values: Iterable[Json]) -> list[str]:
@@ -154,7 +155,7 @@ def _scalar(token: re.Match[str], secrets: Spellings) -> str:
     if string is None:
         return f'"{REDACTED}"' if secrets.is_number(token[0]) else token[0]
     value: str = json.loads(string) if "\\" in string else string[1:-1]
-    freed = secrets.out_of_key(value) if colon else secrets.out_of(value)
+    freed = secrets.out_of(value)
     return token[0] if freed == value else json.dumps(freed, ensure_ascii=False) + (colon or "")
 
 
@@ -163,7 +164,7 @@ def _is_left(document: Json, secrets: Spellings) -> bool:
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
-            if any(_is_in(key, secrets, key=True) for key in node):
+            if any(_is_in(key, secrets) for key in node):
                 return True
             stack.extend(node.values())
         elif isinstance(node, list):
@@ -176,7 +177,7 @@ def _is_left(document: Json, secrets: Spellings) -> bool:
     return False
 
 
-def _is_in(text: str, secrets: Spellings, *, key: bool = False) -> bool:
+def _is_in(text: str, secrets: Spellings) -> bool:
     """Look for a secret beside what has been redacted, which may itself look like one."""
     rest = text.replace(REDACTED, "\0")
-    return (secrets.out_of_key(rest) if key else secrets.out_of(rest)) != rest
+    return secrets.out_of(rest) != rest

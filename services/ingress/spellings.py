@@ -1,9 +1,7 @@
 r"""Finds secrets in text, however they are spelled there.
 
 Letters of either case; characters as they are, as `\u0061` (the backslash doubled where JSON
-stands in a string of JSON), or as `%61`. A secret of fewer than eight characters counts only as a
-word of its own and never in a key: as a part of something it would be found by chance, and an
-amount would be lost.
+stands in a string of JSON), or as `%61`.
 """
 
 from __future__ import annotations
@@ -14,11 +12,8 @@ from functools import cached_property
 from typing import Final
 
 REDACTED: Final = "[redacted]"
-SHORT: Final = 8
 # A printable ASCII character that does not stand there as it is.
 _ESCAPED: Final = re.compile(rb"\\u00[2-7]|%[2-7]")
-_BEFORE_WORD: Final = r"(?<![0-9A-Za-z])(?<![0-9][.,:-])"
-_AFTER_WORD: Final = r"(?![0-9A-Za-z]|[.,:-][0-9])"
 
 
 class Spellings:
@@ -51,37 +46,16 @@ class Spellings:
         return (b"\\u00" in flat or b"%" in flat) and _ESCAPED.search(flat) is not None
 
     def out_of(self, text: str) -> str:
-        """Return the text of a value with `[redacted]` for every secret."""
-        return self._words.sub(REDACTED, text)
-
-    def out_of_key(self, text: str) -> str:
-        """Return the text of a key with `[redacted]` for every secret that is not short."""
-        return self._parts.sub(REDACTED, text)
+        """Return the text with `[redacted]` for every secret."""
+        return self._pattern.sub(REDACTED, text)
 
     def is_number(self, text: str) -> bool:
-        """Tell whether a JSON number is a short secret, or has a longer one in it."""
-        return text in self or self._parts.search(text) is not None
+        """Tell whether a JSON number is a secret, or has one in it."""
+        return self._pattern.search(text) is not None
 
     @cached_property
-    def _words(self) -> re.Pattern[str]:
-        short = [
-            f"{_BEFORE_WORD}{_spellings(text)}{_AFTER_WORD}"
-            for text in self._texts
-            if len(text) < SHORT
-        ]
-        return _any([*self._long, *short])
-
-    @cached_property
-    def _parts(self) -> re.Pattern[str]:
-        return _any(self._long)
-
-    @cached_property
-    def _long(self) -> list[str]:
-        return [_spellings(text) for text in self._texts if len(text) >= SHORT]
-
-
-def _any(patterns: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE)
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(_spellings, self._texts)) or r"(?!)", re.IGNORECASE)
 
 
 def _spellings(secret: str) -> str:
