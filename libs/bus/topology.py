@@ -1,7 +1,7 @@
 """What stands on the broker, as data in one place, and the command that makes it so.
 
     caudal.webhooks ── webhook.received ──► caudal.normalizer
-                    ├─ webhook.received ──► caudal.archive
+                    ├─ webhook.archived ──► caudal.archive
                     └─ webhook.translated ► caudal.reconciler
     caudal.events ──── # ────────────────► caudal.events.all
     caudal.dead ───── (fanout) ──────────► caudal.dead         what a queue had to give up
@@ -39,6 +39,7 @@ EVENTS: Final = event.EXCHANGE
 DEAD: Final = "caudal.dead"
 
 RECEIVED: Final = "webhook.received"
+TO_ARCHIVE: Final = "webhook.archived"
 TRANSLATED: Final = "webhook.translated"
 
 NORMALIZER_QUEUE: Final = "caudal.normalizer"
@@ -69,6 +70,8 @@ class Queue:
     exchange: str
     routing_key: str
     dead_letters_to: str | None = DEAD
+    no_longer: tuple[str, ...] = ()
+    """Keys under which an earlier version bound it; they are taken away."""
 
     def arguments(self) -> dict[str, Argument]:
         """Return what is declared with the queue; the broker cannot change it afterwards."""
@@ -88,7 +91,7 @@ EXCHANGES: Final = (Exchange(WEBHOOKS), Exchange(EVENTS), Exchange(DEAD, kind="f
 QUEUES: Final = (
     Queue(DEAD_QUEUE, DEAD, "", dead_letters_to=None),
     Queue(NORMALIZER_QUEUE, WEBHOOKS, RECEIVED),
-    Queue(ARCHIVE_QUEUE, WEBHOOKS, RECEIVED),
+    Queue(ARCHIVE_QUEUE, WEBHOOKS, TO_ARCHIVE, no_longer=(RECEIVED,)),
     Queue(RECONCILER_QUEUE, WEBHOOKS, TRANSLATED),
     Queue(EVENTS_QUEUE, EVENTS, "#"),
 )
@@ -174,3 +177,5 @@ async def _declare_one(channel: AbstractChannel, thing: Exchange | Queue) -> Non
     arguments: dict[str, Any] = dict(thing.arguments())
     queue = await channel.declare_queue(thing.name, durable=True, arguments=arguments)
     await queue.bind(thing.exchange, thing.routing_key)
+    for routing_key in thing.no_longer:
+        await queue.unbind(thing.exchange, routing_key)

@@ -29,7 +29,8 @@ class Delivery:
     `source` is the slug in the URL and names one merchant account at `provider`. `content_type`
     is the header as it came ("" where there was none) and is never to be relied on. `headers`
     holds allow-listed names in lower case. `route_event` is what the URL said
-    (`/webhooks/<source>/<event>` or `?event=`). `traceparent` is W3C Trace Context.
+    (`/webhooks/<source>/<event>` or `?event=`). `traceparent` is W3C Trace Context. A replay is a
+    delivery of its own: `replay_of` is the id of the one whose bytes and times it repeats.
     """
 
     id: str
@@ -43,6 +44,16 @@ class Delivery:
     route_event: str | None = None
     origin: Origin = Origin.WEBHOOK
     traceparent: str | None = None
+    replay_of: str | None = None
+
+    @property
+    def evidence(self) -> str:
+        """The id of the delivery that is the evidence for what this one says.
+
+        A replay proves nothing that the delivery which it repeats did not prove: what it says
+        stands under that one's id, so that saying it again adds nothing.
+        """
+        return self.replay_of or self.id
 
     @property
     def sha256(self) -> str:

@@ -57,6 +57,7 @@ def pack(delivery: Delivery) -> Packed:
         "traceparent": delivery.traceparent,
         "size": len(delivery.body),
         "sha256": delivery.sha256,
+        **({} if delivery.replay_of is None else {"replay_of": delivery.replay_of}),
     }
     try:
         return Packed(orjson.dumps(told), delivery.body)
@@ -142,6 +143,7 @@ def _delivery(entry: dict[str, Any], body: bytes) -> Delivery:
         route_event=_optional(entry, "route_event"),
         origin=origin,
         traceparent=_optional(entry, "traceparent"),
+        replay_of=_optional(entry, "replay_of"),
     )
 
 

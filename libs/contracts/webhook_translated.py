@@ -1,12 +1,13 @@
 """`webhook.translated`: for each delivery one outcome, what it turned out to say.
 
 One message carries the outcomes of one `webhook.received` batch as JSON. An outcome holds the
-delivery's envelope without its body; the body rides along only where something was parked.
+whole delivery, its body too: who takes outcomes can put on file what the archive's own queue lost.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -52,8 +53,8 @@ _BYTES: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 class Translated:
     """The outcome of one delivery.
 
-    `identity` names the delivery the same however often it is repeated. `body` is None unless
-    something was parked.
+    `identity` names the delivery the same however often it is repeated; a replay has one of its
+    own. `body` is None only in messages of an older process.
     """
 
     delivery_id: str
@@ -66,6 +67,35 @@ class Translated:
     readings: tuple[_Tagged, ...]
     traceparent: str | None = None
     body: bytes | None = None
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    route_event: str | None = None
+    replay_of: str | None = None
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """Return the delivery as it was received; None where its body did not come along."""
+        if self.body is None:
+            return None
+        return Delivery(
+            id=self.delivery_id,
+            source=self.source,
+            provider=self.provider,
+            body=self.body,
+            received_at=self.received_at,
+            authority=self.authority,
+            content_type=self.content_type,
+            headers=self.headers,
+            route_event=self.route_event,
+            origin=self.origin,
+            traceparent=self.traceparent,
+            replay_of=self.replay_of,
+        )
+
+    @property
+    def evidence(self) -> str:
+        """The id under which observations and parked readings stand, see `Delivery.evidence`."""
+        return self.replay_of or self.delivery_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +109,7 @@ OBSERVATION: Final = TypeAdapter(Observation)
 
 
 def of(delivery: Delivery, identity: str, readings: tuple[Reading, ...]) -> Translated:
-    """Pair a delivery with what it says; its body is kept where something was parked."""
-    parked = any(isinstance(reading, Unknown) for reading in readings)
+    """Pair a delivery with what it says."""
     return Translated(
         delivery_id=delivery.id,
         source=delivery.source,
@@ -91,7 +120,11 @@ def of(delivery: Delivery, identity: str, readings: tuple[Reading, ...]) -> Tran
         identity=identity,
         readings=readings,
         traceparent=delivery.traceparent,
-        body=delivery.body if parked else None,
+        body=delivery.body,
+        content_type=delivery.content_type,
+        headers=dict(delivery.headers),
+        route_event=delivery.route_event,
+        replay_of=delivery.replay_of,
     )
 
 

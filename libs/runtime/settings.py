@@ -140,6 +140,37 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a stopping process finishes what it has begun",
     )
+    spool_dir: Path | None = Field(
+        default=None,
+        description="folder where the ingress keeps what the broker did not confirm; unset: no spool",
+    )
+    spool_max_bytes: int = Field(
+        default=1_073_741_824, ge=65_536, description="how much the spool may hold on disk"
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="port on which a worker tells its metrics; the ingress does at /metrics",
+    )
+    max_attempts: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="how often a delivery that fails by itself is tried before it is parked",
+    )
+    brake_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="share of failed deliveries from which a worker stops instead of parking them",
+    )
+    brake_minimum: int = Field(
+        default=20,
+        ge=1,
+        description="how many deliveries must have failed before that share counts",
+    )
     heartbeat_file: Path | None = Field(
         default=None, description="a file that a running process touches every five seconds"
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Pool, execute_rows, session, transaction
+from libs.store.database import Connection, Pool, execute_rows, session, transaction
 from libs.store.queries import query
 
 PARTITIONED: Final = ("deliveries", "translations")
@@ -23,6 +23,12 @@ async def file_deliveries(pool: Pool, deliveries: Sequence[Delivery]) -> None:
 
     In order of their ids, so that two reconcilers with the same deliveries wait for each other.
     """
+    async with transaction(pool) as connection:
+        await file_missing(connection, deliveries)
+
+
+async def file_missing(connection: Connection, deliveries: Sequence[Delivery]) -> None:
+    """File deliveries inside a transaction, in order of their ids; known ones stay as they are."""
     rows = [
         (
             d.id,
@@ -37,11 +43,19 @@ async def file_deliveries(pool: Pool, deliveries: Sequence[Delivery]) -> None:
             d.traceparent,
             bytes.fromhex(d.sha256),
             d.body,
+            d.replay_of,
         )
         for d in sorted(deliveries, key=lambda d: d.id)
     ]
-    async with transaction(pool) as connection:
-        await execute_rows(connection, "file_deliveries", rows)
+    await execute_rows(connection, "file_deliveries", rows)
+
+
+async def not_on_file(connection: Connection, named: Sequence[tuple[str, datetime]]) -> set[str]:
+    """Return which of these deliveries (id, time of receipt) the archive does not have."""
+    if not named:
+        return set()
+    rows = await connection.fetch(query("not_on_file"), *zip(*named, strict=True))
+    return {str(row["id"]) for row in rows}
 
 
 async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
@@ -62,6 +76,7 @@ async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
         route_event=row["route_event"],
         origin=Origin(row["origin"]),
         traceparent=row["traceparent"],
+        replay_of=None if row["replay_of"] is None else str(row["replay_of"]),
     )
 
 

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
+from libs.bus.front_door import Publishing, deliver
 from libs.bus.publisher import Outcome
-from libs.bus.topology import RECEIVED, WEBHOOKS
 from libs.contracts.delivery import Delivery
-from libs.contracts.webhook_received import CONTENT_TYPE, Packed, join, pack
+from libs.contracts.webhook_received import Packed, join, pack
+from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import where
 
 # After a failure the process calls itself not ready for so long, unless a message gets through.
@@ -30,25 +30,6 @@ DOUBT: Final = 5.0  # seconds
 _MARGIN: Final = 1.0  # seconds
 
 log = structlog.get_logger()
-
-
-class Publishing(Protocol):
-    """What is needed of the bus: `libs.bus.publisher.Publisher`, or a stand-in."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether the broker would take a message now."""
-
-    async def publish(
-        self,
-        exchange: str,
-        routing_key: str,
-        body: bytes,
-        *,
-        content_type: str,
-        headers: Mapping[str, str | int] | None = None,
-    ) -> Outcome:
-        """Send one message and tell what became of it."""
 
 
 class RefusedError(Exception):
@@ -89,6 +70,7 @@ class Acceptor:
 
     async def accept(self, delivery: Delivery) -> None:
         """Return when the delivery is safe; raise `RefusedError` where it may not be."""
+        failpoint("ingress.received")
         waiting = _Waiting(pack(delivery), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._pump is None:
@@ -135,12 +117,11 @@ class Acceptor:
         outcome = Outcome.UNKNOWN
         try:
             async with asyncio.timeout(self._deadline + _MARGIN):
-                outcome = await self._publisher.publish(
-                    WEBHOOKS,
-                    RECEIVED,
+                outcome = await deliver(
+                    self._publisher,
                     join([waiting.packed for waiting in batch if waiting.packed is not None]),
-                    content_type=CONTENT_TYPE,
                 )
+                failpoint("ingress.confirmed")
         except TimeoutError:
             log.warning("publish_hangs", deliveries=len(batch))
         except Exception as error:  # noqa: BLE001 - a bug of the publisher becomes a refusal: safe

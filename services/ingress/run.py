@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from libs.bus.front_door import Publishing
 from libs.bus.publisher import Publisher
 from libs.providers.port import Provider
 from libs.providers.registry import PROVIDERS
@@ -21,7 +22,7 @@ from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import Settings
 from libs.runtime.source_authentication import NoAuthentication
 from libs.runtime.sources import Sources
-from services.ingress.accept import Acceptor, Publishing
+from services.ingress.accept import Acceptor
 from services.ingress.app import create_app
 from services.ingress.budget import Budget
 from services.ingress.doors import Doors, build_doors

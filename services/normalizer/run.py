@@ -18,6 +18,7 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.errors import ContractError
 from libs.providers.port import Terms
 from libs.providers.registry import PROVIDERS
+from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
@@ -56,6 +57,7 @@ class Normalizer:
             return webhook_translated.encode(tuple(map(self._translator.sayable, deliveries)))
 
     async def _publish(self, message: bytes) -> None:
+        failpoint("normalizer.translated")
         outcome = await self._publisher.publish(
             WEBHOOKS,
             TRANSLATED,
@@ -64,6 +66,7 @@ class Normalizer:
         )
         if outcome is not Outcome.CONFIRMED:
             raise TemporaryError(f"the outcomes were not confirmed: {outcome}")
+        failpoint("normalizer.confirmed")
 
 
 def terms_of(sources: Sources) -> dict[str, Terms]:

@@ -21,7 +21,9 @@ from libs.contracts.webhook_translated import Translated
 from libs.domain.fold import fold
 from libs.domain.lifecycle import Kind
 from libs.domain.observation import Observation
+from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
+from libs.store.archive import file_missing, not_on_file
 from libs.store.database import Connection, Pool, transaction
 from libs.store.objects import (
     ObjectKey,
@@ -103,9 +105,20 @@ async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
         await park(connection, told.parked)
         await record_outcomes(connection, outcomes)
         await record_pokes(connection, outcomes)
+        await _file_missing(connection, outcomes)
+        failpoint("reconciler.applied")
+    failpoint("reconciler.committed")
     applied.outcomes = len(outcomes)
     applied.parked = len(told.parked)
     return applied
+
+
+async def _file_missing(connection: Connection, outcomes: Sequence[Translated]) -> None:
+    """Put on file what the archive's own consumer has not filed, yet or ever."""
+    named = sorted({(outcome.delivery_id, outcome.received_at) for outcome in outcomes})
+    missing = await not_on_file(connection, named)
+    found = {o.delivery_id: o.delivery for o in outcomes if o.delivery_id in missing}
+    await file_missing(connection, [each for each in found.values() if each is not None])
 
 
 async def _locate(connection: Connection, outcomes: Sequence[Translated]) -> _Told:

@@ -17,6 +17,7 @@ import structlog
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import EVENTS
 from libs.contracts.event import CONTENT_TYPE
+from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool
 from libs.store.outbox import WaitingEvent, relay_turn
@@ -83,9 +84,12 @@ class Relay:
             if turn is None:
                 return Relayed(confirmed=None, waiting=0)
             events = await turn.next_events(BATCH)
+            failpoint("relay.claimed")
             confirmed = await self._publish(events)
             if confirmed:
+                failpoint("relay.confirmed")
                 await turn.forget(confirmed)
+                failpoint("relay.forgotten")
             return Relayed(len(confirmed), len(events) - len(confirmed))
 
     async def _publish(self, events: Sequence[WaitingEvent]) -> list[WaitingEvent]:

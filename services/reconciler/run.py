@@ -16,6 +16,7 @@ from libs.bus.publisher import Publisher
 from libs.bus.topology import ARCHIVE_QUEUE, RECONCILER_QUEUE
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.errors import ContractError
+from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.settings import Settings
 from libs.store.archive import ensure_partitions, file_deliveries
@@ -75,6 +76,7 @@ class Reconciler:
         deliveries = await self._read(messages, webhook_received.decode, ARCHIVE_QUEUE)
         for some in _portions(deliveries):
             await file_deliveries(self._pool, some)
+            failpoint("archive.committed")
 
     async def _fold(self, messages: Sequence[Message]) -> None:
         outcomes = await self._read(messages, webhook_translated.decode, RECONCILER_QUEUE)

@@ -1,17 +1,24 @@
 -- name: file_deliveries
 insert into deliveries (
   id, received_at, source, provider, origin, authority, content_type, headers, route_event,
-  traceparent, sha256, body
+  traceparent, sha256, body, replay_of
 )
 select * from unnest(
   $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-  $8::jsonb[], $9::text[], $10::text[], $11::bytea[], $12::bytea[]
+  $8::jsonb[], $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::uuid[]
 )
 on conflict do nothing
 
+-- name: not_on_file
+select wanted.id
+from unnest($1::uuid[], $2::timestamptz[]) as wanted (id, received_at)
+where not exists (
+  select from deliveries d where d.id = wanted.id and d.received_at = wanted.received_at
+)
+
 -- name: delivery_by_id
 select id, received_at, source, provider, origin, authority, content_type, headers, route_event,
-       traceparent, sha256, body
+       traceparent, sha256, body, replay_of
 from deliveries where id = $1
 
 -- name: lock_partitions

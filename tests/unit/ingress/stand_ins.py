@@ -95,6 +95,7 @@ class StandInPublisher:
     ready: bool = True
     behave: Callable[[bytes], Awaitable[Outcome]] | None = None
     messages: list[bytes] = field(default_factory=list)
+    archived: list[bytes] = field(default_factory=list)
 
     async def publish(
         self,
@@ -105,9 +106,13 @@ class StandInPublisher:
         content_type: str,
         headers: Mapping[str, str | int] | None = None,
     ) -> Outcome:
-        assert (exchange, routing_key) == ("caudal.webhooks", "webhook.received")
+        assert exchange == "caudal.webhooks"
+        assert routing_key in {"webhook.received", "webhook.archived"}
         assert content_type == "application/vnd.caudal.webhook-received.v1"
         assert not headers
+        if routing_key == "webhook.archived":
+            self.archived.append(body)
+            return Outcome.CONFIRMED
         outcome = Outcome.CONFIRMED if self.behave is None else await self.behave(body)
         if outcome is Outcome.CONFIRMED:
             self.messages.append(body)

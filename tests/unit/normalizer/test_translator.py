@@ -70,7 +70,7 @@ def test_outcome_carries_the_envelope() -> None:
         DELIVERY.id, "odd-mx", "odd",
     )  # fmt: skip
     assert (outcome.received_at, outcome.authority) == (DELIVERY.received_at, Authority.SECRET)
-    assert outcome.body is None
+    assert outcome.delivery == DELIVERY
 
 
 def test_terms_of_the_source_are_used() -> None:
