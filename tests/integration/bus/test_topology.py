@@ -11,9 +11,11 @@ import pytest
 from aio_pika.abc import AbstractChannel
 
 from libs.bus import topology
+from libs.bus.front_door import deliver
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.tail import queue_depths, tail
 from libs.bus.topology import (
+    ARCHIVE_QUEUE,
     DEAD_QUEUE,
     EVENTS,
     EVENTS_QUEUE,
@@ -53,6 +55,30 @@ async def test_changed_argument_names_the_queue(url: str, channel: AbstractChann
 
     for name in (wrong, right):
         await channel.queue_delete(name)
+
+
+@pytest.mark.parametrize("missing", [NORMALIZER_QUEUE, ARCHIVE_QUEUE])
+async def test_one_missing_queue_is_noticed(
+    url: str, channel: AbstractChannel, publisher: Publisher, missing: str
+) -> None:
+    """The other queue takes its copy, and the delivery counts as not safe all the same."""
+    await channel.queue_delete(missing, if_unused=False, if_empty=False)
+    assert await deliver(publisher, b"half") is Outcome.RETURNED
+    await apply_topology(url)
+    assert await deliver(publisher, b"whole") is Outcome.CONFIRMED
+    depths = await queue_depths(url, [NORMALIZER_QUEUE, ARCHIVE_QUEUE])
+    assert depths == {NORMALIZER_QUEUE: 2, ARCHIVE_QUEUE: 2, missing: 1}
+
+
+async def test_binding_of_old_is_removed(
+    url: str, channel: AbstractChannel, publisher: Publisher
+) -> None:
+    """An earlier version bound the archive to what is to be translated: it got all of it twice."""
+    queue = await channel.get_queue(ARCHIVE_QUEUE)
+    await queue.bind(WEBHOOKS, RECEIVED)
+    await apply_topology(url)
+    await publisher.publish(WEBHOOKS, RECEIVED, b"one", content_type="text/plain")
+    assert await queue_depths(url, [ARCHIVE_QUEUE]) == {ARCHIVE_QUEUE: 0}
 
 
 async def test_absent_broker_is_temporary() -> None:
