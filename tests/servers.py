@@ -27,7 +27,7 @@ import asyncpg
 import pytest
 
 from libs.embedded.errors import EmbeddedError
-from libs.embedded.servers import Servers, remove_data
+from libs.embedded.servers import RabbitMq, Servers, remove_data
 from libs.embedded.servers import servers as bring_up
 
 VHOSTS_AT_ONCE = 24
@@ -110,26 +110,30 @@ class RunningServers:
             await connection.close()
 
     async def _exchange_vhosts(self) -> list[str]:
-        """Delete the released ones and make new ones, all in one call of rabbitmqctl."""
         broker = self.addresses.rabbitmq
         assert broker is not None
-        names = [f"test-{uuid.uuid4().hex[:12]}" for _ in range(VHOSTS_AT_ONCE)]
         released, self._released = self._released, []
-        user = urlsplit(self.addresses.amqp_url).username
-        everything = {"configure": ".*", "write": ".*", "read": ".*"}
-        definitions = {
-            "vhosts": [{"name": name} for name in names],
-            "permissions": [{"user": user, "vhost": name, **everything} for name in names],
-        }
-        packed = base64.b64encode(json.dumps(definitions).encode()).decode()
-        old = ",".join(f'<<"{name}">>' for name in released)
-        said = await broker.control(
-            "eval",
-            f'[catch rabbit_vhost:delete(V, <<"tests">>) || V <- [{old}]], '
-            f'rabbit_definitions:import_raw(base64:decode(<<"{packed}">>)).',
-        )
-        assert said.strip() == "ok", said
-        return names
+        return await exchange_vhosts(broker, released, VHOSTS_AT_ONCE)
+
+
+async def exchange_vhosts(broker: RabbitMq, released: list[str], count: int) -> list[str]:
+    """Delete the released ones and make new ones, all in one call of rabbitmqctl."""
+    names = [f"test-{uuid.uuid4().hex[:12]}" for _ in range(count)]
+    user = urlsplit(broker.url).username
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    definitions = {
+        "vhosts": [{"name": name} for name in names],
+        "permissions": [{"user": user, "vhost": name, **everything} for name in names],
+    }
+    packed = base64.b64encode(json.dumps(definitions).encode()).decode()
+    old = ",".join(f'<<"{name}">>' for name in released)
+    said = await broker.control(
+        "eval",
+        f'[catch rabbit_vhost:delete(V, <<"tests">>) || V <- [{old}]], '
+        f'rabbit_definitions:import_raw(base64:decode(<<"{packed}">>)).',
+    )
+    assert said.strip() == "ok", said
+    return names
 
 
 def with_path(url: str, path: str) -> str:
