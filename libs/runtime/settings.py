@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     spool_max_bytes: int = Field(
         default=1_073_741_824, ge=65_536, description="how much the spool may hold on disk"
     )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="address on which a worker tells its metrics"
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=0,

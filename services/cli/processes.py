@@ -12,6 +12,7 @@ import uvloop
 from libs.providers.registry import PROVIDERS
 from libs.runtime.heartbeat import heartbeat
 from libs.runtime.logs import configure_logs
+from libs.runtime.metrics import telling_metrics
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
 from libs.runtime.sources import load_sources
@@ -68,7 +69,10 @@ def _serve(service: str, settings: Settings, run: Run) -> None:
 
     async def main() -> None:
         with stop_event() as stop:
-            async with heartbeat(settings.heartbeat_file):
+            async with (
+                heartbeat(settings.heartbeat_file),
+                telling_metrics(settings.metrics_host, settings.metrics_port),
+            ):
                 await run(settings, stop)
 
     settings.required_amqp_url()

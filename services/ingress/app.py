@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from libs.runtime.metrics import answer_metrics
 from services.ingress.health import Health
 from services.ingress.receiving import continue_if_welcome
 from services.ingress.rejections import Rejection, error_response
@@ -26,6 +27,7 @@ def create_app(webhooks: Webhooks, health: Health) -> web.Application:
     app.on_response_prepare.append(name_server)
     app.router.add_get("/health/live", health.live)
     app.router.add_get("/health/ready", health.ready)
+    app.router.add_get("/metrics", answer_metrics)
     _add(app, "/webhooks/{source}", webhooks.by_slug, webhooks)
     _add(app, "/webhooks/{source}/{event}", webhooks.by_slug, webhooks)
     for path in webhooks.doors.by_path:

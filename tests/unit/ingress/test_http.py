@@ -395,3 +395,9 @@ async def test_taken_port_is_named() -> None:
 async def test_answer_echoes_no_credential(ingress: Ingress) -> None:
     answer = await ingress.post("/webhooks/body", b'{"SecretKey":"OLD-SECRET-KEY","a":1}')
     assert answer == (200, b'{"SecretKey":"[redacted]","a":1}')
+
+
+async def test_metrics_are_told(ingress: Ingress) -> None:
+    async with ingress.http.get(ingress.url + "/metrics") as answer:
+        assert answer.status == 200
+        assert "# TYPE caudal_ingress_accept_level gauge" in await answer.text()

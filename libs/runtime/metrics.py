@@ -1,0 +1,114 @@
+"""What a process tells of itself in numbers: all metrics there are, and how they are read.
+
+The set is closed. Each metric stands below with its kind, meaning and unit, and labels take few values that
+we choose ourselves: never an id, a reference, or anything that a stranger sent. The ingress
+answers `/metrics` on its own port; a worker does so on CAUDAL_METRICS_PORT, where it is set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from libs.runtime.configuration import ConfigurationError
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+# Of our own, so that nothing enters which a library registers with the default one.
+REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)  # process_*: CPU, memory, open files, start
+
+INGRESS_ACCEPT_LEVEL: Final = Gauge(
+    "caudal_ingress_accept_level",
+    "1 for the rung of the accept ladder that holds, 0 for the others.",
+    ["level"],  # confirmed, spooling, refusing
+    registry=REGISTRY,
+)
+INGRESS_ANSWERS: Final = Counter(
+    "caudal_ingress_answers",
+    "Deliveries by what became of them; confirmed and spooled were answered 2xx, refused 503.",
+    ["outcome"],  # confirmed, spooled, refused
+    registry=REGISTRY,
+)
+INGRESS_PUBLISH_FAILURES: Final = Counter(
+    "caudal_ingress_publish_failures",
+    "Publishes of the ingress that were not confirmed.",
+    ["outcome"],  # refused, returned, unknown
+    registry=REGISTRY,
+)
+SPOOL_BYTES: Final = Gauge(
+    "caudal_spool_bytes",
+    "Bytes of the spool of this process on its disk, damaged ones included.",
+    registry=REGISTRY,
+)
+SPOOL_RECORDS: Final = Gauge(
+    "caudal_spool_records",
+    "Messages in the spool that have not been drained.",
+    registry=REGISTRY,
+)
+SPOOL_FAILURES: Final = Counter(
+    "caudal_spool_failures",
+    "Writes that the spool could not promise.",
+    ["reason"],  # full, disk
+    registry=REGISTRY,
+)
+SPOOL_DRAINED: Final = Counter(
+    "caudal_spool_drained", "Messages of the spool that the broker confirmed.", registry=REGISTRY
+)
+SPOOL_DAMAGED: Final = Counter(
+    "caudal_spool_damaged",
+    "Stretches of a segment that could not be read and were set aside.",
+    registry=REGISTRY,
+)
+
+
+def exposition() -> bytes:
+    """Return all metrics as Prometheus reads them."""
+    return generate_latest(REGISTRY)
+
+
+async def answer_metrics(_request: web.Request) -> web.Response:
+    """Handle `GET /metrics`."""
+    return web.Response(
+        body=exposition(),
+        headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"},
+    )
+
+
+@contextlib.asynccontextmanager
+async def telling_metrics(host: str, port: int | None) -> AsyncIterator[str | None]:
+    """Answer `/metrics` as long as the block lasts; gives the URL, or None where no port is set.
+
+    Raises `ConfigurationError` where it cannot listen.
+    """
+    if port is None:
+        yield None
+        return
+    app = web.Application()
+    app.router.add_get("/metrics", answer_metrics)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or "not possible"
+            raise ConfigurationError(
+                "CAUDAL_METRICS_PORT", f"cannot listen on {host}:{port}: {why}"
+            ) from None
+        bound_host, bound_port = runner.addresses[0][:2]
+        shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+        yield f"http://{shown}:{bound_port}/metrics"
+    finally:
+        await runner.cleanup()
