@@ -25,3 +25,16 @@ _QUERIES = _load()
 def query(name: str) -> str:
     """Return the statement called `name`; `KeyError` where there is none."""
     return _QUERIES[name]
+
+
+_NAMES = {statement: name for name, statement in _QUERIES.items()}
+
+
+def names() -> frozenset[str]:
+    """Return the names of all statements."""
+    return frozenset(_QUERIES)
+
+
+def named(statement: str) -> str | None:
+    """Return the name of a statement, or None where it is none of ours."""
+    return _NAMES.get(statement)

@@ -1,0 +1,225 @@
+"""What the reconciler's transaction writes: objects, observations, ledger, parked, pokes, outbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from libs.store.memory.playing import plays, rows_of
+from libs.store.memory.schema import Row
+from libs.store.memory.transaction import Transaction
+from libs.store.memory.values import TYPES
+
+_UUID = TYPES["uuid"]
+_OBJECT = ("source", "kind", "provider_ref")
+_WAITING_AT_ONCE = 100
+
+
+async def _insert_all(
+    tx: Transaction, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> list[Row]:
+    """Insert rows, `on conflict do nothing`."""
+    for values in rows_of(columns):
+        await tx.insert(table, dict(zip(names, values, strict=True)))
+    return []
+
+
+@plays("ensure_objects")
+async def ensure_objects(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
+    for values in sorted(rows_of(columns)):
+        await tx.insert("objects", dict(zip((*_OBJECT, "provider"), values, strict=True)))
+    return []
+
+
+@plays("lock_objects")
+async def lock_objects(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
+    locked = [await tx.lock("objects", key) for key in sorted(set(rows_of(columns)))]
+    return [row for row in locked if row is not None]
+
+
+@plays("observations_of")
+async def observations_of(tx: Transaction, object_ids: Sequence[int]) -> list[Row]:
+    wanted = set(object_ids)
+    return [row for row in tx.rows("observations") if row["object_id"] in wanted]
+
+
+@plays("add_observations")
+async def add_observations(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = ("object_id", "key", "received_at", "delivery_id", "content")
+    seen: set[tuple[int, str]] = set()
+    for values in rows_of(columns):
+        told = dict(zip(names, values, strict=True))
+        _once(seen, (told["object_id"], told["key"]))
+        if await tx.insert("observations", told) is None:
+            continue
+        known = await tx.lock("observations", (told["object_id"], told["key"]))
+        if known is not None and _receipt(told) < _receipt(known):
+            tx.update("observations", known, told)
+    return []
+
+
+def _receipt(row: Row) -> tuple[Any, Any]:
+    return row["received_at"], _UUID(row["delivery_id"])
+
+
+def _once(seen: set[Any], key: object) -> None:
+    if key in seen:
+        raise asyncpg.CardinalityViolationError("cannot affect row a second time")
+    seen.add(key)
+
+
+@plays("add_repeats")
+async def add_repeats(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    return await _insert_all(
+        tx, "repeats", ("object_id", "key", "delivery_id", "received_at"), columns
+    )
+
+
+@plays("add_aliases")
+async def add_aliases(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    return await _insert_all(tx, "object_aliases", ("alias", "object_id"), columns)
+
+
+@plays("update_objects")
+async def update_objects(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = (
+        "id", "merchant_ref", "state", "previous_state", "provider_status", "amount", "currency",
+        "refunded_amount", "fees", "net", "flags", "livemode", "occurred_at", "received_at",
+        "authority", "delivery_id", "method", "failure_reason", "expires_at", "sequence",
+        "attempts", "settlement_step", "decided_by",
+    )  # fmt: skip
+    for values in rows_of(columns):
+        changed: Row = dict(zip(names, values, strict=True))
+        flags: str = changed["flags"]
+        changed |= {"flags": flags.split(",") if flags else [], "updated_at": tx.now}
+        row = tx.by_id("objects", changed["id"])
+        if row is None:
+            continue
+        locked = await tx.lock("objects", tuple(row[name] for name in _OBJECT))
+        if locked is not None:
+            tx.update("objects", locked, changed)
+    return []
+
+
+@plays("add_to_outbox")
+async def add_to_outbox(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = ("object_id", "sequence", "routing_key", "body")
+    for values in rows_of(columns):
+        if await tx.insert("outbox", dict(zip(names, values, strict=True))) is not None:
+            raise asyncpg.UniqueViolationError("outbox_object_id_sequence_key")
+    return []
+
+
+@plays("enter_in_ledger")
+async def enter_in_ledger(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = ("name", "first_delivery_id", "first_received_at")
+    return await _insert_all(tx, "dedupe_ledger", names, columns)
+
+
+@plays("first_deliveries")
+async def first_deliveries(tx: Transaction, names: Sequence[bytes]) -> list[Row]:
+    found = [tx.read("dedupe_ledger", (name,)) for name in dict.fromkeys(names)]
+    return [row for row in found if row is not None]
+
+
+@plays("add_translations")
+async def add_translations(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = ("delivery_id", "received_at", "source", "outcome", "duplicate_of")
+    return await _insert_all(tx, "translations", names, columns)
+
+
+@plays("park")
+async def park(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = (
+        "delivery_id", "ordinal", "source", "provider", "origin", "reason", "field", "value",
+        "detail", "received_at", "body", "reading",
+    )  # fmt: skip
+    return await _insert_all(tx, "parked", names, columns)
+
+
+@plays("add_pokes")
+async def add_pokes(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = (*_OBJECT, "provider", "why", "first_at", "last_at")
+    seen: set[Any] = set()
+    for values in rows_of(columns):
+        asked: Row = dict(zip(names, values, strict=True))
+        key = tuple(asked[name] for name in _OBJECT)
+        _once(seen, key)
+        if await tx.insert("pokes", asked) is None:
+            continue
+        known = await tx.lock("pokes", key)
+        if known is not None:
+            span = {
+                "first_at": min(known["first_at"], asked["first_at"]),
+                "last_at": max(known["last_at"], asked["last_at"]),
+            }
+            tx.update("pokes", known, span)
+    return []
+
+
+@plays("objects_by_merchant_ref")
+async def objects_by_merchant_ref(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
+    names = ("source", "kind", "merchant_ref")
+    wanted = dict.fromkeys(rows_of(columns))
+    return [
+        dict(zip((*names, "provider_ref"), (*key, ref), strict=True))
+        for key in wanted
+        if (ref := _only_ref(tx, *key)) is not None
+    ]
+
+
+def _only_ref(tx: Transaction, source: str, kind: str, merchant_ref: str | None) -> str | None:
+    """Return the reference of the only object with this merchant's reference."""
+    refs = [
+        row["provider_ref"]
+        for row in tx.rows("objects")
+        if merchant_ref is not None
+        and (row["merchant_ref"], row["source"], row["kind"]) == (merchant_ref, source, kind)
+    ]
+    return refs[0] if len(refs) == 1 else None
+
+
+@plays("found_after_waiting")
+async def found_after_waiting(tx: Transaction) -> list[Row]:
+    found: list[Row] = []
+    waiting = [row for row in tx.rows("parked") if row["reading"] is not None]
+    for row in sorted(waiting, key=lambda row: row["id"]):
+        kind = json.loads(row["reading"])["kind"]
+        ref = _only_ref(tx, row["source"], kind, row["value"])
+        if ref is None or not tx.try_lock("parked", (row["delivery_id"], row["ordinal"])):
+            continue
+        found.append(
+            {
+                "id": row["id"],
+                "source": row["source"],
+                "kind": kind,
+                "provider": row["provider"],
+                "reading": row["reading"],
+                "provider_ref": ref,
+            }
+        )
+        if len(found) == _WAITING_AT_ONCE:
+            break
+    return found
+
+
+@plays("unpark")
+async def unpark(tx: Transaction, numbers: Sequence[int]) -> list[Row]:
+    for number in numbers:
+        row = tx.by_id("parked", number)
+        if row is not None:
+            await tx.delete("parked", row)
+    return []
+
+
+@plays("give_up_waiting")
+async def give_up_waiting(tx: Transaction, number: int, reason: str, detail: str) -> list[Row]:
+    row = tx.by_id("parked", number)
+    if row is not None:
+        locked = await tx.lock("parked", (row["delivery_id"], row["ordinal"]))
+        if locked is not None:
+            tx.update("parked", locked, {"reason": reason, "detail": detail, "reading": None})
+    return []

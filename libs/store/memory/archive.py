@@ -1,0 +1,70 @@
+"""The archive, the relay's turn and the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from libs.store.memory.playing import plays, rows_of
+from libs.store.memory.schema import Row
+from libs.store.memory.transaction import ADVISORY, Transaction
+from libs.store.memory.values import TYPES
+
+_UUID = TYPES["uuid"]
+
+
+@plays("file_deliveries")
+async def file_deliveries(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = (
+        "id", "received_at", "source", "provider", "origin", "authority", "content_type",
+        "headers", "route_event", "traceparent", "sha256", "body", "replay_of",
+    )  # fmt: skip
+    for values in rows_of(columns):
+        await tx.insert("deliveries", dict(zip(names, values, strict=True)))
+    return []
+
+
+@plays("not_on_file")
+async def not_on_file(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    return [
+        {"id": _UUID(number)}
+        for number, at in rows_of(columns)
+        if tx.read("deliveries", (_UUID(number), at)) is None
+    ]
+
+
+@plays("delivery_by_id")
+async def delivery_by_id(tx: Transaction, number: str) -> list[Row]:
+    return [row for row in tx.rows("deliveries") if row["id"] == _UUID(number)]
+
+
+@plays("lock_partitions")
+async def lock_partitions(tx: Transaction, number: int) -> list[Row]:
+    await tx.lock(ADVISORY, (number,))
+    return []
+
+
+@plays("days_with_partition")
+async def days_with_partition(tx: Transaction, table: str) -> list[Row]:
+    return [{"day": day} for name, day in tx.database.partitions if name == table]
+
+
+@plays("take_relay")
+async def take_relay(tx: Transaction, number: int) -> list[Row]:
+    return [{"pg_try_advisory_xact_lock": tx.try_lock(ADVISORY, (number,))}]
+
+
+@plays("next_events")
+async def next_events(tx: Transaction, limit: int) -> list[Row]:
+    names = ("id", "object_id", "sequence", "routing_key", "body")
+    rows = sorted(tx.rows("outbox"), key=lambda row: row["id"])
+    return [{name: row[name] for name in names} for row in rows[:limit]]
+
+
+@plays("forget_events")
+async def forget_events(tx: Transaction, numbers: Sequence[int]) -> list[Row]:
+    for number in numbers:
+        row = tx.by_id("outbox", number)
+        if row is not None:
+            await tx.delete("outbox", row)
+    return []

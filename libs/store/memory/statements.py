@@ -1,0 +1,45 @@
+"""From the text of a statement to the function that plays it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from libs.store.memory import apply, archive, inspection
+from libs.store.memory.playing import PLAYED
+from libs.store.memory.schema import Row
+from libs.store.memory.transaction import Transaction
+from libs.store.queries import named
+
+# Importing them enters their functions in PLAYED.
+PLAYING: Final = (apply, archive, inspection)
+
+_PARTITION: Final = re.compile(r"create table (\w+)_(\d{8}) ")
+_OF_A_PARTITION: Final = ("lock table ", "with moved as ", "alter table ")
+
+
+class UnknownStatementError(Exception):
+    """The fake does not know this statement: write a function for it beside the others."""
+
+
+def called(statement: str) -> str:
+    """Return the name of a statement; those that make a partition have no name and are one."""
+    name = named(statement)
+    if name is not None:
+        return name
+    if _PARTITION.match(statement) or statement.startswith(_OF_A_PARTITION):
+        return "make_partition"
+    raise UnknownStatementError(statement)
+
+
+async def run(transaction: Transaction, statement: str, arguments: Sequence[Any]) -> list[Row]:
+    """Run a statement inside a transaction; `UnknownStatementError` where nobody plays it."""
+    name = called(statement)
+    if name == "make_partition":
+        if (made := _PARTITION.match(statement)) is not None:
+            transaction.database.partitions.add((made[1], made[2]))
+        return []
+    if name not in PLAYED:
+        raise UnknownStatementError(name)
+    return await PLAYED[name](transaction, *arguments)
