@@ -1,0 +1,66 @@
+"""What a run of the simulator left in the database: read in whole sets, never row by row."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from libs.store.database import Pool, session, transaction
+from libs.store.objects import ObjectKey, StoredObject, stored
+from libs.store.queries import query
+
+_PREFETCH: Final = 1000  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """One delivery of the archive; `digest` is the SHA-256 of its body as it is there now.
+
+    `outcome` is None where nothing has become of it. `parked` and `observations` count what stands
+    under its id.
+    """
+
+    id: str
+    source: str
+    origin: str
+    digest: bytes
+    outcome: str | None
+    parked: int
+    observations: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedObject:
+    """One object, the number of its observations, and of its events in the outbox."""
+
+    row: StoredObject
+    observations: int
+    unpublished: int
+
+
+async def filed_with_mark(pool: Pool, mark: bytes, since: datetime) -> AsyncIterator[Filed]:
+    """Give every delivery received since then whose body has the mark in it."""
+    async with transaction(pool) as connection:
+        rows = connection.cursor(query("filed_with_mark"), mark, since, prefetch=_PREFETCH)
+        async for row in rows:
+            yield Filed(
+                id=str(row["id"]),
+                source=row["source"],
+                origin=row["origin"],
+                digest=row["digest"],
+                outcome=row["outcome"],
+                parked=row["parked"],
+                observations=row["observations"],
+            )
+
+
+async def named_objects(pool: Pool, keys: Iterable[ObjectKey]) -> list[AuditedObject]:
+    """Return those of the objects that exist; hand over some thousand keys at a time."""
+    wanted = list(keys)
+    if not wanted:
+        return []
+    async with session(pool) as connection:
+        rows = await connection.fetch(query("named_objects"), *zip(*wanted, strict=True))
+    return [AuditedObject(stored(row), row["observations"], row["unpublished"]) for row in rows]

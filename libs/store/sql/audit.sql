@@ -1,0 +1,16 @@
+-- name: filed_with_mark
+-- What the archive holds whose body has a mark in it, and what became of each.
+select d.id, d.source, d.origin, sha256(d.body) as digest, t.outcome,
+       (select count(*) from parked p where p.delivery_id = d.id) as parked,
+       (select count(*) from observations o where o.delivery_id = d.id) as observations
+from deliveries d
+left join translations t on t.delivery_id = d.id and t.received_at = d.received_at
+where d.received_at >= $2 and position($1::bytea in d.body) > 0
+
+-- name: named_objects
+-- Objects by their keys, with the number of their observations and of their unpublished events.
+select o.*,
+       (select count(*) from observations b where b.object_id = o.id) as observations,
+       (select count(*) from outbox w where w.object_id = o.id) as unpublished
+from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
+join objects o using (source, kind, provider_ref)

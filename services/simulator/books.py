@@ -1,0 +1,94 @@
+"""What must be, given what was posted and what was answered: the generator's side of the books.
+
+The plan is made again from the ledger's first line. Bodies are known by their SHA-256: a webhook
+and its repetitions are one entry, and each of its accepted requests is one delivery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from libs.store.objects import ObjectKey
+from services.simulator.ledger import Answers
+from services.simulator.plan import Lived, Plan, Role
+from services.simulator.providers import SIMULATIONS
+
+
+@dataclass(slots=True)
+class Entry:
+    """One body. `accepted` 2xx answers mean as many deliveries; more than `possible` cannot be.
+
+    `settled` tells of the webhook itself, without its repetitions, that it was accepted.
+    `filed`, `parked` and `observations` are what a judgement finds.
+    """
+
+    index: int
+    source: str
+    role: Role
+    taken: bool
+    silent: bool
+    lived: Lived | None
+    settled: bool = False
+    accepted: int = 0
+    possible: int = 0
+    filed: int = 0
+    parked: int = 0
+    observations: int = 0
+
+
+@dataclass(slots=True)
+class Books:
+    """Every body and every object of a run."""
+
+    bodies: dict[bytes, Entry] = field(default_factory=dict)
+    lives: dict[ObjectKey, Lived] = field(default_factory=dict)
+    planned: int = 0
+    wrong_answers: list[str] = field(default_factory=list)
+    unsettled: int = 0
+
+    def reset(self) -> None:
+        """Forget what an earlier judgement found."""
+        for entry in self.bodies.values():
+            entry.filed = entry.parked = entry.observations = 0
+
+
+def books_of(answers: Answers) -> Books:
+    """Make the plan again and enter every answer."""
+    books = Books()
+    options = answers.header.options
+    endless = options.count is None and answers.close_at is None
+    # A driver that was killed left no end; what was under way is not far behind its last answer.
+    close_at = answers.known if endless else answers.close_at
+    for webhook in Plan(options).webhooks(close_at):
+        books.planned += 1
+        entry = books.bodies.get(webhook.digest)
+        if entry is None:
+            entry = books.bodies[webhook.digest] = Entry(
+                webhook.index, webhook.source, webhook.role, webhook.taken, webhook.silent,
+                webhook.lived,
+            )  # fmt: skip
+        if webhook.lived is not None:
+            ends = webhook.lived.ends
+            books.lives[ObjectKey(webhook.source, ends.kind, ends.ref)] = webhook.lived
+        _enter(books, entry, webhook.index, answers, SIMULATIONS[webhook.provider].success)
+    return books
+
+
+def _enter(books: Books, entry: Entry, index: int, answers: Answers, success: int) -> None:
+    """Enter what was answered to one webhook of a body."""
+    if index >= answers.known or not answers.tries[index]:
+        books.unsettled += 1
+        entry.possible += answers.end != "done"  # it may have been under way
+        return
+    final, accepted = answers.final[index], answers.accepted[index]
+    entry.accepted += accepted
+    entry.possible += answers.tries[index] + (not _settles(final) and answers.end != "done")
+    entry.settled |= bool(accepted) and index == entry.index
+    if not _settles(final):
+        books.unsettled += 1
+    elif final != (success if entry.taken else 400):
+        books.wrong_answers.append(f"webhook {index} of {entry.source} was answered {final}")
+
+
+def _settles(status: int) -> bool:
+    return 200 <= status < 500 and status not in {408, 425, 429}

@@ -1,0 +1,253 @@
+"""The driver: posts a plan as the providers would, and keeps every answer that it gets.
+
+Open loop: a webhook comes when its turn has come, whatever became of the others, and one that was
+not taken is posted again later, beside them. A request that ended without an answer may have
+arrived: it is posted again too, and the oracle allows for both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import aiohttp
+
+from libs.bus.backoff import Backoff
+from services.simulator.credentials import Credentials
+from services.simulator.ledger import Header, LedgerWriter
+from services.simulator.plan import Plan, Stream, Webhook
+from services.simulator.providers import SIMULATIONS
+
+OUTSTANDING: Final = 10_000  # webhooks begun and not settled, most of them waiting to be repeated
+LONGEST_RETRY_AFTER: Final = 10.0  # seconds; a Retry-After beyond it is not waited for
+LEAVE_WITHIN: Final = 5.0  # seconds for the requests under way when the driver is stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast. `rate` is webhooks per second, 0 as fast as possible; the rest is in seconds.
+
+    `concurrency` is how many requests may be under way. With `duration` no lives begin after it.
+    A webhook that nobody took for `give_up` is left.
+    """
+
+    rate: float = 0.0
+    concurrency: int = 32
+    duration: float | None = None
+    timeout: float = 10.0
+    give_up: float = 120.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the driver has done so far. `settled` webhooks have the answer that ends them."""
+
+    sent: int = 0
+    begun: int = 0
+    settled: int = 0
+    accepted: int = 0
+    given_up: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    longest_accept_ms: float = 0.0
+    ended: str = ""
+    seconds: float = 0.0
+
+
+class Driver:
+    """Runs one plan against one ingress. `progress` may be read while it runs."""
+
+    def __init__(  # noqa: PLR0913 - what it connects, each told by name
+        self,
+        plan: Plan,
+        *,
+        url: str,
+        credentials: Credentials,
+        ledger: Path,
+        tap: str,
+        pace: Pace | None = None,
+    ) -> None:
+        self._plan = plan
+        self._url = url.rstrip("/")
+        self._credentials = credentials
+        self._ledger = ledger
+        self._tap = tap
+        self._pace = pace or Pace()
+        self._slots = asyncio.Semaphore(self._pace.concurrency)
+        self._room = asyncio.Semaphore(OUTSTANDING)
+        self._unsettled: dict[int, asyncio.Event] = {}
+        self._jitter = Random(plan.options.seed)  # noqa: S311 - pauses, not secrets
+        self.progress = Progress()
+
+    async def run(self, stop: asyncio.Event | None = None) -> Progress:
+        """Post everything, or until stopped; then return what happened.
+
+        Raises `PermanentError` where the ledger exists already.
+        """
+        stop = stop or asyncio.Event()
+        header = Header(options=self._plan.options, tap=self._tap, begun=datetime.now(UTC))
+        timeout = aiohttp.ClientTimeout(total=self._pace.timeout)
+        connector = aiohttp.TCPConnector(limit=0)
+        with LedgerWriter(self._ledger, header) as ledger:
+            async with aiohttp.ClientSession(timeout=timeout, connector=connector) as client:
+                run = _Run(client, ledger, asyncio.get_running_loop().time())
+                stream = self._plan.webhooks()
+                await self._post_all(stream, run, stop)
+                self.progress.ended = "stopped" if stop.is_set() else "done"
+                self.progress.seconds = run.elapsed()
+                ledger.ended(self.progress.ended, stream.close_at, run.elapsed())
+        return self.progress
+
+    async def _post_all(self, stream: Stream, run: _Run, stop: asyncio.Event) -> None:
+        stopping = asyncio.create_task(stop.wait())
+        work = asyncio.create_task(self._begin_all(stream, run, stop))
+        try:
+            await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait({work}, timeout=LEAVE_WITHIN)
+        finally:
+            stopping.cancel()
+            if not work.done():
+                work.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await work
+        if work.done() and not work.cancelled():
+            work.result()
+
+    async def _begin_all(self, stream: Stream, run: _Run, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for webhook in stream:
+                if stop.is_set():
+                    break
+                if self._pace.duration is not None and run.elapsed() >= self._pace.duration:
+                    stream.close()
+                await self._turn(run)
+                await self._room.acquire()
+                self._unsettled[webhook.index] = asyncio.Event()
+                self.progress.begun += 1
+                tasks.create_task(self._settle(webhook, run, stop))
+
+    async def _turn(self, run: _Run) -> None:
+        """Wait until a webhook's turn has come; a rate that cannot be held is not caught up."""
+        if self._pace.rate:
+            await asyncio.sleep(run.next_turn(1 / self._pace.rate))
+        else:
+            async with self._slots:  # as fast as possible is as fast as requests end
+                return
+
+    async def _settle(self, webhook: Webhook, run: _Run, stop: asyncio.Event) -> None:
+        try:
+            if webhook.after is not None and (before := self._unsettled.get(webhook.after)):
+                await before.wait()
+            if webhook.late:
+                await asyncio.sleep(webhook.late)
+            await self._post_until_settled(webhook, run, stop)
+        finally:
+            self._unsettled.pop(webhook.index).set()
+            self._room.release()
+
+    async def _post_until_settled(self, webhook: Webhook, run: _Run, stop: asyncio.Event) -> None:
+        retries = SIMULATIONS[webhook.provider].retries
+        pauses = Backoff(first=retries.first, most=retries.longest)
+        begun = run.elapsed()
+        while not stop.is_set():
+            answer = await self._post(webhook, run)
+            if answer.settles:
+                self.progress.settled += 1
+                self.progress.accepted += answer.accepts
+                return
+            if run.elapsed() - begun > self._pace.give_up:
+                self.progress.given_up += 1
+                return
+            pause = pauses.pause()
+            if answer.retry_after is not None:
+                pause = max(pause, min(answer.retry_after, LONGEST_RETRY_AFTER))
+                pause *= self._jitter.uniform(1.0, 1.25)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stop.wait()
+
+    async def _post(self, webhook: Webhook, run: _Run) -> _Answer:
+        request = self._credentials.request(webhook.source, webhook.body)
+        async with self._slots:
+            self.progress.sent += 1
+            sent = run.elapsed()
+            try:
+                async with run.client.post(
+                    self._url + request.path,
+                    data=request.body,
+                    headers=request.headers,
+                    allow_redirects=False,
+                ) as response:
+                    await response.read()
+                    answer = _Answer(response.status, _seconds(response.headers))
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                took, word = 1000 * (run.elapsed() - sent), _word(error)
+                run.ledger.unanswered(webhook.index, word, took, run.elapsed())
+                self.progress.answers[word] += 1
+                return _Answer(None, None)
+        took = 1000 * (run.elapsed() - sent)
+        run.ledger.answered(webhook.index, answer.status or 0, took, run.elapsed())
+        self.progress.answers[str(answer.status)] += 1
+        if answer.accepts:
+            self.progress.longest_accept_ms = max(self.progress.longest_accept_ms, took)
+        return answer
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one run works with."""
+
+    client: aiohttp.ClientSession
+    ledger: LedgerWriter
+    began: float
+    due: float = 0.0
+
+    def elapsed(self) -> float:
+        """Return the seconds since it began."""
+        return asyncio.get_running_loop().time() - self.began
+
+    def next_turn(self, apart: float) -> float:
+        """Return the seconds until the next turn; turns that were missed for long are let go."""
+        now = self.elapsed()
+        self.due = max(self.due + apart, now - 1.0)
+        return max(0.0, self.due - now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """`status` is None where the request ended without an answer."""
+
+    status: int | None
+    retry_after: float | None
+
+    @property
+    def accepts(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def settles(self) -> bool:
+        """Whether posting it again would change nothing: taken, or refused for good."""
+        if self.status is None:
+            return False
+        return self.status < 500 and self.status not in {408, 425, 429}
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    told = headers.get("Retry-After", "")
+    return float(told) if told.isascii() and told.isdigit() else None
+
+
+def _word(error: Exception) -> str:
+    """Name what ended a request; the text of the error may quote the URL and its token."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "not_connected"
+    return "cut"

@@ -1,0 +1,198 @@
+"""Comparing the books with the archive, the objects and the events: one look, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import Final, TypeVar
+
+from libs.store.audit import AuditedObject, Filed, filed_with_mark, named_objects
+from libs.store.database import Pool
+from libs.store.objects import ObjectKey
+from services.simulator.books import Books, Entry
+from services.simulator.events import EventBook, Seen, view_of
+from services.simulator.ledger import Answers
+from services.simulator.plan import Lived, Role
+from services.simulator.verdict import Verdict
+
+AT_ONCE: Final = 2000  # objects asked for together
+SLACK: Final = timedelta(days=1)  # clocks may have jumped while it ran
+_FROM_PROVIDERS: Final = "webhook"
+
+Item = TypeVar("Item")
+
+
+async def judge(answers: Answers, books: Books, events: EventBook, pool: Pool) -> Verdict:
+    """Look at everything once."""
+    verdict = Verdict()
+    books.reset()
+    header = answers.header
+    mark = header.options.mark.encode()
+    async for filed in filed_with_mark(pool, mark, header.begun - SLACK):
+        _file(verdict, books, filed)
+    for wrong in books.wrong_answers:
+        verdict.differs("wrong_answers", wrong)
+    doubtful = set()
+    for entry in books.bodies.values():
+        _judge_body(verdict, entry)
+        if entry.lived is not None and not (entry.settled and entry.filed):
+            doubtful.add(entry.lived.number)
+    for what in events.taken_twice:
+        verdict.differs("taken_twice", what)
+    for what in events.altered:
+        verdict.differs("altered_events", what)
+    objects = 0
+    for keys in _portions(iter(books.lives), AT_ONCE):
+        found = {_key(each): each for each in await named_objects(pool, keys)}
+        objects += len(found)
+        for key in keys:
+            lived, told = books.lives[key], events.by_object.get(key, {})
+            known = lived.number not in doubtful
+            _judge_object(verdict, key, lived if known else None, found.get(key), told)
+    _count(verdict, answers, books, events)
+    verdict.counts |= {"objects": objects, "unjudged": len(doubtful)}
+    return verdict
+
+
+def _file(verdict: Verdict, books: Books, filed: Filed) -> None:
+    """Enter one delivery of the archive; replays repeat what is entered already."""
+    if filed.origin != _FROM_PROVIDERS:
+        return
+    entry = books.bodies.get(filed.digest)
+    if entry is None or entry.source != filed.source:
+        verdict.differs("never_sent", f"delivery {filed.id} of {filed.source}")
+        return
+    entry.filed += 1
+    entry.parked += filed.parked > 0
+    entry.observations += filed.observations
+    if filed.outcome is None:
+        verdict.differs("lost_outcomes", f"delivery {filed.id} of {filed.source}")
+
+
+def _judge_body(verdict: Verdict, entry: Entry) -> None:
+    name = f"webhook {entry.index} of {entry.source}"
+    if entry.filed < entry.accepted:
+        missing = entry.accepted - entry.filed
+        verdict.differs("lost_deliveries", f"{name}: {entry.filed} of {entry.accepted}", missing)
+    if not entry.taken and entry.filed:
+        verdict.differs("refused_but_filed", name)
+    elif entry.filed > entry.possible:
+        verdict.differs("filed_too_often", f"{name}: {entry.filed} of {entry.possible}")
+    if entry.role is Role.NEWS and not entry.silent:
+        _judge_news(verdict, name, entry)
+    else:
+        _judge_nothing(verdict, name, entry)
+
+
+def _judge_news(verdict: Verdict, name: str, entry: Entry) -> None:
+    if entry.parked:
+        verdict.differs("wrongly_parked", name, entry.parked)
+    elif entry.filed and not entry.observations:
+        verdict.differs("lost_effects", name)
+    if entry.observations > 1:
+        verdict.differs("folded_twice", name, entry.observations - 1)
+
+
+def _judge_nothing(verdict: Verdict, name: str, entry: Entry) -> None:
+    """Judge what must have no effect: parked, but for an empty ping."""
+    if entry.observations:
+        verdict.differs("effect_of_nothing", name)
+    if entry.silent and entry.parked:
+        verdict.differs("wrongly_parked", name, entry.parked)
+    elif not entry.silent and entry.parked < entry.filed:
+        verdict.differs("not_parked", name, entry.filed - entry.parked)
+
+
+def _judge_object(
+    verdict: Verdict,
+    key: ObjectKey,
+    lived: Lived | None,
+    found: AuditedObject | None,
+    told: dict[int, Seen],
+) -> None:
+    """Judge one object; `lived` is None where what it was told is not known for certain."""
+    name = f"{key.source} {key.kind} {key.provider_ref}"
+    if found is None:
+        if lived is not None:
+            verdict.differs("lost_objects", name)
+        for sequence in sorted(told):
+            verdict.differs("extra_events", f"{name} #{sequence}, of an object that is not there")
+        return
+    _judge_events(verdict, name, found, told)
+    if lived is not None:
+        _judge_ends(verdict, name, lived, found)
+
+
+def _judge_events(verdict: Verdict, name: str, found: AuditedObject, told: dict[int, Seen]) -> None:
+    last = found.row.sequence
+    missing = [sequence for sequence in range(1, last + 1) if sequence not in told]
+    if missing:
+        verdict.differs("lost_events", f"{name} #{missing[0]}", len(missing))
+    beyond = [sequence for sequence in told if sequence > last]
+    if beyond:
+        verdict.differs("extra_events", f"{name} #{beyond[0]}, beyond its row", len(beyond))
+    if last > found.observations:
+        extra = last - found.observations
+        verdict.differs("extra_events", f"{name}: {last} of {found.observations}", extra)
+    for sequence in range(2, last + 1):
+        before, after = told.get(sequence - 1), told.get(sequence)
+        if before and after and before.change == after.change:
+            verdict.differs("empty_events", f"{name} #{sequence}")
+    if last in told and told[last].view != view_of(found.row):
+        verdict.differs("last_events_differ", f"{name} #{last}")
+
+
+def _judge_ends(verdict: Verdict, name: str, lived: Lived, found: AuditedObject) -> None:
+    row, ends = found.row, lived.ends
+    if row.state != ends.state:
+        verdict.differs("wrong_states", f"{name} is {row.state}, not {ends.state}")
+    if found.observations > lived.told:
+        extra = found.observations - lived.told
+        what = f"{name}: {found.observations} of {lived.told}"
+        verdict.differs("extra_observations", what, extra)
+    if (row.amount, row.currency) != (ends.amount, ends.currency):
+        what = f"{name} is of {row.amount} {row.currency}, not {ends.amount} {ends.currency}"
+        verdict.differs("wrong_amounts", what)
+    if row.refunded_amount != ends.refunded:
+        what = f"{name} gave back {row.refunded_amount}, not {ends.refunded}"
+        more = (row.refunded_amount or 0) > (ends.refunded or 0)
+        verdict.differs("refunded_twice" if more else "wrong_amounts", what)
+
+
+def _count(verdict: Verdict, answers: Answers, books: Books, events: EventBook) -> None:
+    bodies = books.bodies.values()
+    kinds = answers.kinds
+    times = sorted(answers.accept_ms)
+    verdict.counts |= {
+        "planned": books.planned,
+        "requests": kinds.total(),
+        "accepted": sum(answers.accepted),
+        "archived": sum(entry.filed for entry in bodies),
+        "folded": sum(entry.observations for entry in bodies),
+        "emitted": events.count,
+        "emitted_again": events.repeated,
+        "parked": sum(entry.parked for entry in bodies),
+        "refused": sum(n for kind, n in kinds.items() if kind in {"429", "503"}),
+        "rejected": sum(n for kind, n in kinds.items() if kind[0] == "4" and kind != "429"),
+        "server_errors": sum(n for kind, n in kinds.items() if kind[0] == "5" and kind != "503"),
+        "unknown_answers": sum(n for kind, n in kinds.items() if not kind.isdigit()),
+        "unsettled": books.unsettled,
+        "longest_accept_ms": _place(times, 1.0),
+        "p50_accept_ms": _place(times, 0.5),
+        "p99_accept_ms": _place(times, 0.99),
+        "longest_answer_ms": round(answers.longest_ms, 1),
+    }
+
+
+def _place(times: Sequence[float], share: float) -> float:
+    return round(times[min(len(times) - 1, int(share * len(times)))], 1) if times else 0.0
+
+
+def _key(found: AuditedObject) -> ObjectKey:
+    return ObjectKey(found.row.source, found.row.kind, found.row.provider_ref)
+
+
+def _portions(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while some := list(islice(items, size)):
+        yield some
