@@ -1,7 +1,7 @@
 """A bus in memory with the manners of the real one, for tests and simulations without a broker.
 
 It passes the same suite. It has no disk and no connection: `reachable` set to False plays the
-broker that refuses.
+broker that refuses. Its delay queues count the time of the running loop.
 """
 
 from __future__ import annotations
@@ -44,27 +44,52 @@ class MemoryBus:
         content_type: str,
         headers: Mapping[str, str | int] | None = None,
         message_type: str | None = None,  # noqa: ARG002 - the signature of the real one
+        expiration: float | None = None,
     ) -> Outcome:
         """Put the message into every queue that is bound to it, and tell what became of it."""
         await asyncio.sleep(0)  # others get their turn, as they do at a real publish
         if not self.reachable:
             return Outcome.REFUSED
-        fanout = self._kinds.get(exchange) == "fanout"
-        names = [
-            queue.name
-            for queue in self._queues
-            if queue.exchange == exchange and (fanout or matches(queue.routing_key, routing_key))
-        ]
-        for name in names:
-            message_id = uuid4().hex
-            self.waiting[name].append(
-                Message(body, dict(headers or {}), content_type, routing_key, False, message_id)  # noqa: FBT003 - redelivered
-            )
-            self.arrived[name].set()
-        return Outcome.CONFIRMED if names else Outcome.RETURNED
+        message = Message(
+            body=body,
+            headers=dict(headers or {}),
+            content_type=content_type,
+            routing_key=routing_key,
+            redelivered=False,
+            message_id=uuid4().hex,
+        )
+        return Outcome.CONFIRMED if self._route(exchange, message, expiration) else Outcome.RETURNED
 
     async def close(self) -> None:
         """Do nothing; there is no connection."""
+
+    def _route(self, exchange: str, message: Message, expiration: float | None = None) -> bool:
+        """Put a message into the queues that take it; tell whether there is any."""
+        taking = [queue for queue in self._queues if self._takes(queue, exchange, message)]
+        for queue in taking:
+            self.waiting[queue.name].append(message)
+            self.arrived[queue.name].set()
+            if queue.holds_for is not None and queue.dead_letters_to is not None:
+                held = min(queue.holds_for, queue.holds_for if expiration is None else expiration)
+                asyncio.get_running_loop().call_later(held, self._move_on, queue, message)
+        return bool(taking)
+
+    def _takes(self, queue: Queue, exchange: str, message: Message) -> bool:
+        kind = self._kinds.get(exchange)
+        return any(
+            bound == exchange
+            and (
+                kind == "fanout"
+                or (kind == "direct" and key == message.routing_key)
+                or (kind == "topic" and matches(key, message.routing_key))
+            )
+            for bound, key in queue.bindings()
+        )
+
+    def _move_on(self, queue: Queue, message: Message) -> None:
+        """Give a message that was held long enough to where its queue hands it on."""
+        self.waiting[queue.name].remove(message)
+        self._route(queue.dead_letters_to or "", message)
 
 
 class MemoryConsumer:

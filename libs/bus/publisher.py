@@ -111,8 +111,12 @@ class Publisher:
         content_type: str,
         headers: Mapping[str, str | int] | None = None,
         message_type: str | None = None,
+        expiration: float | None = None,
     ) -> Outcome:
         """Send one message, persistent and mandatory, and tell what became of it.
+
+        `expiration` is for delay queues: after so many seconds at the head of its queue the
+        message moves on, however long the queue would hold it.
 
         Answers within the deadline, and at once where there is no connection or the broker has
         blocked it. Trouble with the broker is never raised.
@@ -131,6 +135,7 @@ class Publisher:
                 delivery_mode=PERSISTENT,
                 message_id=uuid4().hex,
                 message_type=message_type,
+                expiration=None if expiration is None else str(int(expiration * 1000)),
             ),
             mandatory=True,
         )

@@ -6,6 +6,16 @@
     caudal.events ──── # ────────────────► caudal.events.all
     caudal.dead ───── (fanout) ──────────► caudal.dead         what a queue had to give up
 
+    caudal.delay.5s ─ (fanout) ──────────► caudal.delay.5s     and so on, one for each step
+                                             │ after its time, under the key that it came with
+    caudal.retry ◄───────────────────────────┘
+                 └─── <queue's name> ────► that queue          the three that we work on
+
+A message that shall be tried again later goes to the exchange of a step with the name of its queue
+as the key (`libs.bus.attempts`); the step's queue holds it and gives it back to that queue, and to
+no other. Delay queues need no plugin. They are as safe as the others: a message leaves only after
+its queue has confirmed it, and stays while that queue is missing.
+
 No message is dropped by a limit. Every queue is a quorum queue without a length or age limit; the
 one limit that RabbitMQ 4 sets by itself, twenty deliveries, is set far away, since attempts are
 counted by us and a restart counts for every message that was under way. What passes it
@@ -37,6 +47,7 @@ APPLY_WITHIN: Final = 30.0  # seconds; a cluster that elects leaders for new que
 WEBHOOKS: Final = "caudal.webhooks"
 EVENTS: Final = event.EXCHANGE
 DEAD: Final = "caudal.dead"
+RETRY: Final = "caudal.retry"
 
 RECEIVED: Final = "webhook.received"
 TO_ARCHIVE: Final = "webhook.archived"
@@ -50,13 +61,14 @@ DEAD_QUEUE: Final = "caudal.dead"
 
 DELIVERY_LIMIT: Final = 10_000  # deliveries; only a message that kills its reader gets this far
 NO_LIMIT: Final = 2_000_000_000  # for the last stop, behind which there is nothing
+DELAYS: Final = (1, 5, 30, 120, 600)  # seconds: the steps after a first, second, … failure
 
 Argument = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A durable exchange; `kind` is topic or fanout."""
+    """A durable exchange; `kind` is topic, fanout or direct."""
 
     name: str
     kind: str = "topic"
@@ -64,36 +76,64 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable quorum queue that takes what `exchange` routes to it under `routing_key`."""
+    """A durable quorum queue that takes what `exchange` routes to it under `routing_key`.
+
+    `retried` is for queues that get messages back from the delay queues, under their own name.
+    `holds_for` makes it a delay queue: after so many seconds a message goes to `dead_letters_to`.
+    """
 
     name: str
     exchange: str
     routing_key: str
     dead_letters_to: str | None = DEAD
+    retried: bool = False
+    holds_for: int | None = None
     no_longer: tuple[str, ...] = ()
     """Keys under which an earlier version bound it; they are taken away."""
+
+    def bindings(self) -> tuple[tuple[str, str], ...]:
+        """Return every exchange with the key under which this queue is bound to it."""
+        own = (self.exchange, self.routing_key)
+        return (own, (RETRY, self.name)) if self.retried else (own,)
 
     def arguments(self) -> dict[str, Argument]:
         """Return what is declared with the queue; the broker cannot change it afterwards."""
         if self.dead_letters_to is None:
             return {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
+        held = {} if self.holds_for is None else {"x-message-ttl": self.holds_for * 1000}
         return {
             "x-queue-type": "quorum",
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": self.dead_letters_to,
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
+            **held,
         }
 
 
-EXCHANGES: Final = (Exchange(WEBHOOKS), Exchange(EVENTS), Exchange(DEAD, kind="fanout"))
+def delay(seconds: int) -> str:
+    """Return the name of a step's exchange, and of its queue."""
+    return f"caudal.delay.{seconds}s"
+
+
+EXCHANGES: Final = (
+    Exchange(WEBHOOKS),
+    Exchange(EVENTS),
+    Exchange(DEAD, kind="fanout"),
+    Exchange(RETRY, kind="direct"),
+    *(Exchange(delay(step), kind="fanout") for step in DELAYS),
+)
 
 QUEUES: Final = (
     Queue(DEAD_QUEUE, DEAD, "", dead_letters_to=None),
-    Queue(NORMALIZER_QUEUE, WEBHOOKS, RECEIVED),
-    Queue(ARCHIVE_QUEUE, WEBHOOKS, TO_ARCHIVE, no_longer=(RECEIVED,)),
-    Queue(RECONCILER_QUEUE, WEBHOOKS, TRANSLATED),
+    Queue(NORMALIZER_QUEUE, WEBHOOKS, RECEIVED, retried=True),
+    Queue(ARCHIVE_QUEUE, WEBHOOKS, TO_ARCHIVE, retried=True, no_longer=(RECEIVED,)),
+    Queue(RECONCILER_QUEUE, WEBHOOKS, TRANSLATED, retried=True),
     Queue(EVENTS_QUEUE, EVENTS, "#"),
+    *(
+        Queue(delay(step), delay(step), "", dead_letters_to=RETRY, holds_for=step)
+        for step in DELAYS
+    ),
 )
 
 
@@ -147,6 +187,7 @@ def topology() -> dict[str, list[dict[str, Any]]]:
                 "name": queue.name,
                 "exchange": queue.exchange,
                 "routing_key": queue.routing_key,
+                "retried": queue.retried,
                 "arguments": queue.arguments(),
             }
             for queue in QUEUES
@@ -176,6 +217,7 @@ async def _declare_one(channel: AbstractChannel, thing: Exchange | Queue) -> Non
         return
     arguments: dict[str, Any] = dict(thing.arguments())
     queue = await channel.declare_queue(thing.name, durable=True, arguments=arguments)
-    await queue.bind(thing.exchange, thing.routing_key)
+    for exchange, routing_key in thing.bindings():
+        await queue.bind(exchange, routing_key)
     for routing_key in thing.no_longer:
         await queue.unbind(thing.exchange, routing_key)

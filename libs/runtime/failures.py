@@ -1,7 +1,7 @@
 """Errors that say what to do, wherever they were born.
 
 A layer that knows why something failed raises one of these; a layer that must decide what happens
-next asks only which of the two it is. Any other exception is a bug and treated as one.
+next asks only which of them it is. Any other exception is a bug and treated as one.
 """
 
 from __future__ import annotations
@@ -21,11 +21,27 @@ class TemporaryError(Exception):
         self.after = after
 
 
+class ContentionError(TemporaryError):
+    """Somebody else holds what this needs: a lock, or one of two places in a deadlock.
+
+    The server is there and well. Where it keeps happening, a smaller piece of work finds out what
+    is held, and the rest goes on.
+    """
+
+
 class PermanentError(Exception):
     """Trying again cannot help: put it aside with the message as the reason, for a person to see.
 
     The message names what is wrong and quotes nothing of what a stranger sent.
     """
+
+
+def reason_of(error: BaseException) -> str:
+    """Say why something failed, for whoever looks at what was put aside.
+
+    Our own words where they are meant for that, else where it happened (see `where`).
+    """
+    return str(error) if isinstance(error, PermanentError) else where(error)
 
 
 def where(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 
+from libs.bus.attempts import Tried, set_back, tried
 from libs.bus.consumer import BatchConsumer, Handle
 from libs.bus.front_door import deliver
 from libs.bus.memory import MemoryBus, MemoryConsumer, matches
@@ -160,6 +161,38 @@ async def test_failing_batch_comes_back_whole(bus: Bus) -> None:
         await send(bus, b"2")
         await until(lambda: sum(map(len, calls)) == 3)
     assert [body for call in calls for body in call] == [b"0", b"1", b"2"]
+
+
+async def test_delayed_message_returns_home(bus: Bus) -> None:
+    """To its own queue and to no other, with what we counted, after its time."""
+    got: dict[str, list[Message]] = {NORMALIZER_QUEUE: [], ARCHIVE_QUEUE: []}
+    came: list[float] = []
+
+    def keep(queue: str) -> Handle:
+        async def handle(batch: Sequence[Message]) -> None:
+            got[queue] += batch
+            came.append(clock())
+
+        return handle
+
+    clock = asyncio.get_running_loop().time
+    async with contextlib.AsyncExitStack() as stack:
+        for queue in got:
+            await stack.enter_async_context(bus.consuming(queue, keep(queue)))
+        sent = clock()
+        for failed in (1, 2):
+            await set_back(
+                bus.publisher, NORMALIZER_QUEUE, b"%d" % failed,
+                content_type=CONTENT_TYPE, so_far=Tried(failed=failed),
+            )  # fmt: skip
+        await until(lambda: len(got[NORMALIZER_QUEUE]) == 2)
+
+    assert [tried(message) for message in got[NORMALIZER_QUEUE]] == [Tried(1), Tried(2)]
+    assert got[NORMALIZER_QUEUE][0].content_type == CONTENT_TYPE
+    assert got[ARCHIVE_QUEUE] == []
+    first, second = (moment - sent for moment in came)
+    assert first >= 0.45
+    assert 2.45 <= second <= 6.5
 
 
 @pytest.mark.parametrize(
