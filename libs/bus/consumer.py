@@ -30,6 +30,7 @@ from libs.bus.inbox import ANSWER_WITHIN, IDLE, Inbox
 from libs.bus.link import cancelled_by_us, keep, place, wait_for_event
 from libs.bus.message import Message, read
 from libs.runtime.failures import TemporaryError, where
+from libs.runtime.metrics import CONSUMER_BATCHES, CONSUMER_MESSAGES
 
 IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
 FIRST_PAUSE: Final = 0.1  # seconds before a batch is tried a second time
@@ -128,10 +129,13 @@ class BatchConsumer:
             error = await self._attempt(messages, inbox)
             if error is None:
                 self.counts.update(batches=1, handled=len(messages))
+                CONSUMER_BATCHES.labels(queue=self._queue, outcome="done").inc()
+                CONSUMER_MESSAGES.labels(queue=self._queue, outcome="handled").inc(len(messages))
                 return True
             after = error.after if isinstance(error, TemporaryError) else None
             pause = pauses.pause() if after is None else after
             self.counts["failures"] += 1
+            CONSUMER_BATCHES.labels(queue=self._queue, outcome="failed").inc()
             log.warning(
                 "batch_failed",
                 queue=self._queue,
@@ -166,7 +170,11 @@ class BatchConsumer:
         except asyncio.CancelledError:
             if cancelled_by_us():
                 raise
-            self.counts["stale"] += len(batch)
+            self._stale(len(batch))
         except Exception as error:  # noqa: BLE001 - the channel is gone: delivered again
-            self.counts["stale"] += len(batch)
+            self._stale(len(batch))
             log.info("ack_dropped", queue=self._queue, messages=len(batch), error=repr(error))
+
+    def _stale(self, messages: int) -> None:
+        self.counts["stale"] += messages
+        CONSUMER_MESSAGES.labels(queue=self._queue, outcome="stale").inc(messages)

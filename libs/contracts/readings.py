@@ -47,13 +47,14 @@ class Unknown:
 
     `field` is the path in the provider's body (`data.payment.status.code`), `value` the
     offending word, cut to `VALUE_LIMIT` characters; both None where no single field is to blame.
-    Never personal data, never a credential.
+    Never personal data, never a credential. `attempts` is how often it was tried.
     """
 
     reason: ParkReason
     detail: str
     field: str | None = None
     value: str | None = None
+    attempts: int = 1
 
 
 Reading = Observation | Poke | Ignored | Unknown

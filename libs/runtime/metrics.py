@@ -72,6 +72,36 @@ SPOOL_DAMAGED: Final = Counter(
     registry=REGISTRY,
 )
 
+CONSUMER_MESSAGES: Final = Counter(
+    "caudal_consumer_messages",
+    "Messages of a queue: handled, or handled but delivered again (stale: the channel was lost).",
+    ["queue", "outcome"],  # handled, stale
+    registry=REGISTRY,
+)
+CONSUMER_BATCHES: Final = Counter(
+    "caudal_consumer_batches",
+    "Batches of a queue: done, or failed and held to be tried again.",
+    ["queue", "outcome"],  # done, failed
+    registry=REGISTRY,
+)
+ITEMS: Final = Counter(
+    "caudal_items",
+    "What became of the items (deliveries or outcomes) in the messages of a queue; buried: messages.",
+    ["queue", "outcome"],  # done, set_back, contended, given_up, buried
+    registry=REGISTRY,
+)
+BRAKE_ENGAGED: Final = Gauge(
+    "caudal_brake_engaged",
+    "1 while a consumer holds its batch because too many items fail, else 0.",
+    ["service", "queue"],
+    registry=REGISTRY,
+)
+SWEPT: Final = Counter(
+    "caudal_swept",
+    "Deliveries on file without a translation that were published again.",
+    registry=REGISTRY,
+)
+
 
 def exposition() -> bytes:
     """Return all metrics as Prometheus reads them."""

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import ContentionError, TemporaryError
 from libs.store.queries import query
 
 # Generic for the type checker alone.
@@ -28,21 +28,29 @@ _SESSION: Final = {
     "idle_in_transaction_session_timeout": "60s",
     "jit": "off",
 }
-# What time heals: the server is away, restarts, is full of connections, or broke a tie.
+# Somebody else holds what we need, or it took too long: a deadlock, a lock, the server's patience.
+CONTENTION: Final = (
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+# What time heals: the server is away, restarts, is full of connections, lets us do nothing, or
+# has an older schema than ours.
 TEMPORARY: Final = (
+    *CONTENTION,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
     asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InsufficientPrivilegeError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.PostgresSystemError,
     asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
     OSError,
     TimeoutError,
 )
@@ -101,6 +109,8 @@ async def healing() -> AsyncIterator[None]:
     """Turn the errors that time heals into `TemporaryError`, without what they quote."""
     try:
         yield
+    except CONTENTION as error:
+        raise ContentionError(f"Postgres: {type(error).__name__}") from error
     except TEMPORARY as error:
         raise TemporaryError(f"Postgres: {type(error).__name__}") from error
 

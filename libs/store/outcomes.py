@@ -48,6 +48,20 @@ async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]
     await execute_rows(connection, "add_translations", [told[key] for key in sorted(told)])
 
 
+async def has_outcome(connection: Connection, outcome: Translated) -> bool:
+    """Tell whether it is on record what became of this delivery."""
+    found: bool = await connection.fetchval(
+        query("has_outcome"), outcome.delivery_id, outcome.received_at
+    )
+    return found
+
+
+async def record_failed(connection: Connection, outcome: Translated) -> None:
+    """Record that a delivery was parked whole; it is the first of its name for nobody."""
+    row = (outcome.delivery_id, outcome.received_at, outcome.source, "parked", None)
+    await execute_rows(connection, "add_translations", [row])
+
+
 async def park(connection: Connection, parked: Sequence[Parked]) -> None:
     """Put readings aside with the reason and the raw body; a repeat of the same changes nothing."""
     rows = [
@@ -66,6 +80,7 @@ async def park(connection: Connection, parked: Sequence[Parked]) -> None:
             None
             if p.waiting is None
             else OBSERVATION.dump_json(p.waiting, exclude_defaults=True).decode(),
+            p.why.attempts,
         )
         for p in sorted(parked, key=lambda p: (p.outcome.delivery_id, p.ordinal))
     ]

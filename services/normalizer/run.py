@@ -6,55 +6,83 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
 from libs.bus.consumer import BatchConsumer
-from libs.bus.dead_letters import bury
-from libs.bus.message import Message
+from libs.bus.isolation import Failed
+from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import NORMALIZER_QUEUE, TRANSLATED, WEBHOOKS
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.delivery import Delivery
-from libs.contracts.errors import ContractError
+from libs.contracts.webhook_translated import Translated
 from libs.providers.port import Terms
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
-from services.normalizer.translate import Translator
+from services.normalizer.translate import Translator, failure
 
 MESSAGE_DELIVERIES: Final = 200
 
-log = structlog.get_logger()
+DELIVERIES: Final = Codec(
+    content_type=webhook_received.CONTENT_TYPE,
+    decode=webhook_received.decode,
+    encode=lambda delivery: webhook_received.encode((delivery,)),
+)
 
 
 class Normalizer:
     """What the consumer hands its batches to."""
 
-    def __init__(self, translator: Translator, publisher: Publisher) -> None:
+    def __init__(
+        self, translator: Translator, publisher: Publisher, limits: Limits | None = None
+    ) -> None:
         self._translator = translator
         self._publisher = publisher
+        self.handle = Itemwise(
+            NORMALIZER_QUEUE,
+            service="normalizer",
+            codec=DELIVERIES,
+            work=Work(self._translate, self._give_up),
+            publisher=publisher,
+            limits=limits or Limits(),
+        ).handle
 
-    async def handle(self, messages: Sequence[Message]) -> None:
-        """Translate a batch and publish its outcomes; returns once they are confirmed."""
-        deliveries: list[Delivery] = []
-        for message in messages:
-            try:
-                deliveries.extend(webhook_received.decode(message.body))
-            except ContractError as error:
-                log.error("message_not_readable", queue=NORMALIZER_QUEUE, error=str(error))  # noqa: TRY400
-                await bury(self._publisher, message, queue=NORMALIZER_QUEUE, reason=str(error))
+    async def _translate(self, deliveries: Sequence[Delivery]) -> Sequence[Failed[Delivery]]:
+        """Publish what deliveries say, and return those on which our code fails."""
+        failures: list[Failed[Delivery]] = []
         for start in range(0, len(deliveries), MESSAGE_DELIVERIES):
-            await self._publish(self._said(deliveries[start : start + MESSAGE_DELIVERIES]))
+            some = deliveries[start : start + MESSAGE_DELIVERIES]
+            outcomes, failed = self._outcomes(some)
+            try:
+                message = webhook_translated.encode(outcomes)
+            except ValueError:  # a lone surrogate that an adapter let through: whose?
+                outcomes, failed = self._outcomes(some, check=True)
+                message = webhook_translated.encode(outcomes)
+            failures += failed
+            if outcomes:
+                await self._publish(message)
+        return failures
 
-    def _said(self, deliveries: Sequence[Delivery]) -> bytes:
-        """Write the outcomes as one message; what one delivery says spoils no other."""
-        outcomes = tuple(self._translator.outcome_of(delivery) for delivery in deliveries)
-        try:
-            return webhook_translated.encode(outcomes)
-        except ValueError:
-            return webhook_translated.encode(tuple(map(self._translator.sayable, deliveries)))
+    def _outcomes(
+        self, deliveries: Sequence[Delivery], *, check: bool = False
+    ) -> tuple[tuple[Translated, ...], list[Failed[Delivery]]]:
+        outcomes: list[Translated] = []
+        failures: list[Failed[Delivery]] = []
+        for delivery in deliveries:
+            try:
+                outcome = self._translator.outcome_of(delivery)
+                if check:
+                    webhook_translated.encode((outcome,))
+            except Exception as error:  # noqa: BLE001 - a bug becomes a delivery that failed, not a stuck queue
+                failures.append(Failed(delivery, error))
+            else:
+                outcomes.append(outcome)
+        return tuple(outcomes), failures
+
+    async def _give_up(self, given_up: GivenUp[Delivery]) -> None:
+        outcome = failure(given_up.item, given_up.reason, given_up.attempts)
+        await self._publish(webhook_translated.encode((outcome,)))
 
     async def _publish(self, message: bytes) -> None:
         failpoint("normalizer.translated")
@@ -86,7 +114,8 @@ async def run(
     url = settings.required_amqp_url()
     publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
     try:
-        normalizer = Normalizer(Translator(PROVIDERS, terms_of(sources)), publisher)
+        translator = Translator(PROVIDERS, terms_of(sources))
+        normalizer = Normalizer(translator, publisher, Limits.of(settings))
         consumer = BatchConsumer(
             url, NORMALIZER_QUEUE, normalizer.handle, name=name, grace=settings.grace
         )

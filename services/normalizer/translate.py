@@ -1,4 +1,4 @@
-"""One delivery to its outcome, whatever it is: a bug or an odd value is parked, never raised."""
+"""One delivery to its outcome: an odd value is parked, and only a bug is raised."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from libs.contracts.readings import ParkReason, Poke, Reading, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
 from libs.providers.port import Provider, Terms, identity_of
-from libs.runtime.failures import where
+from libs.runtime.failures import PermanentError
 
 # Longer than any identifier of any provider; the database's keys have a limit too.
 REFERENCE_LIMIT: Final = 200
@@ -31,7 +31,7 @@ class Translator:
     terms: Mapping[str, Terms]
 
     def outcome_of(self, delivery: Delivery) -> Translated:
-        """Say what the delivery means."""
+        """Say what the delivery means. Raises whatever goes wrong in our own code."""
         readings = tuple(_bounded(reading) for reading in self._readings(delivery))
         log.debug(
             "delivery_translated",
@@ -41,34 +41,20 @@ class Translator:
         )
         return webhook_translated.of(delivery, identity_of(delivery, readings), readings)
 
-    def sayable(self, delivery: Delivery) -> Translated:
-        """Say what the delivery means, or park it where that cannot be written as JSON."""
-        outcome = self.outcome_of(delivery)
-        try:
-            webhook_translated.encode((outcome,))
-        except ValueError as error:  # a lone surrogate that an adapter let through
-            log.error("outcome_not_sayable", delivery_id=delivery.id, source=delivery.source)  # noqa: TRY400 - the error quotes what it choked on
-            why = Unknown(reason=ParkReason.FAILED, detail=where(error))
-            outcome = webhook_translated.of(delivery, identity_of(delivery, ()), (why,))
-        return outcome
-
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
         provider = self.providers.get(delivery.provider)
         if provider is None:
-            detail = f"no provider is called {delivery.provider}"
-            return (Unknown(reason=ParkReason.FAILED, detail=detail),)
-        try:
-            found = provider.translate(delivery, self.terms.get(delivery.source, Terms()))
-        except Exception as error:  # noqa: BLE001 - a bug of ours becomes a parked delivery, not a stuck queue
-            found_at = where(error)  # and not its message, which may quote the body
-            log.error(  # noqa: TRY400
-                "translation_failed",
-                delivery_id=delivery.id,
-                source=delivery.source,
-                at=found_at,
-            )
-            return (Unknown(reason=ParkReason.FAILED, detail=found_at),)
-        return found or (Unknown(reason=ParkReason.FAILED, detail="the adapter said nothing"),)
+            raise PermanentError(f"no provider is called {delivery.provider}")
+        found = provider.translate(delivery, self.terms.get(delivery.source, Terms()))
+        if not found:
+            raise PermanentError("the adapter said nothing")
+        return found
+
+
+def failure(delivery: Delivery, detail: str, attempts: int) -> Translated:
+    """Give the outcome of a delivery on which our own code fails: parked, with the reason."""
+    why = Unknown(reason=ParkReason.FAILED, detail=detail, attempts=attempts)
+    return webhook_translated.of(delivery, identity_of(delivery, ()), (why,))
 
 
 def _bounded(reading: Reading) -> Reading:

@@ -24,7 +24,7 @@ from libs.domain.observation import Observation
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.store.archive import file_missing, not_on_file
-from libs.store.database import Connection, Pool, transaction
+from libs.store.database import Connection, Pool, savepoint, transaction
 from libs.store.objects import (
     ObjectKey,
     OutboxRow,
@@ -38,7 +38,14 @@ from libs.store.objects import (
     refs_by_merchant_ref,
     update_objects,
 )
-from libs.store.outcomes import Parked, park, record_outcomes, record_pokes
+from libs.store.outcomes import (
+    Parked,
+    has_outcome,
+    park,
+    record_failed,
+    record_outcomes,
+    record_pokes,
+)
 from services.reconciler.change import change_of
 
 # Observations of one object, beyond which a batch folds it once and no longer step by step.
@@ -75,26 +82,6 @@ class _Told:
     by_object: dict[ObjectKey, list[Observation]] = field(default_factory=dict)
     providers: dict[ObjectKey, str] = field(default_factory=dict)
     parked: list[Parked] = field(default_factory=list)
-
-
-async def apply_each(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
-    """Apply a batch; where it fails for a reason that time does not heal, outcome by outcome.
-
-    An outcome that fails alone is parked with where it failed. Raises `TemporaryError` only.
-    """
-    try:
-        return await apply(pool, outcomes)
-    except TemporaryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a parked delivery
-        # Where, and not the message: Postgres quotes the row that it refuses.
-        log.error("batch_not_applied", outcomes=len(outcomes), at=where(error))  # noqa: TRY400
-        if len(outcomes) == 1:
-            return await _park_failed(pool, outcomes[0], error)
-    total = Applied()
-    for outcome in outcomes:
-        total.add(await apply_each(pool, [outcome]))
-    return total
 
 
 async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
@@ -257,8 +244,18 @@ def _outbox_row(object_id: int, event: Event) -> OutboxRow:
     )
 
 
-async def _park_failed(pool: Pool, outcome: Translated, error: Exception) -> Applied:
-    why = Unknown(reason=ParkReason.FAILED, detail=where(error))
+async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts: int) -> None:
+    """Put aside an outcome that cannot be applied; a copy of it that was applied is enough."""
+    why = Unknown(reason=ParkReason.FAILED, detail=reason, attempts=attempts)
     async with transaction(pool) as connection:
+        if await has_outcome(connection, outcome):
+            return
         await park(connection, [Parked(outcome, -1, why)])
-    return Applied(outcomes=1, parked=1)
+        await record_failed(connection, outcome)
+        try:
+            async with savepoint(connection):
+                await _file_missing(connection, [outcome])
+        except TemporaryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it may be what spoils the outcome; the body is parked
+            log.error("failed_outcome_not_filed", at=where(error))  # noqa: TRY400

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
 from libs.bus.consumer import BatchConsumer
 from libs.bus.dead_letters import bury
-from libs.bus.message import Message
+from libs.bus.isolation import Failed, Item, isolate
+from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
 from libs.bus.publisher import Publisher
 from libs.bus.topology import ARCHIVE_QUEUE, RECONCILER_QUEUE
 from libs.contracts import webhook_received, webhook_translated
-from libs.contracts.errors import ContractError
+from libs.contracts.delivery import Delivery
+from libs.contracts.webhook_translated import Translated
 from libs.runtime.failpoints import failpoint
-from libs.runtime.failures import TemporaryError, where
+from libs.runtime.failures import TemporaryError
 from libs.runtime.settings import Settings
 from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import Pool, open_pool
-from services.reconciler.apply import Applied, apply_each
+from services.reconciler.apply import Applied, apply, park_failed
 from services.reconciler.relay import Relay
 from services.reconciler.waiting import fold_in_waiting
 
@@ -29,9 +31,17 @@ POOL_SIZE: Final = 5  # archive, apply, relay, chores, and one to spare
 WAITING_EVERY: Final = 2.0  # seconds
 PARTITIONS_EVERY: Final = 3600.0
 TRANSACTION_DELIVERIES: Final = 500
-BUG: Final = "a bug: the log says where"
-
-Item = TypeVar("Item")
+SERVICE: Final = "reconciler"
+DELIVERIES: Final = Codec(
+    content_type=webhook_received.CONTENT_TYPE,
+    decode=webhook_received.decode,
+    encode=lambda delivery: webhook_received.encode((delivery,)),
+)
+OUTCOMES: Final = Codec(
+    content_type=webhook_translated.CONTENT_TYPE,
+    decode=webhook_translated.decode,
+    encode=lambda outcome: webhook_translated.encode((outcome,)),
+)
 
 log = structlog.get_logger()
 
@@ -39,68 +49,65 @@ log = structlog.get_logger()
 class Reconciler:
     """What the consumers hand their batches to."""
 
-    def __init__(self, pool: Pool, publisher: Publisher, relay: Relay) -> None:
+    def __init__(
+        self, pool: Pool, publisher: Publisher, relay: Relay, limits: Limits | None = None
+    ) -> None:
         self._pool = pool
         self._publisher = publisher
         self._relay = relay
+        told = limits or Limits()
+        self.archive = Itemwise(
+            ARCHIVE_QUEUE,
+            service=SERVICE,
+            codec=DELIVERIES,
+            work=Work(self._file, self._bury),
+            publisher=publisher,
+            limits=told,
+        ).handle
+        self.reconcile = Itemwise(
+            RECONCILER_QUEUE,
+            service=SERVICE,
+            codec=OUTCOMES,
+            work=Work(self._fold, self._park),
+            publisher=publisher,
+            limits=told,
+        ).handle
 
-    async def archive(self, messages: Sequence[Message]) -> None:
-        """File raw deliveries."""
-        await self._each(messages, ARCHIVE_QUEUE, self._file)
+    async def _file(self, deliveries: Sequence[Delivery]) -> list[Failed[Delivery]]:
+        """Put raw deliveries on file."""
 
-    async def reconcile(self, messages: Sequence[Message]) -> None:
-        """Fold what deliveries turned out to say."""
-        await self._each(messages, RECONCILER_QUEUE, self._fold)
-
-    async def _each(
-        self,
-        messages: Sequence[Message],
-        queue: str,
-        handle: Callable[[Sequence[Message]], Awaitable[None]],
-    ) -> None:
-        """Handle messages as one unit; one that a bug spoils is buried and holds up no other."""
-        try:
-            await handle(messages)
-        except TemporaryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug buries a message, it stops no queue
-            # Where, and not the message: Postgres quotes the row that it refuses.
-            log.error("messages_not_handled", queue=queue, count=len(messages), at=where(error))  # noqa: TRY400
-            if len(messages) == 1:
-                await bury(self._publisher, messages[0], queue=queue, reason=BUG)
-                return
-            for message in messages:
-                await self._each([message], queue, handle)
-
-    async def _file(self, messages: Sequence[Message]) -> None:
-        deliveries = await self._read(messages, webhook_received.decode, ARCHIVE_QUEUE)
-        for some in _portions(deliveries):
+        async def file(some: Sequence[Delivery]) -> None:
             await file_deliveries(self._pool, some)
             failpoint("archive.committed")
 
-    async def _fold(self, messages: Sequence[Message]) -> None:
-        outcomes = await self._read(messages, webhook_translated.decode, RECONCILER_QUEUE)
-        total = Applied()
-        for some in _portions(outcomes):
-            done = await apply_each(self._pool, some)
-            total.add(done)
-            self._relay.wake()
-        log.debug("batch_applied", **total.counts())
+        return [each for some in _portions(deliveries) for each in await isolate(some, file)]
 
-    async def _read(
-        self,
-        messages: Sequence[Message],
-        decode: Callable[[bytes], tuple[Item, ...]],
-        queue: str,
-    ) -> list[Item]:
-        found: list[Item] = []
-        for message in messages:
-            try:
-                found.extend(decode(message.body))
-            except ContractError as error:
-                log.error("message_not_readable", queue=queue, error=str(error))  # noqa: TRY400
-                await bury(self._publisher, message, queue=queue, reason=str(error))
-        return found
+    async def _bury(self, given_up: GivenUp[Delivery]) -> None:
+        """Keep a delivery that cannot be filed where an operator finds it."""
+        await bury(
+            self._publisher,
+            DELIVERIES.encode(given_up.item),
+            content_type=DELIVERIES.content_type,
+            queue=ARCHIVE_QUEUE,
+            reason=given_up.reason,
+        )
+
+    async def _fold(self, outcomes: Sequence[Translated]) -> list[Failed[Translated]]:
+        """Fold what deliveries turned out to say into objects."""
+        total = Applied()
+
+        async def fold(some: Sequence[Translated]) -> None:
+            total.add(await apply(self._pool, some))
+            self._relay.wake()
+
+        failed = [each for some in _portions(outcomes) for each in await isolate(some, fold)]
+        log.debug("batch_applied", **total.counts())
+        return failed
+
+    async def _park(self, given_up: GivenUp[Translated]) -> None:
+        await park_failed(
+            self._pool, given_up.item, reason=given_up.reason, attempts=given_up.attempts
+        )
 
 
 async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconciler") -> None:
@@ -109,7 +116,7 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
     async with open_pool(settings.required_postgres_dsn(), size=POOL_SIZE) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
         relay = Relay(pool, publisher)
-        reconciler = Reconciler(pool, publisher, relay)
+        reconciler = Reconciler(pool, publisher, relay, Limits.of(settings))
         consumers = [
             BatchConsumer(url, queue, handle, name=f"{name}-{role}", grace=settings.grace)
             for role, queue, handle in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -131,11 +132,16 @@ async def add_translations(tx: Transaction, *columns: Sequence[Any]) -> list[Row
     return await _insert_all(tx, "translations", names, columns)
 
 
+@plays("has_outcome")
+async def has_outcome(tx: Transaction, number: str, at: datetime) -> list[Row]:
+    return [{"exists": tx.read("translations", (_UUID(number), at)) is not None}]
+
+
 @plays("park")
 async def park(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     names = (
         "delivery_id", "ordinal", "source", "provider", "origin", "reason", "field", "value",
-        "detail", "received_at", "body", "reading",
+        "detail", "received_at", "body", "reading", "attempts",
     )  # fmt: skip
     return await _insert_all(tx, "parked", names, columns)
 

@@ -98,14 +98,19 @@ insert into translations (delivery_id, received_at, source, outcome, duplicate_o
 select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[])
 on conflict do nothing
 
+-- name: has_outcome
+select exists (
+  select from translations where delivery_id = $1::uuid and received_at = $2
+)
+
 -- name: park
 insert into parked (
   delivery_id, ordinal, source, provider, origin, reason, field, value, detail, received_at, body,
-  reading
+  reading, attempts
 )
 select * from unnest(
   $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-  $8::text[], $9::text[], $10::timestamptz[], $11::bytea[], $12::jsonb[]
+  $8::text[], $9::text[], $10::timestamptz[], $11::bytea[], $12::jsonb[], $13::integer[]
 )
 on conflict do nothing
 

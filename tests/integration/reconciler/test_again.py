@@ -8,7 +8,7 @@ from libs.contracts.readings import Ignored, ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.lifecycle import Kind
 from libs.store.database import Pool
-from services.reconciler.apply import apply, apply_each
+from services.reconciler.apply import apply
 from tests.integration.store.rooms import everything, table
 from tests.unit.domain.saying import brl, declined, entry, expired, opened, paid, pending, refund
 from tests.unit.reconciler.telling import about, delivery_id, told
@@ -64,7 +64,7 @@ async def test_same_outcome_twice_in_one_batch(pool: Pool) -> None:
 
 async def test_each_delivery_has_its_outcome(pool: Pool) -> None:
     """The one that repeats another says so."""
-    await apply_each(pool, history())
+    await apply(pool, history())
     rows = [(str(row[0]), row[3], row[4]) for row in await table(pool, "translations")]
     words = ["observed"] * 7 + ["poked", "ignored", "observed"]
     assert [(row[0], row[1]) for row in rows] == [

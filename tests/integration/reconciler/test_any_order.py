@@ -13,7 +13,7 @@ from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool, open_pool
-from services.reconciler.apply import Applied, apply_each
+from services.reconciler.apply import Applied, apply
 from tests.integration.store.rooms import fetch, folded_rows, value
 from tests.unit.reconciler.histories import (
     batches_of,
@@ -34,7 +34,7 @@ async def apply_all(dsn: str, batches: list[list[Translated]], hurt: Counter[str
         for batch in batches:
             for _ in range(ATTEMPTS):
                 try:
-                    total.add(await apply_each(pool, batch))
+                    total.add(await apply(pool, batch))
                     break
                 except TemporaryError as error:
                     hurt[type(error.__cause__).__name__] += 1

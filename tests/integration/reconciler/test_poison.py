@@ -15,7 +15,8 @@ from libs.domain.lifecycle import Kind
 from libs.domain.money import Money
 from libs.store.database import Pool
 from libs.store.inspect import list_objects, list_parked
-from services.reconciler.apply import Applied, apply_each
+from services.reconciler.apply import Applied
+from tests.integration.reconciler.applying import apply_or_park
 from tests.integration.store.rooms import everything, fetch, table, value
 from tests.unit.domain.saying import brl, paid, pending
 from tests.unit.reconciler.telling import about, delivery_id, told
@@ -59,7 +60,7 @@ def around(bad: Translated) -> list[Translated]:
 @pytest.mark.parametrize("what", sorted(POISON))
 async def test_poisoned_outcome_is_parked_alone(pool: Pool, what: str) -> None:
     bad = told(2, pending(**({"provider_ref": "bad", "amount": brl("3.00")} | POISON[what])))
-    assert await apply_each(pool, around(bad)) == Applied(
+    assert await apply_or_park(pool, around(bad)) == Applied(
         outcomes=4, observations=3, events=3, parked=1
     )
     [parked] = await list_parked(pool)
@@ -69,9 +70,9 @@ async def test_poisoned_outcome_is_parked_alone(pool: Pool, what: str) -> None:
 
 async def test_poison_again_is_the_same_poison(pool: Pool) -> None:
     batch = around(told(2, pending(provider_status=NUL)))
-    await apply_each(pool, batch)
+    await apply_or_park(pool, batch)
     before = await everything(pool)
-    await apply_each(pool, batch)
+    await apply_or_park(pool, batch)
     assert await everything(pool) == before
 
 
@@ -80,10 +81,11 @@ async def test_parked_poison_quotes_nothing(
 ) -> None:
     """Neither the reason nor a log says on what it failed, only where."""
     secret = "card-holder\x00name"
-    await apply_each(pool, [told(1, pending(merchant_ref=secret, method=secret))])
+    bad = told(2, pending(merchant_ref=secret, method=secret))
+    await apply_or_park(pool, around(bad))
     [row] = await table(pool, "parked")
     assert "card-holder" not in repr(row)
-    assert [event["event"] for event in logged] == ["batch_not_applied"]
+    assert [event["event"] for event in logged] == ["batch_split"]
     assert "card-holder" not in repr(logged)
     assert "exc_info" not in logged[0]
     assert "objects.py" in str(row[7])
@@ -91,13 +93,15 @@ async def test_parked_poison_quotes_nothing(
 
 async def test_poisoned_reason_is_parked_too(pool: Pool) -> None:
     odd = Unknown(reason=ParkReason.UNKNOWN_VALUE, detail="new word", field="status", value=NUL)
-    await apply_each(pool, around(told(2, odd)))
+    await apply_or_park(pool, around(told(2, odd)))
     [parked] = await list_parked(pool)
     assert (parked.reason, parked.value) == ("failed", None)
 
 
 async def test_poisoned_poke_is_parked_too(pool: Pool) -> None:
-    await apply_each(pool, around(told(2, Poke(kind=Kind.PAYMENT, provider_ref=NUL, why="short"))))
+    await apply_or_park(
+        pool, around(told(2, Poke(kind=Kind.PAYMENT, provider_ref=NUL, why="short")))
+    )
     [parked] = await list_parked(pool)
     assert parked.reason == "failed"
     assert await value(pool, "select count(*) from pokes") == 0
@@ -111,7 +115,7 @@ async def test_odd_but_honest_text_is_kept(pool: Pool) -> None:
                    method=odd, facts={odd: odd}, amount=brl("1.00"))
     )  # fmt: skip
     assert decode(encode((outcome,))) == (outcome,)
-    await apply_each(pool, [outcome])
+    await apply_or_park(pool, [outcome])
     [row] = await fetch(pool, "select * from objects")
     assert [row[name] for name in ("provider_ref", "provider_status", "merchant_ref")] == [odd] * 3
     assert await value(pool, "select alias from object_aliases") == odd
@@ -131,7 +135,7 @@ async def test_odd_but_honest_text_is_kept(pool: Pool) -> None:
     ],
 )
 async def test_amounts_keep_every_digit(pool: Pool, amount: Money, text: str) -> None:
-    await apply_each(pool, [told(1, paid(amount=amount, fees=amount.amount, net=amount.amount))])
+    await apply_or_park(pool, [told(1, paid(amount=amount, fees=amount.amount, net=amount.amount))])
     [row] = await fetch(pool, "select amount, fees, net from objects")
     assert [str(each) for each in row] == [text] * 3
     assert await value(pool, "select amount::text from objects") == text
@@ -140,13 +144,13 @@ async def test_amounts_keep_every_digit(pool: Pool, amount: Money, text: str) ->
 @pytest.mark.parametrize("year", [1, 1969, 9999])
 async def test_far_times_are_kept(pool: Pool, year: int) -> None:
     far = datetime(year, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    await apply_each(pool, [told(1, pending(at=5, expires_at=far))])
+    await apply_or_park(pool, [told(1, pending(at=5, expires_at=far))])
     assert [row.expires_at for row in await list_objects(pool)] == [far]
 
 
 async def test_last_moment_of_time_is_no_news(pool: Pool) -> None:
     """It is read back as a naive infinity, which differs from every aware time."""
     forever = datetime.max.replace(tzinfo=UTC)
-    await apply_each(pool, [told(1, pending(at=5, expires_at=forever))])
-    done = await apply_each(pool, [told(2, pending(at=4, expires_at=forever))])
+    await apply_or_park(pool, [told(1, pending(at=5, expires_at=forever))])
+    done = await apply_or_park(pool, [told(2, pending(at=4, expires_at=forever))])
     assert (done.observations, done.events) == (1, 0)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 import structlog
 
+from libs.bus.attempts import ATTEMPTS
+from libs.bus.brake import BrakeEngagedError
 from libs.bus.message import Message
 from libs.bus.publisher import Outcome, Publisher
-from libs.bus.topology import DEAD, RECEIVED, TRANSLATED, WEBHOOKS
+from libs.bus.topology import DEAD, NORMALIZER_QUEUE, RECEIVED, TRANSLATED, WEBHOOKS, delay
 from libs.contracts import webhook_received, webhook_translated
-from libs.contracts.readings import Unknown
-from libs.domain.observation import Observation
+from libs.contracts.readings import ParkReason, Unknown
 from libs.runtime.failures import TemporaryError
 from services.normalizer.run import MESSAGE_DELIVERIES, Normalizer
 from services.normalizer.translate import Translator
 from tests.unit.domain.saying import paid
 from tests.unit.normalizer.test_translator import DELIVERY, StandIn
+
+SECRET = b'{"card": "4111111111111111"}'
 
 
 class Bus:
@@ -28,9 +32,11 @@ class Bus:
     def __init__(self, answer: Outcome = Outcome.CONFIRMED) -> None:
         self.answer = answer
         self.sent: list[tuple[str, str, bytes]] = []
+        self.headers: list[Mapping[str, Any]] = []
 
-    async def publish(self, exchange: str, routing_key: str, body: bytes, **_: Any) -> Outcome:  # noqa: ANN401
+    async def publish(self, exchange: str, routing_key: str, body: bytes, **told: Any) -> Outcome:  # noqa: ANN401
         self.sent.append((exchange, routing_key, body))
+        self.headers.append(told.get("headers") or {})
         return self.answer
 
     def outcomes(self) -> list[list[webhook_translated.Translated]]:
@@ -42,10 +48,12 @@ class Bus:
 
 
 class Choosy(StandIn):
-    """Says something that no JSON can hold about one body, and `paid` about the others."""
+    """Says something that no JSON can hold about one body, fails on another, else says `paid`."""
 
     def translate(self, delivery: Any, terms: Any) -> tuple[Any, ...]:  # noqa: ANN401
         assert terms is not None
+        if delivery.body == SECRET:
+            raise ValueError(f"cannot read {SECRET!r}")
         word = "\ud800" if delivery.body == b"bad" else "PAID"
         return (paid(at=1, provider_status=word),)
 
@@ -61,10 +69,10 @@ def message(*bodies: bytes) -> Message:
     return raw(webhook_received.encode(deliveries))
 
 
-def raw(body: bytes) -> Message:
+def raw(body: bytes, failed: int = 0) -> Message:
     return Message(
         body=body,
-        headers={},
+        headers={ATTEMPTS: failed} if failed else {},
         content_type=webhook_received.CONTENT_TYPE,
         routing_key=RECEIVED,
         redelivered=False,
@@ -86,14 +94,68 @@ async def test_large_batches_leave_in_portions() -> None:
     assert [len(outcomes) for outcomes in bus.outcomes()] == [MESSAGE_DELIVERIES, 1]
 
 
-async def test_unsayable_outcome_spoils_no_other() -> None:
+@pytest.mark.parametrize("bad", [SECRET, b"bad"], ids=["bug", "unsayable"])
+async def test_failing_delivery_is_set_back_alone(bad: bytes) -> None:
+    """Its neighbours go on; it comes back later, with the count of its attempts."""
+    bus = Bus()
+    with structlog.testing.capture_logs() as logged:
+        await normalizer(bus).handle([message(b"1", bad, b"3")])
+    [outcomes] = bus.outcomes()
+    assert [outcome.body for outcome in outcomes] == [b"1", b"3"]
+    exchange, key, body = bus.sent[1]
+    assert (exchange, key) == (delay(1), NORMALIZER_QUEUE)
+    assert [delivery.body for delivery in webhook_received.decode(body)] == [bad]
+    assert bus.headers[1][ATTEMPTS] == 1
+    assert "4111111111111111" not in repr(logged)
+
+
+@pytest.mark.parametrize("bad", [SECRET, b"bad"], ids=["bug", "unsayable"])
+async def test_last_attempt_parks_the_delivery(bad: bytes) -> None:
+    """With the frames, the types and the count, and not with what the message may quote."""
     bus = Bus()
     with structlog.testing.capture_logs():
-        await normalizer(bus).handle([message(b"1", b"bad", b"3")])
-    [outcomes] = bus.outcomes()
-    kinds = [type(outcome.readings[0]) for outcome in outcomes]
-    assert kinds == [Observation, Unknown, Observation]
-    assert outcomes[1].body == b"bad"
+        await normalizer(bus).handle([raw(message(bad).body, failed=4)])
+    [[outcome]] = bus.outcomes()
+    [reading] = outcome.readings
+    assert isinstance(reading, Unknown)
+    assert (reading.reason, reading.attempts) == (ParkReason.FAILED, 5)
+    assert "services/normalizer/" in reading.detail
+    assert "4111111111111111" not in reading.detail
+    assert outcome.body == bad
+    assert len(bus.sent) == 1
+
+
+async def test_attempt_before_last_sets_back() -> None:
+    bus = Bus()
+    with structlog.testing.capture_logs():
+        await normalizer(bus).handle([raw(message(SECRET).body, failed=3)])
+    assert [sent[0] for sent in bus.sent] == [delay(120)]
+    assert bus.headers[0][ATTEMPTS] == 4
+
+
+async def test_bad_deploy_engages_the_brake() -> None:
+    """Nothing is set back or parked, and the batch is held."""
+    bus = Bus()
+    ours = normalizer(bus)
+    bad = [message(*[SECRET] * 19)]
+    with structlog.testing.capture_logs() as logged:
+        await ours.handle(bad)
+        with pytest.raises(BrakeEngagedError):
+            await ours.handle(bad)
+        await ours.handle([message(b"1")])
+    assert [sent[0] for sent in bus.sent] == [*[delay(1)] * 19, WEBHOOKS]
+    told = [line["event"] for line in logged if line["event"].startswith("brake")]
+    assert told == ["brake_engaged", "brake_released"]
+
+
+async def test_strange_words_engage_no_brake() -> None:
+    """What nobody knows or what is broken is not our failure: a stranger must not stop us."""
+    bus = Bus()
+    odd = Unknown(reason=ParkReason.UNKNOWN_VALUE, detail="new word")
+    ours = Normalizer(Translator({"odd": StandIn((odd,))}, {}), cast("Publisher", bus))
+    for _ in range(5):
+        await ours.handle([message(*[b"x"] * 20)])
+    assert [len(outcomes) for outcomes in bus.outcomes()] == [20] * 5
 
 
 async def test_unreadable_message_is_buried() -> None:

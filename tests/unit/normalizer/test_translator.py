@@ -1,4 +1,4 @@
-"""Whatever a delivery is, it gets an outcome: never an exception, never a quote of its body."""
+"""Whatever a delivery is, it gets an outcome; only what our own code gets wrong is raised."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-import structlog
 
 from libs.contracts import webhook_translated
 from libs.contracts.delivery import Delivery
@@ -17,10 +16,10 @@ from libs.domain.lifecycle import Authority, Kind
 from libs.domain.observation import Observation
 from libs.providers.port import Answer, Terms
 from libs.providers.registry import PROVIDERS
-from services.normalizer.translate import KEY_LIMIT, REFERENCE_LIMIT, Translator
+from libs.runtime.failures import PermanentError
+from services.normalizer.translate import KEY_LIMIT, REFERENCE_LIMIT, Translator, failure
 from tests.unit.domain.saying import paid
 
-SECRET = "4111111111111111"
 DELIVERY = Delivery(
     id=str(uuid.UUID(int=7)),
     source="odd-mx",
@@ -81,33 +80,27 @@ def test_terms_of_the_source_are_used() -> None:
     assert stand_in.heard == [Terms(currency="MXN"), Terms()]
 
 
-def test_bug_is_parked_without_a_quote() -> None:
-    """The frames and the type say enough; the message may hold what a stranger sent."""
-    with structlog.testing.capture_logs() as logged:
-        outcome = translator(raises=ValueError(f"cannot read {SECRET}")).outcome_of(DELIVERY)
-    reading = only(outcome)
-    assert isinstance(reading, Unknown)
-    assert reading.reason is ParkReason.FAILED
-    assert "ValueError" in reading.detail
-    assert "translate" in reading.detail
-    assert SECRET not in repr(reading)
-    assert outcome.body == DELIVERY.body
-    [failed] = [event for event in logged if event["log_level"] == "error"]
-    assert failed["event"] == "translation_failed"
-    assert "exc_info" not in failed
-    assert SECRET not in repr(logged)
+def test_bug_is_raised() -> None:
+    """Whoever calls counts the attempts; see the tests of messages."""
+    with pytest.raises(ValueError, match="cannot read"):
+        translator(raises=ValueError("cannot read")).outcome_of(DELIVERY)
 
 
-def test_unknown_provider_is_parked() -> None:
-    reading = only(Translator({}, {}).outcome_of(DELIVERY))
-    assert isinstance(reading, Unknown)
-    assert (reading.reason, reading.detail) == (ParkReason.FAILED, "no provider is called odd")
+def test_unknown_provider_is_told() -> None:
+    with pytest.raises(PermanentError, match="no provider is called odd"):
+        Translator({}, {}).outcome_of(DELIVERY)
 
 
 def test_saying_nothing_is_a_bug() -> None:
-    reading = only(translator().outcome_of(DELIVERY))
-    assert isinstance(reading, Unknown)
-    assert reading.reason is ParkReason.FAILED
+    with pytest.raises(PermanentError, match="the adapter said nothing"):
+        translator().outcome_of(DELIVERY)
+
+
+def test_failure_keeps_the_delivery() -> None:
+    outcome = failure(DELIVERY, "somewhere", 5)
+    assert outcome.delivery == DELIVERY
+    assert only(outcome) == Unknown(reason=ParkReason.FAILED, detail="somewhere", attempts=5)
+    assert webhook_translated.decode(webhook_translated.encode((outcome,))) == (outcome,)
 
 
 @pytest.mark.parametrize(
@@ -143,19 +136,6 @@ def test_only_the_overlong_part_is_parked() -> None:
     long, fine = paid(at=1, provider_ref="r" * 999), paid(at=2)
     outcome = translator(long, fine).outcome_of(DELIVERY)
     assert [type(reading) for reading in outcome.readings] == [Unknown, Observation]
-
-
-@pytest.mark.parametrize("what", ["provider_status", "merchant_ref", "provider_ref", "method"])
-def test_unsayable_outcome_is_parked(what: str) -> None:
-    """A lone surrogate cannot be written as JSON, and must not hold up a message of others."""
-    reading = only(translator(paid(at=1, **{what: "\ud800"})).sayable(DELIVERY))
-    assert isinstance(reading, Unknown)
-    assert reading.reason is ParkReason.FAILED
-
-
-def test_sayable_outcome_is_itself() -> None:
-    found = translator(paid(at=1))
-    assert found.sayable(DELIVERY) == found.outcome_of(DELIVERY)
 
 
 def test_repeat_has_the_same_identity() -> None:
