@@ -7,7 +7,6 @@ import contextlib
 import json
 import secrets
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -163,8 +162,10 @@ def simulate(*, verifies: bool, data_dir: Path, as_json: bool, **told: Any) -> N
     """Post webhook lifecycles of the providers, and verify what became of them.
 
     Everything is drawn from a seed. Every answer is kept in a ledger; `--verify` compares it with
-    the archive, the objects and the events. With --verify: exit code 0 where nothing differs, 1
-    where something does.
+    the archive, the objects and the events.
+
+    Exit codes: 0 every webhook was answered, or with --verify nothing differs; 1 some were given
+    up, or with --verify something differs; 2 bad usage or configuration.
     """
     settings = load_settings()
     configure_logs("simulate", LogLevel.WARNING, settings.log_format)
@@ -189,12 +190,14 @@ def _post(data_dir: Path, told: dict[str, Any], *, as_json: bool) -> None:
         pace=pace,
     )  # fmt: skip
     progress = asyncio.run(_drive(driver, options.amqp_url(data_dir), tap, plan.options.count))
-    shown = asdict(progress) | {"run": plan.options.run, "seed": plan.options.seed}
+    shown = progress.as_json() | {"run": plan.options.run, "seed": plan.options.seed}
     if as_json:
         click.echo(json.dumps(shown | {"ledger": str(ledger)}))
-        return
-    click.echo(f"{_line(progress)}; {progress.ended} after {progress.seconds:.1f} s")
-    click.echo(f"caudal simulate --verify --ledger {ledger}")
+    else:
+        click.echo(f"{_line(progress)}; {progress.ended} after {progress.seconds:.1f} s")
+        click.echo(f"caudal simulate --verify --ledger {ledger}")
+    if progress.given_up:
+        sys.exit(1)
 
 
 def _options(told: dict[str, Any], credentials: Credentials) -> Options:
@@ -212,6 +215,8 @@ def _options(told: dict[str, Any], credentials: Credentials) -> Options:
     if not sources:
         raise ConfigurationError("sources", "there is no source of these providers")
     count = told["count"]
+    if count is not None and told["duration"] is not None:
+        raise click.UsageError("--count and --duration exclude each other")
     if count is None and told["duration"] is None:
         count = _COUNT
     base = {} if told["base_time"] is None else {"base": told["base_time"].replace(tzinfo=UTC)}
@@ -226,9 +231,12 @@ def _url(data_dir: Path, told: str | None) -> str:
     if told is not None:
         return told
     addresses = recall(data_dir)
-    if addresses is None:
-        raise click.UsageError(f"no stack runs on {data_dir}: say where the ingress is by --url")
-    return addresses.ingress_url
+    settings = load_settings()
+    if addresses is not None and settings.amqp_url is None:
+        return addresses.ingress_url
+    if not settings.ingress_port:
+        raise click.UsageError("say where the ingress is by --url")
+    return f"http://{settings.ingress_host}:{settings.ingress_port}"
 
 
 async def _drive(driver: Driver, amqp_url: str, tap: str, count: int | None) -> Progress:

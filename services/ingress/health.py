@@ -1,4 +1,4 @@
-"""Health: alive is whoever answers; ready is who could keep a webhook now, and where."""
+"""Health: alive is whoever answers; ready is who could keep a webhook now."""
 
 from __future__ import annotations
 
@@ -8,29 +8,24 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
-from services.ingress.ladder import Level
-
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The two handlers; `level` is asked anew each time, and is `refusing` while stopping."""
+    """The two handlers; `is_ready` is asked anew each time."""
 
-    level: Callable[[], Level]
+    is_ready: Callable[[], bool]
 
     async def live(self, _request: web.Request) -> web.Response:
-        return _told(200, {"status": "live"})
+        return _told(200, "live")
 
     async def ready(self, _request: web.Request) -> web.Response:
-        level = self.level()
-        if level is Level.REFUSING:
-            return _told(503, {"status": "not ready", "level": level.value})
-        return _told(200, {"status": "ready", "level": level.value})
+        return _told(200, "ready") if self.is_ready() else _told(503, "not ready")
 
 
-def _told(status: int, words: dict[str, str]) -> web.Response:
+def _told(status: int, word: str) -> web.Response:
     return web.Response(
         status=status,
-        body=orjson.dumps(words),
+        body=orjson.dumps({"status": word}),
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
     )

@@ -6,11 +6,13 @@ and its repetitions are one entry, and each of its accepted requests is one deli
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from libs.store.objects import ObjectKey
 from services.simulator.ledger import Answers
-from services.simulator.plan import Lived, Plan, Role
+from services.simulator.plan import OUTSTANDING, Lived, Plan, Role, Webhook
 from services.simulator.providers import SIMULATIONS
 
 
@@ -56,11 +58,12 @@ def books_of(answers: Answers) -> Books:
     """Make the plan again and enter every answer."""
     books = Books()
     options = answers.header.options
-    endless = options.count is None and answers.close_at is None
-    # A driver that was killed left no end; what was under way is not far behind its last answer.
-    close_at = answers.known if endless else answers.close_at
-    for webhook in Plan(options).webhooks(close_at):
-        books.planned += 1
+    stream: Iterator[Webhook] = Plan(options).webhooks(answers.close_at)
+    if options.count is None and answers.close_at is None:
+        # The driver was stopped: what was under way is not far behind the last answer.
+        stream = islice(stream, answers.known + OUTSTANDING)
+    for webhook in stream:
+        books.planned += options.count is not None or webhook.index < answers.known
         entry = books.bodies.get(webhook.digest)
         if entry is None:
             entry = books.bodies[webhook.digest] = Entry(
@@ -77,7 +80,7 @@ def books_of(answers: Answers) -> Books:
 def _enter(books: Books, entry: Entry, index: int, answers: Answers, success: int) -> None:
     """Enter what was answered to one webhook of a body."""
     if index >= answers.known or not answers.tries[index]:
-        books.unsettled += 1
+        books.unsettled += index < answers.known
         entry.possible += answers.end != "done"  # it may have been under way
         return
     final, accepted = answers.final[index], answers.accepted[index]
@@ -86,7 +89,7 @@ def _enter(books: Books, entry: Entry, index: int, answers: Answers, success: in
     entry.settled |= bool(accepted) and index == entry.index
     if not _settles(final):
         books.unsettled += 1
-    elif final != (success if entry.taken else 400):
+    elif final != success if entry.taken else final < 400:
         books.wrong_answers.append(f"webhook {index} of {entry.source} was answered {final}")
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.development import development_sources
 from libs.runtime.secret_references import SecretReader
-from libs.runtime.source_authentication import BodyField, HeaderToken, NoAuthentication, QueryToken
+from libs.runtime.source_authentication import BodyField, HeaderToken, QueryToken
 from libs.runtime.sources import Source, Sources, load_sources, read_sources
 from services.simulator.lives import SECRET_SLOT, Body
 from services.simulator.providers import SIMULATIONS
@@ -54,7 +54,11 @@ class Credentials:
 
 
 def credentials_from(sources_file: Path | None) -> Credentials:
-    """Read a sources file, or take the development sources. Raises `ConfigurationError`."""
+    """Read a sources file, or take the development sources. Raises `ConfigurationError`.
+
+    Left out are sources that nobody can send to, and those that ask for nothing: what an unsigned
+    notice says of a payout is not believed.
+    """
     if sources_file is None:
         here = SecretReader(Path.cwd())
         return _checked(read_sources(development_sources(), SIMULATIONS, here))
@@ -62,11 +66,7 @@ def credentials_from(sources_file: Path | None) -> Credentials:
 
 
 def _checked(sources: Sources) -> Credentials:
-    for source in sources:
-        authentication = source.authentication
-        if source.closed:
-            raise ConfigurationError(f"sources.{source.slug}", "has no secret: nobody can send")
-        if isinstance(authentication, NoAuthentication):
-            key = f"sources.{source.slug}.authentication"
-            raise ConfigurationError(key, "none: what a payout becomes would not be believed")
-    return Credentials(sources.by_slug)
+    usable = {source.slug: source for source in sources if source.secrets}
+    if not usable:
+        raise ConfigurationError("sources", "there is none that asks for a secret and has one")
+    return Credentials(usable)

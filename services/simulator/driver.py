@@ -11,22 +11,20 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
 from libs.bus.backoff import Backoff
 from services.simulator.credentials import Credentials
 from services.simulator.ledger import Header, LedgerWriter
-from services.simulator.plan import Plan, Stream, Webhook
+from services.simulator.plan import OUTSTANDING, Plan, Stream, Webhook
 from services.simulator.providers import SIMULATIONS
 
-OUTSTANDING: Final = 10_000  # webhooks begun and not settled, most of them waiting to be repeated
-LONGEST_RETRY_AFTER: Final = 10.0  # seconds; a Retry-After beyond it is not waited for
 LEAVE_WITHIN: Final = 5.0  # seconds for the requests under way when the driver is stopped
 
 
@@ -35,7 +33,8 @@ class Pace:
     """How fast. `rate` is webhooks per second, 0 as fast as possible; the rest is in seconds.
 
     `concurrency` is how many requests may be under way. With `duration` no lives begin after it.
-    A webhook that nobody took for `give_up` is left.
+    A webhook that nobody took for `give_up` is left. A Retry-After is honoured up to
+    `longest_retry_after`.
     """
 
     rate: float = 0.0
@@ -43,6 +42,7 @@ class Pace:
     duration: float | None = None
     timeout: float = 10.0
     give_up: float = 120.0
+    longest_retry_after: float = 10.0
 
 
 @dataclass(slots=True)
@@ -58,6 +58,11 @@ class Progress:
     longest_accept_ms: float = 0.0
     ended: str = ""
     seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        counts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return counts | {"answers": dict(self.answers)}
 
 
 class Driver:
@@ -138,6 +143,7 @@ class Driver:
         if self._pace.rate:
             await asyncio.sleep(run.next_turn(1 / self._pace.rate))
         else:
+            await asyncio.sleep(0)  # those that were begun stand in the line by now
             async with self._slots:  # as fast as possible is as fast as requests end
                 return
 
@@ -157,7 +163,10 @@ class Driver:
         pauses = Backoff(first=retries.first, most=retries.longest)
         begun = run.elapsed()
         while not stop.is_set():
-            answer = await self._post(webhook, run)
+            async with self._slots:
+                if stop.is_set():
+                    return
+                answer = await self._post(webhook, run)
             if answer.settles:
                 self.progress.settled += 1
                 self.progress.accepted += answer.accepts
@@ -167,7 +176,7 @@ class Driver:
                 return
             pause = pauses.pause()
             if answer.retry_after is not None:
-                pause = max(pause, min(answer.retry_after, LONGEST_RETRY_AFTER))
+                pause = max(pause, min(answer.retry_after, self._pace.longest_retry_after))
                 pause *= self._jitter.uniform(1.0, 1.25)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -175,25 +184,24 @@ class Driver:
 
     async def _post(self, webhook: Webhook, run: _Run) -> _Answer:
         request = self._credentials.request(webhook.source, webhook.body)
-        async with self._slots:
-            self.progress.sent += 1
-            sent = run.elapsed()
-            try:
-                async with run.client.post(
-                    self._url + request.path,
-                    data=request.body,
-                    headers=request.headers,
-                    allow_redirects=False,
-                ) as response:
-                    await response.read()
-                    answer = _Answer(response.status, _seconds(response.headers))
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                took, word = 1000 * (run.elapsed() - sent), _word(error)
-                run.ledger.unanswered(webhook.index, word, took, run.elapsed())
-                self.progress.answers[word] += 1
-                return _Answer(None, None)
+        self.progress.sent += 1
+        sent = run.elapsed()
+        try:
+            async with run.client.post(
+                self._url + request.path,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+            ) as response:
+                await response.read()
+                answer = _Answer(response.status, _seconds(response.headers))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            took, word = 1000 * (run.elapsed() - sent), _word(error)
+            run.ledger.unanswered(webhook.index, word, took, run.elapsed())
+            self.progress.answers[word] += 1
+            return _Answer(None, None)
         took = 1000 * (run.elapsed() - sent)
-        run.ledger.answered(webhook.index, answer.status or 0, took, run.elapsed())
+        run.ledger.answered(webhook.index, response.status, took, run.elapsed())
         self.progress.answers[str(answer.status)] += 1
         if answer.accepts:
             self.progress.longest_accept_ms = max(self.progress.longest_accept_ms, took)

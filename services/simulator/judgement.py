@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
@@ -25,49 +25,70 @@ Item = TypeVar("Item")
 
 async def judge(answers: Answers, books: Books, events: EventBook, pool: Pool) -> Verdict:
     """Look at everything once."""
-    verdict = Verdict()
-    books.reset()
     header = answers.header
-    mark = header.options.mark.encode()
-    async for filed in filed_with_mark(pool, mark, header.begun - SLACK):
-        _file(verdict, books, filed)
-    for wrong in books.wrong_answers:
-        verdict.differs("wrong_answers", wrong)
-    doubtful = set()
-    for entry in books.bodies.values():
-        _judge_body(verdict, entry)
-        if entry.lived is not None and not (entry.settled and entry.filed):
-            doubtful.add(entry.lived.number)
-    for what in events.taken_twice:
-        verdict.differs("taken_twice", what)
-    for what in events.altered:
-        verdict.differs("altered_events", what)
-    objects = 0
+    case = Case(answers, books, events)
+    async for filed in filed_with_mark(pool, header.options.mark.encode(), header.begun - SLACK):
+        case.file(filed)
+    case.judge_bodies()
     for keys in _portions(iter(books.lives), AT_ONCE):
-        found = {_key(each): each for each in await named_objects(pool, keys)}
-        objects += len(found)
+        case.judge_objects(keys, await named_objects(pool, keys))
+    return case.close()
+
+
+class Case:
+    """One look: first what is filed, then the bodies, then the objects."""
+
+    def __init__(self, answers: Answers, books: Books, events: EventBook) -> None:
+        self.verdict = Verdict()
+        self._answers = answers
+        self._books = books
+        self._events = events
+        self._doubtful: set[int] = set()
+        self._objects = 0
+        books.reset()
+
+    def file(self, filed: Filed) -> None:
+        """Enter one delivery of the archive; replays repeat what is entered already."""
+        if filed.origin != _FROM_PROVIDERS:
+            return
+        entry = self._books.bodies.get(filed.digest)
+        if entry is None or entry.source != filed.source:
+            self.verdict.differs("never_sent", f"delivery {filed.id} of {filed.source}")
+            return
+        entry.filed += 1
+        entry.parked += filed.parked > 0
+        entry.observations += filed.observations
+        if filed.outcome is None:
+            self.verdict.differs("lost_outcomes", f"delivery {filed.id} of {filed.source}")
+
+    def judge_bodies(self) -> None:
+        """Judge every body, now that all of the archive is entered."""
+        for entry in self._books.bodies.values():
+            _judge_body(self.verdict, entry)
+            if entry.lived is not None and not (entry.settled and entry.filed):
+                self._doubtful.add(entry.lived.number)
+
+    def judge_objects(self, keys: Iterable[ObjectKey], found: Iterable[AuditedObject]) -> None:
+        """Judge objects, of which those that exist are `found`."""
+        by_key = {_key(each): each for each in found}
+        self._objects += len(by_key)
         for key in keys:
-            lived, told = books.lives[key], events.by_object.get(key, {})
-            known = lived.number not in doubtful
-            _judge_object(verdict, key, lived if known else None, found.get(key), told)
-    _count(verdict, answers, books, events)
-    verdict.counts |= {"objects": objects, "unjudged": len(doubtful)}
-    return verdict
+            lived, told = self._books.lives[key], self._events.by_object.get(key, {})
+            certain = lived if lived.number not in self._doubtful else None
+            _judge_object(self.verdict, key, certain, by_key.get(key), told)
 
-
-def _file(verdict: Verdict, books: Books, filed: Filed) -> None:
-    """Enter one delivery of the archive; replays repeat what is entered already."""
-    if filed.origin != _FROM_PROVIDERS:
-        return
-    entry = books.bodies.get(filed.digest)
-    if entry is None or entry.source != filed.source:
-        verdict.differs("never_sent", f"delivery {filed.id} of {filed.source}")
-        return
-    entry.filed += 1
-    entry.parked += filed.parked > 0
-    entry.observations += filed.observations
-    if filed.outcome is None:
-        verdict.differs("lost_outcomes", f"delivery {filed.id} of {filed.source}")
+    def close(self) -> Verdict:
+        """Add what the ledger and the events say by themselves, and the counts."""
+        for kind, found in (
+            ("wrong_answers", self._books.wrong_answers),
+            ("taken_twice", self._events.taken_twice),
+            ("altered_events", self._events.altered),
+        ):
+            for what in found:
+                self.verdict.differs(kind, what)
+        _count(self.verdict, self._answers, self._books, self._events)
+        self.verdict.counts |= {"objects": self._objects, "unjudged": len(self._doubtful)}
+        return self.verdict
 
 
 def _judge_body(verdict: Verdict, entry: Entry) -> None:

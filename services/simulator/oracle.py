@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from libs.bus.tail import queue_depths
-from libs.bus.tap import drain_tap
+from libs.bus.tap import drain_tap, healing
 from libs.bus.topology import DEAD_QUEUE, EVENTS_QUEUE, QUEUES
 from libs.runtime.failures import PermanentError, TemporaryError
 from libs.store.database import Pool, open_pool
@@ -61,9 +61,10 @@ async def verify(ledger: Path, house: House, *, wait: float = 60.0) -> Verdict:
             try:
                 await drain_tap(house.amqp_url, answers.header.tap, events.put_away)
                 verdict = await judge(answers, books, events, pool)
-            except (TemporaryError, ConnectionError, TimeoutError) as error:
+                verdict.counts |= {"dead_letters": await _dead_letters(house)}
+            except TemporaryError:
                 if loop.time() >= until:
-                    raise TemporaryError(f"cannot look: {error}") from None
+                    raise
             else:
                 if verdict.clean or loop.time() >= until:
                     return verdict
@@ -77,9 +78,10 @@ async def _rest(house: House, pool: Pool, until: float) -> None:
     since = loop.time()
     while loop.time() < until:
         try:
-            waiting = await queue_depths(house.amqp_url, _worked())
+            async with healing(house.amqp_url):
+                waiting = await queue_depths(house.amqp_url, _worked())
             now = await counts(pool)
-        except (TemporaryError, PermanentError, ConnectionError, TimeoutError, OSError):
+        except (TemporaryError, PermanentError):  # away, or a queue is: not at rest
             before = None
         else:
             if now != before or any(waiting.values()) or now["outbox"]:
@@ -89,5 +91,12 @@ async def _rest(house: House, pool: Pool, until: float) -> None:
         await asyncio.sleep(POLL)
 
 
+async def _dead_letters(house: House) -> int:
+    """Count what was given up, of whatever run."""
+    async with healing(house.amqp_url):
+        return (await queue_depths(house.amqp_url, [DEAD_QUEUE]))[DEAD_QUEUE]
+
+
 def _worked() -> list[str]:
-    return [queue.name for queue in QUEUES if queue.name not in _NOT_WORKED]
+    """Name the queues that workers empty; what a delay queue holds back is looked for later."""
+    return [q.name for q in QUEUES if q.name not in _NOT_WORKED and q.holds_for is None]

@@ -22,6 +22,7 @@ from services.simulator.names import Names, mark_of
 from services.simulator.providers import SIMULATIONS
 
 VERSION: Final = 1
+OUTSTANDING: Final = 10_000  # webhooks of one plan that may be begun and not settled
 LATE_SHARE: Final = 0.05  # of those that may come at any time, where a delay is asked for
 RECENT: Final = 500  # webhooks among which one is chosen to be sent again
 _BASE: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -138,6 +139,7 @@ class Stream:
     options: Options
     close_at: int | None = None
     _chance: Random = field(init=False)
+    _left: dict[Role, float] | None = None
     _index: int = 0
     _number: int = 0
     _owed: int = 0
@@ -145,7 +147,10 @@ class Stream:
     _recent: deque[Webhook] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def __post_init__(self) -> None:
-        self._chance = Random(f"plan {self.options.mark}")  # noqa: S311 - repeatable on purpose
+        options = self.options
+        self._chance = Random(f"plan {options.mark}")  # noqa: S311 - repeatable on purpose
+        if options.count is not None:
+            self._left = _divided(options, options.count)
 
     def close(self) -> int:
         """Begin no more lives from here on; return the place, which makes the same end again."""
@@ -157,36 +162,39 @@ class Stream:
         return self
 
     def __next__(self) -> Webhook:
-        room = self._room()
-        webhook = self._beside() if room else None
-        if webhook is None:
-            if room:
-                self._fill(room)
-            if not self._open:
-                raise StopIteration
-            webhook = self._next_of(self._chance.randrange(len(self._open)))
+        role = self._role()
+        if role is Role.NEWS:
+            webhook = self._news()
+        elif role is Role.AGAIN:
+            webhook = self._again()
+        else:
+            webhook = self._malformed() if role is Role.MALFORMED else self._unknown()
+        if self._left is not None:
+            self._left[role] -= 1
         self._index += 1
         self._recent.append(webhook)
         return webhook
 
-    def _room(self) -> int:
-        """Return how many webhooks may still be begun, beside those that open lives owe."""
-        if self.close_at is not None and self._index >= self.close_at:
-            return 0
-        if self.options.count is None:
-            return _NUMBERS
-        return self.options.count - self._index - self._owed
+    @property
+    def _closed(self) -> bool:
+        return self.close_at is not None and self._index >= self.close_at
 
-    def _beside(self) -> Webhook | None:
-        """Draw what belongs to no life, or repeats something: most often nothing."""
-        drawn, options = self._chance.random(), self.options
-        if drawn < options.malformed:
-            return self._malformed()
-        if drawn < options.malformed + options.unknown:
-            return self._unknown()
-        if drawn < options.malformed + options.unknown + options.duplicates and self._recent:
-            return self._again()
-        return None
+    def _role(self) -> Role:
+        """Draw what comes next: with a count, from what is left; else by the shares."""
+        if self._closed:
+            return Role.NEWS
+        weights = self._left or _shares(self.options)
+        roles = [role for role in weights if self._recent or role is not Role.AGAIN]
+        if not any(weights[role] for role in roles):
+            raise StopIteration
+        return self._chance.choices(roles, [weights[role] for role in roles])[0]
+
+    def _news(self) -> Webhook:
+        if not self._closed:
+            self._fill(_NUMBERS if self._left is None else int(self._left[Role.NEWS]) - self._owed)
+        if not self._open:
+            raise StopIteration
+        return self._next_of(self._chance.randrange(len(self._open)))
 
     def _malformed(self) -> Webhook:
         source, provider = self._chance.choice(self.options.sources)
@@ -284,6 +292,28 @@ class Stream:
 
     def _born(self) -> datetime:
         return self.options.base + self._number * _BETWEEN_BIRTHS
+
+
+def _shares(options: Options) -> dict[Role, float]:
+    """Return the share of each role."""
+    beside = options.malformed + options.unknown + options.duplicates
+    return {
+        Role.NEWS: max(0.0, 1.0 - beside),
+        Role.MALFORMED: options.malformed,
+        Role.UNKNOWN: options.unknown,
+        Role.AGAIN: options.duplicates,
+    }
+
+
+def _divided(options: Options, count: int) -> dict[Role, float]:
+    """Divide a count among the roles. Something has to be there before it can come again."""
+    left = count
+    found: dict[Role, float] = {}
+    for role, share in list(_shares(options).items())[1:]:
+        most = left - 1 if role is Role.AGAIN and left == count else left
+        found[role] = min(round(share * count), most)
+        left -= int(found[role])
+    return {Role.NEWS: left, **found}
 
 
 def _loose(turn: _Turn) -> _Turn:

@@ -1,1 +1,0 @@
-"""What could not be published waits here: messages in append-only segments on local disk."""

@@ -1,0 +1,336 @@
+"""The oracle can fail: each thing that may go wrong has a name, and is found by itself alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.bus.message import Message
+from libs.store.audit import AuditedObject, Filed
+from libs.store.objects import ObjectKey, StoredObject
+from services.inspection.view import object_view
+from services.simulator.books import Books, Entry, books_of
+from services.simulator.events import EventBook
+from services.simulator.judgement import Case
+from services.simulator.ledger import Answers, Header
+from services.simulator.lives import Ends
+from services.simulator.plan import Options, Plan, Role
+from services.simulator.providers import SIMULATIONS
+from services.simulator.verdict import DUPLICATES, KINDS, LOST, Verdict
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+OPTIONS = Options(seed=5, count=400, duplicates=0.1, unknown=0.05, malformed=0.1)
+
+
+class World:
+    """What a faultless pipeline would have left of a run, until a test spoils it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.answers = Answers(Header(options=OPTIONS, tap="tap", begun=NOON), end="done")
+        for webhook in Plan(OPTIONS).webhooks():
+            status = SIMULATIONS[webhook.provider].success if webhook.taken else 400
+            self.answers.note({"n": webhook.index, "status": status, "ms": 3.0})
+        self.folder = folder
+        self.filed: list[Filed] = []
+        self.objects: dict[ObjectKey, AuditedObject] = {}
+        self.events: list[dict[str, Any]] = []
+        books = books_of(self.answers)
+        for digest, entry in books.bodies.items():
+            self.filed += [_filed(digest, entry, copy) for copy in range(entry.accepted)]
+        for number, (key, lived) in enumerate(books.lives.items()):
+            row = _row(number, key, lived.told, lived.ends)
+            self.objects[key] = AuditedObject(row, lived.told, 0)
+            self.events += [_event(row, sequence) for sequence in range(1, lived.told + 1)]
+
+    def books(self) -> Books:
+        return books_of(self.answers)
+
+    def verdict(self) -> Verdict:
+        books = self.books()
+        events = EventBook(self.folder / "events", books.lives)
+        events.put_away([_message(event) for event in self.events])
+        case = Case(self.answers, books, events)
+        for filed in self.filed:
+            case.file(filed)
+        case.judge_bodies()
+        case.judge_objects(list(books.lives), self.objects.values())
+        return case.close()
+
+    def place(self, wanted: Callable[[Entry], bool]) -> int:
+        """Find something filed whose entry is like that."""
+        bodies = self.books().bodies
+        return next(n for n, each in enumerate(self.filed) if wanted(bodies[each.digest]))
+
+    def longest(self) -> ObjectKey:
+        """Name the object with the most events."""
+        return max(self.objects, key=lambda key: self.objects[key].row.sequence)
+
+    def of(self, key: ObjectKey) -> list[dict[str, Any]]:
+        return [e for e in self.events if e["data"]["provider_ref"] == key.provider_ref]
+
+
+def _filed(digest: bytes, entry: Entry, copy: int) -> Filed:
+    news = entry.role is Role.NEWS
+    outcome = "observed" if news and not entry.silent else "poked" if news else "parked"
+    return Filed(
+        id=f"{entry.index}-{copy}", source=entry.source, origin="webhook", digest=digest,
+        outcome=outcome, parked=int(not news),
+        observations=int(outcome == "observed" and copy == 0),
+    )  # fmt: skip
+
+
+def _row(number: int, key: ObjectKey, told: int, ends: Ends) -> StoredObject:
+    unsaid: dict[str, Any] = dict.fromkeys(
+        ("merchant_ref", "previous_state", "fees", "net", "method", "failure_reason",
+         "expires_at", "settlement_step", "decided_by")
+    )  # fmt: skip
+    said: dict[str, Any] = {
+        "id": number, "source": key.source, "kind": key.kind, "provider_ref": key.provider_ref,
+        "provider": key.source, "state": ends.state, "amount": ends.amount,
+        "currency": ends.currency, "refunded_amount": ends.refunded, "sequence": told,
+        "attempts": 0, "flags": (), "livemode": True, "occurred_at": NOON, "received_at": NOON,
+        "provider_status": f"step {told}", "authority": "secret", "delivery_id": "d",
+    }  # fmt: skip
+    return StoredObject(**unsaid, **said)
+
+
+def _event(row: StoredObject, sequence: int) -> dict[str, Any]:
+    data = object_view(row) | {"provider_status": f"step {sequence}"}
+    return {"id": f"{row.provider_ref}#{sequence}", "sequence": sequence, "data": data}
+
+
+def _message(event: dict[str, Any]) -> Message:
+    body = json.dumps(event).encode()
+    return Message(body, {}, "application/json", "key", redelivered=False, message_id="m")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def _is_news(entry: Entry) -> bool:
+    return entry.role is Role.NEWS and not entry.silent
+
+
+def _is_poke(entry: Entry) -> bool:
+    return entry.silent
+
+
+def _is_parked(entry: Entry) -> bool:
+    return entry.role in {Role.UNKNOWN, Role.MALFORMED}
+
+
+def change(world: World, wanted: Callable[[Entry], bool], **changes: Any) -> None:  # noqa: ANN401
+    """Change one thing that is filed."""
+    place = world.place(wanted)
+    world.filed[place] = replace(world.filed[place], **changes)
+
+
+def change_row(world: World, **changes: Any) -> None:  # noqa: ANN401 - columns
+    """Change an object's row, and its last event with it."""
+    key = world.longest()
+    known = world.objects[key]
+    world.objects[key] = replace(known, row=replace(known.row, **changes))
+    world.of(key)[-1]["data"].update(object_view(world.objects[key].row))
+
+
+def test_faultless_world_is_clean(world: World) -> None:
+    verdict = world.verdict()
+    assert verdict.as_json()["differences"] == {}
+    counts = verdict.counts
+    assert counts["accepted"] == counts["archived"] == len(world.filed)
+    assert counts["emitted"] == len(world.events)
+    assert counts["parked"] == sum(each.parked for each in world.filed)
+    assert counts["unjudged"] == 0
+
+
+def lose_delivery(world: World) -> None:
+    world.filed.pop(world.place(lambda entry: entry.role is Role.UNKNOWN))
+
+
+def lose_outcome(world: World) -> None:
+    change(world, _is_poke, outcome=None)
+
+
+def lose_effect(world: World) -> None:
+    change(world, _is_news, observations=0)
+
+
+def lose_object(world: World) -> None:
+    key = next(key for key, each in world.objects.items() if each.row.sequence == 1)
+    world.events = [e for e in world.events if e not in world.of(key)]
+    del world.objects[key]
+
+
+def lose_event(world: World) -> None:
+    world.events.remove(world.of(world.longest())[1])
+
+
+def fold_twice(world: World) -> None:
+    change(world, _is_news, observations=2)
+
+
+def add_observation(world: World) -> None:
+    key = world.longest()
+    known = world.objects[key]
+    world.objects[key] = replace(known, observations=known.observations + 1)
+
+
+def refund_twice(world: World) -> None:
+    change_row(world, refunded_amount=Decimal(10**9))
+
+
+def take_sequence_twice(world: World) -> None:
+    world.events.append(world.of(world.longest())[1] | {"id": "another"})
+
+
+def take_id_twice(world: World) -> None:
+    first, second, *_ = world.of(world.longest())
+    second["id"] = first["id"]
+
+
+def publish_nothing(world: World) -> None:
+    first, second, *_ = world.of(world.longest())
+    second["data"] = dict(first["data"])
+
+
+def publish_too_much(world: World) -> None:
+    key = world.longest()
+    world.objects[key] = replace(world.objects[key], observations=1)
+
+
+def publish_beyond_the_row(world: World) -> None:
+    key = world.longest()
+    row = world.objects[key].row
+    world.events.append(_event(row, row.sequence + 1))
+
+
+def file_a_stranger(world: World) -> None:
+    world.filed.append(replace(world.filed[0], digest=b"of another body"))
+
+
+def file_too_often(world: World) -> None:
+    world.filed.append(
+        _filed(world.filed[0].digest, world.books().bodies[world.filed[0].digest], 9)
+    )
+
+
+def file_what_was_refused(world: World) -> None:
+    bodies = world.books().bodies
+    digest = next(d for d, entry in bodies.items() if not entry.taken)
+    world.filed.append(_filed(digest, bodies[digest], 0))
+
+
+def answer_wrongly(world: World) -> None:
+    place = next(n for n, final in enumerate(world.answers.final) if final == 201)
+    world.answers.final[place] = 200
+
+
+def park_wrongly(world: World) -> None:
+    change(world, _is_news, parked=1, observations=0)
+
+
+def park_a_ping(world: World) -> None:
+    change(world, _is_poke, parked=1)
+
+
+def unpark(world: World) -> None:
+    change(world, _is_parked, parked=0)
+
+
+def fold_nothing(world: World) -> None:
+    change(world, _is_parked, observations=1)
+
+
+def change_state(world: World) -> None:
+    change_row(world, state="expired")
+
+
+def change_amount(world: World) -> None:
+    change_row(world, amount=Decimal(7))
+
+
+def alter_event(world: World) -> None:
+    first = world.of(world.longest())[0]
+    world.events.append(first | {"data": first["data"] | {"state": "expired"}})
+
+
+def differ_in_the_end(world: World) -> None:
+    world.of(world.longest())[-1]["data"]["state"] = "expired"
+
+
+SPOILED = [
+    (lose_delivery, "lost_deliveries"),
+    (lose_outcome, "lost_outcomes"),
+    (lose_effect, "lost_effects"),
+    (lose_object, "lost_objects"),
+    (lose_event, "lost_events"),
+    (fold_twice, "folded_twice"),
+    (add_observation, "extra_observations"),
+    (refund_twice, "refunded_twice"),
+    (take_sequence_twice, "taken_twice"),
+    (take_id_twice, "taken_twice"),
+    (publish_nothing, "empty_events"),
+    (publish_too_much, "extra_events"),
+    (publish_beyond_the_row, "extra_events"),
+    (file_a_stranger, "never_sent"),
+    (file_too_often, "filed_too_often"),
+    (file_what_was_refused, "refused_but_filed"),
+    (answer_wrongly, "wrong_answers"),
+    (park_wrongly, "wrongly_parked"),
+    (park_a_ping, "wrongly_parked"),
+    (unpark, "not_parked"),
+    (fold_nothing, "effect_of_nothing"),
+    (change_state, "wrong_states"),
+    (change_amount, "wrong_amounts"),
+    (alter_event, "altered_events"),
+    (differ_in_the_end, "last_events_differ"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "kind"), SPOILED, ids=[each[0].__name__ for each in SPOILED])
+def test_what_is_wrong_is_named(world: World, spoil: Callable[[World], None], kind: str) -> None:
+    spoil(world)
+    verdict = world.verdict()
+    assert verdict.differences.keys() == {kind}
+    assert verdict.differences[kind].examples
+    assert (verdict.lost > 0) is (kind in LOST)
+    assert (verdict.duplicates_of_effect > 0) is (kind in DUPLICATES)
+
+
+def test_every_kind_has_been_provoked() -> None:
+    assert {kind for _, kind in SPOILED} == KINDS.keys()
+
+
+def test_same_event_twice_is_none(world: World) -> None:
+    world.events += world.events[:50]
+    verdict = world.verdict()
+    assert verdict.clean
+    assert verdict.counts["emitted_again"] == 50
+
+
+def test_events_are_kept_beside_the_ledger(world: World) -> None:
+    """Whoever verifies again finds in the file what is no longer in the queue."""
+    world.verdict()
+    books = world.books()
+    again = EventBook(world.folder / "events", books.lives)
+    again.load()
+    assert again.count == len(world.events)
+
+
+def test_unknown_answer_may_be_in_or_not(world: World) -> None:
+    """A request without an answer settles nothing: both are right, and its object is not judged."""
+    place = world.place(lambda entry: _is_news(entry) and entry.accepted == 1)
+    entry = world.books().bodies[world.filed[place].digest]
+    world.answers.accepted[entry.index] = world.answers.final[entry.index] = 0
+    assert world.verdict().clean
+    assert world.verdict().counts["unjudged"] == 1
+    assert world.verdict().counts["unsettled"] == 1
