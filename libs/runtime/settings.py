@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         gt=0,
         le=60,
         allow_inf_nan=False,
-        description="how long a webhook may wait for the broker's confirm before it gets a 503",
+        description="how long a webhook may wait for its answer; the broker gets three quarters of it",
     )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1, le=8_388_608, description="the largest body that is taken"
@@ -140,12 +140,14 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a stopping process finishes what it has begun",
     )
-    spool_dir: Path | None = Field(
-        default=None,
-        description="folder where the ingress keeps what the broker did not confirm; unset: no spool",
+    spool_dir: Path = Field(
+        default=Path(".caudal/spool"),
+        description="folder where the ingress keeps what the broker did not confirm",
     )
     spool_max_bytes: int = Field(
-        default=1_073_741_824, ge=65_536, description="how much the spool may hold on disk"
+        default=1_073_741_824,
+        ge=65_536,
+        description="how much of that folder one ingress may fill",
     )
     metrics_host: str = Field(
         default="127.0.0.1", description="address on which a worker tells its metrics"

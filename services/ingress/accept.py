@@ -1,11 +1,11 @@
-"""Durable accept: a delivery is accepted when the broker has confirmed the message it left in.
+"""Durable accept: a delivery is accepted when the message that it left in is safe.
 
-Group commit: while one confirm is under way, what arrives waits together and leaves as the next
-message. There is no timer, so nothing waits when there is nothing to wait for, and under load the
-messages grow by themselves.
+Group commit: while one message is under way, what arrives waits together and leaves as the next.
+There is no timer, so nothing waits when there is nothing to wait for, and under load the messages
+grow by themselves. Where a message goes is the ladder's affair.
 
-A request waits until its deadline. What was not confirmed by then is refused, although it may
-have arrived: the sender repeats it, and a repetition has no effect.
+A request waits until its deadline. What was not safe by then is refused, although it may have
+arrived: the sender repeats it, and a repetition has no effect.
 """
 
 from __future__ import annotations
@@ -17,84 +17,70 @@ from typing import Final
 
 import structlog
 
-from libs.bus.front_door import Publishing, deliver
-from libs.bus.publisher import Outcome
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_received import Packed, join, pack
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import where
+from libs.runtime.metrics import INGRESS_ANSWERS
+from services.ingress.ladder import Kept, Ladder, RefusedError
 
-# After a failure the process calls itself not ready for so long, unless a message gets through.
-DOUBT: Final = 5.0  # seconds
-# The publisher keeps its own deadline; this much later it is taken to hang.
-_MARGIN: Final = 1.0  # seconds
+# Of the deadline, from the arrival of the oldest delivery of a message:
+PUBLISH_PART: Final = 0.75  # until then the broker may confirm it
+SPOOL_PART: Final = 0.95  # until then it may come to lie on disk; the rest is for the answer
 
 log = structlog.get_logger()
 
-
-class RefusedError(Exception):
-    """The delivery is not known to be safe. The message says why in one word."""
+_ANSWERS: Final = {kept: INGRESS_ANSWERS.labels(kept.value) for kept in Kept}
 
 
 @dataclass(slots=True)
 class _Waiting:
     packed: Packed | None
-    answer: asyncio.Future[Outcome]
+    arrived: float
+    answer: asyncio.Future[Kept | RefusedError]
 
 
 class Acceptor:
     """Collects deliveries into messages, one message under way at a time."""
 
     def __init__(
-        self,
-        publisher: Publishing,
-        *,
-        deadline: float,
-        batch_deliveries: int,
-        batch_bytes: int,
+        self, ladder: Ladder, *, deadline: float, batch_deliveries: int, batch_bytes: int
     ) -> None:
-        self._publisher = publisher
+        self._ladder = ladder
         self._deadline = deadline
         self._batch_deliveries = batch_deliveries
         self._batch_bytes = batch_bytes
         self._waiting: deque[_Waiting] = deque()
         self._pump: asyncio.Task[None] | None = None
-        self._failed_at: float | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether a delivery that came now would be accepted, as far as can be told."""
-        now = asyncio.get_running_loop().time()
-        doubtful = self._failed_at is not None and now - self._failed_at < DOUBT
-        return self._publisher.ready and not doubtful
 
     async def accept(self, delivery: Delivery) -> None:
         """Return when the delivery is safe; raise `RefusedError` where it may not be."""
         failpoint("ingress.received")
-        waiting = _Waiting(pack(delivery), asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(pack(delivery), loop.time(), loop.create_future())
         self._waiting.append(waiting)
         if self._pump is None:
-            self._pump = asyncio.create_task(self._publish_all(), name="ingress-publish")
+            self._pump = asyncio.create_task(self._keep_all(), name="ingress-accept")
         try:
             async with asyncio.timeout(self._deadline):
-                outcome = await waiting.answer
+                kept = await waiting.answer
         except TimeoutError:
-            self._note(Outcome.UNKNOWN)
             raise RefusedError("deadline") from None
         finally:
             waiting.packed = None
-        if outcome is not Outcome.CONFIRMED:
-            raise RefusedError(outcome.value)
+        if isinstance(kept, RefusedError):
+            raise RefusedError(str(kept))
+        _ANSWERS[kept].inc()
 
     async def drain(self) -> None:
         """Wait until nothing is under way any more; bounded by the deadline of each message."""
         while (pump := self._pump) is not None:
             await asyncio.wait({pump})
 
-    async def _publish_all(self) -> None:
+    async def _keep_all(self) -> None:
         try:
             while batch := self._next_batch():
-                await self._publish(batch)
+                await self._keep(batch)
         finally:
             self._pump = None
 
@@ -113,29 +99,20 @@ class Acceptor:
             batch.append(self._waiting.popleft())
         return batch
 
-    async def _publish(self, batch: list[_Waiting]) -> None:
-        outcome = Outcome.UNKNOWN
+    async def _keep(self, batch: list[_Waiting]) -> None:
+        arrived = batch[0].arrived
+        answer: Kept | RefusedError = RefusedError("bug")
         try:
-            async with asyncio.timeout(self._deadline + _MARGIN):
-                outcome = await deliver(
-                    self._publisher,
-                    join([waiting.packed for waiting in batch if waiting.packed is not None]),
-                )
-                failpoint("ingress.confirmed")
-        except TimeoutError:
-            log.warning("publish_hangs", deliveries=len(batch))
-        except Exception as error:  # noqa: BLE001 - a bug of the publisher becomes a refusal: safe
-            log.error("publish_failed", deliveries=len(batch), at=where(error))  # noqa: TRY400
+            answer = await self._ladder.keep(
+                join([waiting.packed for waiting in batch if waiting.packed is not None]),
+                publish_until=arrived + PUBLISH_PART * self._deadline,
+                spool_until=arrived + SPOOL_PART * self._deadline,
+            )
+        except RefusedError as refused:
+            answer = refused
+        except Exception as error:  # noqa: BLE001 - a bug of ours becomes a refusal: safe
+            log.error("accept_failed", deliveries=len(batch), at=where(error))  # noqa: TRY400
         finally:
-            self._note(outcome)
             for waiting in batch:
                 if not waiting.answer.done():
-                    waiting.answer.set_result(outcome)
-
-    def _note(self, outcome: Outcome) -> None:
-        confirmed = outcome is Outcome.CONFIRMED
-        if not confirmed and self._failed_at is None:
-            log.warning("accept_failing", outcome=outcome.value)
-        if confirmed and self._failed_at is not None:
-            log.info("accept_recovered")
-        self._failed_at = None if confirmed else asyncio.get_running_loop().time()
+                    waiting.answer.set_result(answer)

@@ -1,4 +1,4 @@
-"""Health: alive is whoever answers; ready is who could keep a webhook now."""
+"""Health: alive is whoever answers; ready is who could keep a webhook now, and where."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
+from services.ingress.ladder import Level
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The two handlers; `is_ready` is asked anew each time."""
+    """The two handlers; `level` is asked anew each time, and is `refusing` while stopping."""
 
-    is_ready: Callable[[], bool]
+    level: Callable[[], Level]
 
     async def live(self, _request: web.Request) -> web.Response:
-        return _told(200, "live")
+        return _told(200, {"status": "live"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        return _told(200, "ready") if self.is_ready() else _told(503, "not ready")
+        level = self.level()
+        if level is Level.REFUSING:
+            return _told(503, {"status": "not ready", "level": level.value})
+        return _told(200, {"status": "ready", "level": level.value})
 
 
-def _told(status: int, word: str) -> web.Response:
+def _told(status: int, words: dict[str, str]) -> web.Response:
     return web.Response(
         status=status,
-        body=orjson.dumps({"status": word}),
+        body=orjson.dumps(words),
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
     )

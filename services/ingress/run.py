@@ -1,7 +1,7 @@
 """The ingress as a process: opens the publisher, listens, and stops in order.
 
 Stopping: no new connections, what was begun is finished within the grace, its deliveries leave,
-then the connection to the broker is closed.
+the spool is drained as far as the grace allows, then the connection to the broker is closed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import Settings
 from libs.runtime.source_authentication import NoAuthentication
 from libs.runtime.sources import Sources
-from services.ingress.accept import Acceptor
+from libs.spool.spool import Spool
+from services.ingress.accept import PUBLISH_PART, Acceptor
 from services.ingress.app import create_app
 from services.ingress.budget import Budget
 from services.ingress.doors import Doors, build_doors
+from services.ingress.draining import Drain
 from services.ingress.health import Health
 from services.ingress.http_log import http_log
+from services.ingress.ladder import Broker, Ladder, Level
 from services.ingress.tally import Tally
 from services.ingress.webhooks import Webhooks
 
 # How long the rest of a refused body is read and thrown away, so that the sender sees the answer.
 LINGERING: Final = 3.0  # seconds
 BACKLOG: Final = 1024
+LEVEL_EVERY: Final = 0.5  # seconds between two looks at the level
 
 log = structlog.get_logger()
 
@@ -51,7 +55,9 @@ async def run(
 ) -> None:
     """Take webhooks until `stop` is set. Raises `ConfigurationError` where it cannot listen."""
     publisher = await Publisher.open(
-        settings.required_amqp_url(), name="ingress", deadline=settings.publish_deadline
+        settings.required_amqp_url(),
+        name="ingress",
+        deadline=PUBLISH_PART * settings.publish_deadline,
     )
     try:
         await serve(
@@ -73,8 +79,12 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     """Listen and answer until `stop` is set, publishing through `publisher`."""
     doors = build_doors(sources, providers)
     _warn(sources, doors)
+    broker = Broker(publisher)
+    spool = await Spool.open(settings.spool_dir.absolute(), max_bytes=settings.spool_max_bytes)
+    drain = Drain(spool, broker, patience=PUBLISH_PART * settings.publish_deadline)
+    ladder = Ladder(broker, spool)
     acceptor = Acceptor(
-        publisher,
+        ladder,
         deadline=settings.publish_deadline,
         batch_deliveries=settings.batch_deliveries,
         batch_bytes=settings.batch_bytes,
@@ -88,7 +98,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         body_timeout=settings.body_timeout,
         tally=tally,
     )
-    health = Health(lambda: acceptor.ready and not stop.is_set())
+    health = Health(lambda: Level.REFUSING if stop.is_set() else ladder.tell())
     runner = web.AppRunner(
         create_app(webhooks, health),
         access_log=None,
@@ -99,6 +109,10 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         logger=http_log(tally),
     )
     await runner.setup()
+    beside = [
+        asyncio.create_task(drain.run(), name="spool-drain"),
+        asyncio.create_task(_tell_level(ladder), name="accept-level"),
+    ]
     try:
         url = await _listen(runner, settings)
         log.info("listening", url=url, sources=len(sources))
@@ -107,9 +121,22 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         await stop.wait()
         log.info("stopping")
     finally:
+        leave_by = asyncio.get_running_loop().time() + settings.grace
         await runner.cleanup()
         await acceptor.drain()
-    log.info("stopped")
+        await drain.finish(leave_by)
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
+        await spool.close()
+    log.info("stopped", spooled=spool.records)
+
+
+async def _tell_level(ladder: Ladder) -> None:
+    """Keep metric and log right without any traffic."""
+    while True:
+        ladder.tell()
+        await asyncio.sleep(LEVEL_EVERY)
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> str:

@@ -13,11 +13,13 @@ from libs.contracts.delivery import Delivery
 from libs.domain.lifecycle import Authority
 from libs.providers.port import Answer
 from libs.providers.reading import Json, NotReadableError, read_object
-from services.ingress.accept import Acceptor, RefusedError
+from libs.runtime.metrics import INGRESS_ANSWERS
+from services.ingress.accept import Acceptor
 from services.ingress.authentication import Attempt
 from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
 from services.ingress.envelope import wrap
+from services.ingress.ladder import RefusedError
 from services.ingress.receiving import check_head, read_body
 from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Rejection, not_found, unauthorized, unavailable
@@ -104,6 +106,7 @@ class Webhooks:
         )
 
     def _unavailable(self, door: Door, why: str) -> Rejection:
+        INGRESS_ANSWERS.labels("refused").inc()
         self.tally.note("delivery_refused", door.source.slug, why=why)
         return unavailable()
 

@@ -6,7 +6,7 @@ servers ─► migrations, topology ─► ingress, normalizers, reconcilers ─
 from __future__ import annotations
 
 import asyncio
-import urllib.error
+import json
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -69,6 +69,7 @@ async def stack(
                 "CAUDAL_SOURCES": str(sources),
                 "CAUDAL_INGRESS_HOST": LOOPBACK,
                 "CAUDAL_INGRESS_PORT": str(port),
+                "CAUDAL_SPOOL_DIR": str(data_dir / "spool"),
             }
             async with keeping(told, wanted.log_file) as workers:
                 workers.start(_workers(wanted))
@@ -107,7 +108,7 @@ def _workers(wanted: Wanted) -> list[Worker]:
 
 
 async def _ready(addresses: Addresses, wanted: Wanted, found: Servers) -> None:
-    """Wait until the ingress can accept durably and every worker consumes."""
+    """Wait until the broker confirms to the ingress and every worker consumes."""
     needed = {
         NORMALIZER_QUEUE: wanted.normalizers,
         ARCHIVE_QUEUE: wanted.reconcilers,
@@ -115,7 +116,7 @@ async def _ready(addresses: Addresses, wanted: Wanted, found: Servers) -> None:
     }
 
     async def ready() -> bool:
-        if not await asyncio.to_thread(_answers, f"{addresses.ingress_url}/health/ready"):
+        if not await asyncio.to_thread(_confirms, f"{addresses.ingress_url}/health/ready"):
             return False
         counts = await consumer_counts(found.amqp_url, needed)
         return all(counts[queue] >= number for queue, number in needed.items())
@@ -130,9 +131,9 @@ async def _ready(addresses: Addresses, wanted: Wanted, found: Servers) -> None:
         ) from None
 
 
-def _answers(url: str) -> bool:
+def _confirms(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+            return bool(json.load(answer)["level"] == "confirmed")
+    except (OSError, ValueError):
         return False

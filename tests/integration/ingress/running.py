@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,7 +26,13 @@ async def ingress_before(amqp_url: str, **settings: object) -> AsyncIterator[str
     """Run the ingress with the sources for development; gives its URL."""
     stop = asyncio.Event()
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    told: dict[str, object] = {"amqp_url": amqp_url, "ingress_port": 0, "grace": 5}
+    folder = tempfile.TemporaryDirectory()  # the spool, where the test brings none
+    told: dict[str, object] = {
+        "amqp_url": amqp_url,
+        "ingress_port": 0,
+        "grace": 5,
+        "spool_dir": Path(folder.name),
+    }
     process = asyncio.create_task(
         run(
             load_settings(**{**told, **settings}),
@@ -40,6 +47,7 @@ async def ingress_before(amqp_url: str, **settings: object) -> AsyncIterator[str
     finally:
         stop.set()
         await asyncio.wait({process}, timeout=30)
+        folder.cleanup()
     process.result()
 
 

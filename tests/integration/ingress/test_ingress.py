@@ -10,7 +10,6 @@ import pytest
 
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, apply_topology
 from libs.domain.lifecycle import Authority
-from libs.embedded.rabbitmq import EmbeddedRabbit
 from tests.integration.ingress.running import ingress_before, messages_of
 
 pytestmark = pytest.mark.servers
@@ -67,63 +66,3 @@ async def test_many_leave_in_few_messages(amqp_url: str) -> None:
     assert {one.body for batch in batches for one in batch} == bodies
     assert sum(map(len, batches)) == 500
     assert len(batches) < 400
-
-
-async def test_missing_queues_make_it_unavailable(amqp_url: str) -> None:
-    async with ingress_before(amqp_url) as url, aiohttp.ClientSession() as http:
-        async with http.post(url + CLIP, data=b"{}") as answer:
-            assert answer.status == 503
-            assert answer.headers["Retry-After"]
-        async with http.get(url + "/health/ready") as answer:
-            assert answer.status == 503
-        await apply_topology(amqp_url)
-        await _until_accepted(http, url)
-    assert await messages_of(amqp_url)
-
-
-@pytest.mark.slow
-async def test_broker_away_and_back(tmp_path_factory: pytest.TempPathFactory) -> None:
-    place = tmp_path_factory.mktemp("rabbit")
-    async with EmbeddedRabbit(place / "data", place / "log") as broker:
-        await apply_topology(broker.url)
-        async with (
-            ingress_before(broker.url, publish_deadline=1) as url,
-            aiohttp.ClientSession() as http,
-        ):
-            await _until_accepted(http, url)
-            await broker.kill()
-            began = asyncio.get_running_loop().time()
-            async with http.post(url + CLIP, data=b"{}") as answer:
-                assert answer.status == 503
-            assert asyncio.get_running_loop().time() - began < 3
-            async with http.get(url + "/health/ready") as answer:
-                assert answer.status == 503
-            async with http.get(url + "/health/live") as answer:
-                assert answer.status == 200
-            await broker.start()
-            await _until_accepted(http, url)
-            async with http.get(url + "/health/ready") as answer:
-                assert answer.status == 200
-            assert len(await messages_of(broker.url)) >= 2
-
-
-async def test_starts_before_the_broker() -> None:
-    """Nobody listens on port 1: the ingress stands, says that it cannot, and keeps trying."""
-    nowhere = "amqp://guest:guest@127.0.0.1:1/"
-    async with (
-        ingress_before(nowhere, publish_deadline=0.5) as url,
-        aiohttp.ClientSession() as http,
-    ):
-        async with http.get(url + "/health/ready") as answer:
-            assert answer.status == 503
-        async with http.post(url + CLIP, data=b"{}") as answer:
-            assert answer.status == 503
-
-
-async def _until_accepted(http: aiohttp.ClientSession, url: str) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            async with http.post(url + CLIP, data=b'{"id":"x"}') as answer:
-                if answer.status == 200:
-                    return
-            await asyncio.sleep(0.1)

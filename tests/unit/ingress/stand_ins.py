@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class StandInPublisher:
     behave: Callable[[bytes], Awaitable[Outcome]] | None = None
     messages: list[bytes] = field(default_factory=list)
     archived: list[bytes] = field(default_factory=list)
+    archive: Outcome = Outcome.CONFIRMED  # what becomes of the second of the two publishes
 
     async def publish(
         self,
@@ -111,8 +113,9 @@ class StandInPublisher:
         assert content_type == "application/vnd.caudal.webhook-received.v1"
         assert not headers
         if routing_key == "webhook.archived":
-            self.archived.append(body)
-            return Outcome.CONFIRMED
+            if self.archive is Outcome.CONFIRMED:
+                self.archived.append(body)
+            return self.archive
         outcome = Outcome.CONFIRMED if self.behave is None else await self.behave(body)
         if outcome is Outcome.CONFIRMED:
             self.messages.append(body)
@@ -139,6 +142,11 @@ class Ingress:
         async with self.http.post(self.url + path, data=BytesIO(body), headers=headers) as answer:
             return answer.status, await answer.read()
 
+    async def ready(self) -> tuple[int, str]:
+        """Return the status and the level that /health/ready tells."""
+        async with self.http.get(self.url + "/health/ready") as answer:
+            return answer.status, str((await answer.json())["level"])
+
     async def raw(self, request: bytes) -> bytes:
         """Send bytes as they are and return what comes until the server closes."""
         host, port = self.url.removeprefix("http://").split(":")
@@ -162,7 +170,13 @@ async def running_ingress(
     publisher = publisher or StandInPublisher()
     stop = asyncio.Event()
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    told: dict[str, object] = {"ingress_port": 0, "publish_deadline": DEADLINE, "grace": 5}
+    folder = tempfile.TemporaryDirectory()  # the spool, where the test brings none
+    told: dict[str, object] = {
+        "ingress_port": 0,
+        "publish_deadline": DEADLINE,
+        "grace": 5,
+        "spool_dir": Path(folder.name),
+    }
     server = asyncio.create_task(
         serve(
             load_settings(**{**told, **settings}),
@@ -180,6 +194,7 @@ async def running_ingress(
     finally:
         stop.set()
         await asyncio.wait({server}, timeout=10)
+        folder.cleanup()
     server.result()
 
 

@@ -353,9 +353,9 @@ async def test_health_follows_the_broker(ingress: Ingress) -> None:
             return answer.status, await answer.read()
 
     assert await ask("/health/live") == (200, b'{"status":"live"}')
-    assert await ask("/health/ready") == (200, b'{"status":"ready"}')
+    assert await ask("/health/ready") == (200, b'{"status":"ready","level":"confirmed"}')
     ingress.publisher.ready = False
-    assert await ask("/health/ready") == (503, b'{"status":"not ready"}')
+    assert await ask("/health/ready") == (200, b'{"status":"ready","level":"spooling"}')
     assert await ask("/health/live") == (200, b'{"status":"live"}')
     assert (await ingress.post("/health/ready"))[0] == 405
 

@@ -1,0 +1,1 @@
+"""What could not be published waits here: messages in append-only segments on local disk."""
