@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Final
 
 from aiormq.abc import AbstractChannel
-from aiormq.exceptions import ChannelNotFoundEntity
+from aiormq.exceptions import AMQPError, ChannelNotFoundEntity
 from pamqp.commands import Queue
 
 from libs.bus.inbox import Inbox
 from libs.bus.link import connected
 from libs.bus.message import Message, read
-from libs.runtime.failures import PermanentError
+from libs.runtime.failures import PermanentError, TemporaryError
 
 BIND_WITHIN: Final = 10.0  # seconds
 AT_ONCE: Final = 100  # messages taken together, only to spare steps
@@ -52,6 +52,17 @@ async def queue_depths(url: str, queues: Iterable[str]) -> dict[str, int]:
     Raises PermanentError for a queue that does not exist.
     """
     return {name: said.message_count or 0 async for name, said in _asked(url, queues)}
+
+
+async def backlog(url: str, queues: Iterable[str]) -> int:
+    """Return how many messages wait in these queues together.
+
+    Raises `TemporaryError` where that cannot be told now: no broker, or no such queue yet.
+    """
+    try:
+        return sum((await queue_depths(url, queues)).values())
+    except (AMQPError, OSError, TimeoutError, PermanentError) as error:
+        raise TemporaryError(f"the backlog is not known: {type(error).__name__}") from error
 
 
 async def consumer_counts(url: str, queues: Iterable[str]) -> dict[str, int]:

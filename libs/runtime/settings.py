@@ -176,6 +176,13 @@ class Settings(BaseSettings):
         ge=1,
         description="how many deliveries must have failed before that share counts",
     )
+    sweep_after: float = Field(
+        default=60.0,
+        ge=1,
+        le=86_400,
+        allow_inf_nan=False,
+        description="how long a delivery is on file untranslated before it is published again",
+    )
     heartbeat_file: Path | None = Field(
         default=None, description="a file that a running process touches every five seconds"
     )

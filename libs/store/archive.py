@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+import asyncpg
+
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
 from libs.store.database import Connection, Pool, execute_rows, session, transaction
@@ -62,8 +64,11 @@ async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
     """Return a delivery from the archive, or None where it is not (or no longer) there."""
     async with session(pool) as connection:
         row = await connection.fetchrow(query("delivery_by_id"), delivery_id)
-    if row is None:
-        return None
+    return None if row is None else delivery_of(row)
+
+
+def delivery_of(row: asyncpg.Record) -> Delivery:
+    """Make a delivery of its row."""
     return Delivery(
         id=str(row["id"]),
         source=row["source"],

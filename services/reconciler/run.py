@@ -14,7 +14,8 @@ from libs.bus.dead_letters import bury
 from libs.bus.isolation import Failed, Item, isolate
 from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
 from libs.bus.publisher import Publisher
-from libs.bus.topology import ARCHIVE_QUEUE, RECONCILER_QUEUE
+from libs.bus.tail import backlog
+from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_translated import Translated
@@ -25,10 +26,12 @@ from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import Pool, open_pool
 from services.reconciler.apply import Applied, apply, park_failed
 from services.reconciler.relay import Relay
+from services.reconciler.sweep import Sweep
 from services.reconciler.waiting import fold_in_waiting
 
 POOL_SIZE: Final = 5  # archive, apply, relay, chores, and one to spare
 WAITING_EVERY: Final = 2.0  # seconds
+SWEEP_EVERY: Final = 15.0
 PARTITIONS_EVERY: Final = 3600.0
 TRANSACTION_DELIVERIES: Final = 500
 SERVICE: Final = "reconciler"
@@ -116,6 +119,12 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
     async with open_pool(settings.required_postgres_dsn(), size=POOL_SIZE) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
         relay = Relay(pool, publisher)
+        sweep = Sweep(
+            pool,
+            publisher,
+            lambda: backlog(url, (NORMALIZER_QUEUE, RECONCILER_QUEUE)),
+            after=settings.sweep_after,
+        )
         reconciler = Reconciler(pool, publisher, relay, Limits.of(settings))
         consumers = [
             BatchConsumer(url, queue, handle, name=f"{name}-{role}", grace=settings.grace)
@@ -130,6 +139,7 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
                 tasks.create_task(relay.run(relay_stop))
                 tasks.create_task(_every(PARTITIONS_EVERY, stop, lambda: _partitions(pool)))
                 tasks.create_task(_every(WAITING_EVERY, stop, lambda: _waiting(pool, relay)))
+                tasks.create_task(_every(SWEEP_EVERY, stop, sweep.run))
                 await asyncio.gather(*(consumer.run(stop) for consumer in consumers))
                 relay_stop.set()
         finally:

@@ -188,6 +188,13 @@ TABLES: Final = (
         defaults={"created_at": NOW},
         identity="id",
     ),
+    Table("sweep_mark", ("of",), {"of": T, "until": Z}),
+    Table(
+        "swept",
+        ("delivery_id", "received_at"),
+        {"delivery_id": U, "received_at": Z, "times": I4, "swept_at": Z},
+        defaults={"times": 1, "swept_at": NOW},
+    ),
 )  # fmt: skip
 
 SCHEMA: Final[Mapping[str, Table]] = MappingProxyType({table.name: table for table in TABLES})
