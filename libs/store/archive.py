@@ -67,6 +67,16 @@ async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
     return None if row is None else delivery_of(row)
 
 
+async def deliveries_on_file(
+    connection: Connection, named: Sequence[tuple[str, datetime]]
+) -> list[Delivery]:
+    """Return those of these deliveries (id, time of receipt) that the archive has."""
+    if not named:
+        return []
+    rows = await connection.fetch(query("deliveries_by_key"), *zip(*named, strict=True))
+    return [delivery_of(row) for row in rows]
+
+
 def delivery_of(row: asyncpg.Record) -> Delivery:
     """Make a delivery of its row."""
     return Delivery(

@@ -32,6 +32,11 @@ class ParkedReading:
     detail: str
     received_at: datetime
     parked_at: datetime
+    attempts: int = 1
+    replays: int = 0
+    replayed_at: datetime | None = None
+    discarded_at: datetime | None = None
+    discard_reason: str | None = None
     body: bytes | None = None
 
 
@@ -90,18 +95,18 @@ async def told_again(pool: Pool, object_id: int) -> list[Repeated]:
     return [Repeated(row["key"], str(row["delivery_id"]), row["received_at"]) for row in rows]
 
 
-async def list_parked(
+async def list_parked(  # noqa: PLR0913 - each one is a filter
     pool: Pool,
     *,
     source: str | None = None,
     provider: str | None = None,
     reason: str | None = None,
+    discarded: bool = False,
     limit: int | None = None,
 ) -> list[ParkedReading]:
-    """Return parked readings, oldest first; all of them without a limit."""
-    return [
-        _parked(row) for row in await _fetch(pool, "list_parked", source, provider, reason, limit)
-    ]
+    """Return what is parked, or what was discarded, oldest first; all of it without a limit."""
+    rows = await _fetch(pool, "list_parked", source, provider, reason, discarded, limit)
+    return [_parked(row) for row in rows]
 
 
 async def parked_of(pool: Pool, delivery_id: str) -> list[ParkedReading]:

@@ -35,7 +35,9 @@ async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]
     await execute_rows(connection, "enter_in_ledger", [entries[name] for name in sorted(entries)])
     rows = await connection.fetch(query("first_deliveries"), sorted(entries))
     first = {row["name"]: str(row["first_delivery_id"]) for row in rows}
-    told = {  # in order of the key, as everywhere: two batches may share deliveries
+    told = {  # a replay says what became of the delivery that it repeats, where nothing else has
+        o.evidence: (o.evidence, o.received_at, o.source, _outcome(o), None) for o in outcomes
+    } | {
         o.delivery_id: (
             o.delivery_id,
             o.received_at,
@@ -45,28 +47,32 @@ async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]
         )
         for o in outcomes
     }
+    # in order of the key, as everywhere: two batches may share deliveries
     await execute_rows(connection, "add_translations", [told[key] for key in sorted(told)])
-
-
-async def has_outcome(connection: Connection, outcome: Translated) -> bool:
-    """Tell whether it is on record what became of this delivery."""
-    found: bool = await connection.fetchval(
-        query("has_outcome"), outcome.delivery_id, outcome.received_at
-    )
-    return found
 
 
 async def record_failed(connection: Connection, outcome: Translated) -> None:
     """Record that a delivery was parked whole; it is the first of its name for nobody."""
-    row = (outcome.delivery_id, outcome.received_at, outcome.source, "parked", None)
-    await execute_rows(connection, "add_translations", [row])
+    named = sorted({outcome.delivery_id, outcome.evidence})
+    rows = [(each, outcome.received_at, outcome.source, "parked", None) for each in named]
+    await execute_rows(connection, "add_translations", rows)
+
+
+async def with_outcome(
+    connection: Connection, named: Sequence[tuple[str, datetime, str]]
+) -> frozenset[str]:
+    """Return those of these deliveries (id, receipt, source) whose outcome is on record."""
+    if not named:
+        return frozenset()
+    rows = await connection.fetch(query("with_outcome"), *zip(*named, strict=True))
+    return frozenset(str(row["delivery_id"]) for row in rows)
 
 
 async def park(connection: Connection, parked: Sequence[Parked]) -> None:
     """Put readings aside with the reason and the raw body; a repeat of the same changes nothing."""
     rows = [
         (
-            p.outcome.delivery_id,
+            p.outcome.evidence,
             p.ordinal,
             p.outcome.source,
             p.outcome.provider,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -67,3 +68,16 @@ def reading(folder: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
             return await ask(pool)
 
     return asyncio.run(run())
+
+
+def echo_progress() -> Callable[[str], None]:
+    """Return what tells on stderr how far something is, once a second at most."""
+    told = 0.0
+
+    def tell(message: str) -> None:
+        nonlocal told
+        if time.monotonic() - told >= 1:
+            told = time.monotonic()
+            click.echo(message, err=True)
+
+    return tell

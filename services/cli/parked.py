@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-import uuid
 from pathlib import Path
 
 import click
 
-from libs.contracts.readings import ParkReason
 from libs.store.archive import delivery_on_file
 from libs.store.database import Pool
 from libs.store.inspect import ParkedReading, list_parked, parked_of
+from libs.store.parked import Choice, parked_groups
 from services.cli import options
-from services.inspection.tables import parked_table, show
-from services.inspection.view import parked_view
+from services.cli.parked_choice import DELIVERY_ID, by_provider, by_source, park_reason
+from services.cli.parked_handling import discard, replay
+from services.inspection.tables import group_table, parked_table, show
+from services.inspection.view import group_view, parked_view
+
+_discarded = click.option(
+    "--discarded", is_flag=True, help="Those that were discarded instead, with reason and time."
+)
 
 
 @click.group()
@@ -23,11 +28,16 @@ def parked() -> None:
     """Deliveries that were put aside: kept whole, without effect so far."""
 
 
+parked.add_command(replay)
+parked.add_command(discard)
+
+
 @parked.command(name="list")
-@click.option("--source", default=None, help="Only this source (slug).")
-@click.option("--provider", default=None, help="Only this provider.")
-@click.option("--reason", type=click.Choice([reason.value for reason in ParkReason]), default=None)
+@by_source
+@by_provider
+@park_reason("--reason")
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="At most so many.")
+@_discarded
 @options.data_dir
 @options.as_json
 def list_(  # noqa: PLR0913 - options of a command
@@ -36,6 +46,7 @@ def list_(  # noqa: PLR0913 - options of a command
     provider: str | None,
     reason: str | None,
     limit: int | None,
+    discarded: bool,
     data_dir: Path,
     as_json: bool,
 ) -> None:
@@ -43,7 +54,12 @@ def list_(  # noqa: PLR0913 - options of a command
     found = options.reading(
         data_dir,
         lambda pool: list_parked(
-            pool, source=source, provider=provider, reason=reason, limit=limit
+            pool,
+            source=source,
+            provider=provider,
+            reason=reason,
+            discarded=discarded,
+            limit=limit,
         ),
     )
     if as_json:
@@ -52,8 +68,37 @@ def list_(  # noqa: PLR0913 - options of a command
     show(parked_table(found))
 
 
+@parked.command()
+@by_source
+@by_provider
+@park_reason("--reason")
+@_discarded
+@options.data_dir
+@options.as_json
+def groups(  # noqa: PLR0913 - options of a command
+    *,
+    source: str | None,
+    provider: str | None,
+    reason: str | None,
+    discarded: bool,
+    data_dir: Path,
+    as_json: bool,
+) -> None:
+    """Count what is parked by provider, field, value and reason, the most first.
+
+    With --json: one array of objects with provider, field, value, reason, count, first_seen and
+    last_seen (times of receipt) and sample (the delivery received last, for `parked show`).
+    """
+    choice = Choice(source=source, provider=provider, reason=reason, discarded=discarded)
+    found = options.reading(data_dir, lambda pool: parked_groups(pool, choice))
+    if as_json:
+        click.echo(json.dumps([group_view(each) for each in found], ensure_ascii=False, indent=2))
+        return
+    show(group_table(found))
+
+
 @parked.command(name="show")
-@click.argument("delivery_id")
+@click.argument("delivery_id", type=DELIVERY_ID)
 @options.data_dir
 @options.as_json
 def show_(delivery_id: str, data_dir: Path, *, as_json: bool) -> None:
@@ -62,10 +107,6 @@ def show_(delivery_id: str, data_dir: Path, *, as_json: bool) -> None:
     The body is printed as text where it is UTF-8, control characters escaped; with --json also
     as hex.
     """
-    try:
-        uuid.UUID(delivery_id)
-    except ValueError:
-        raise click.BadParameter("must be a delivery's UUID", param_hint="DELIVERY_ID") from None
 
     async def ask(pool: Pool) -> tuple[list[ParkedReading], bytes | None]:
         readings = await parked_of(pool, delivery_id)

@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from libs.contracts.event import timestamp
 from libs.domain.lifecycle import Band, Kind, State, band_of
 from libs.domain.verdict import Outcome
 from libs.store.inspect import ParkedReading
 from libs.store.objects import StoredObject
+from libs.store.parked import ParkedGroup
 from services.inspection.explanation import Explanation
 
 _PIPED_WIDTH: Final = 160
@@ -87,12 +89,40 @@ def parked_table(found: Iterable[ParkedReading], title: str | None = None) -> Ta
                 "reason": each.reason,
                 "field": _text(each.field),
                 "value": _text(each.value),
-                "detail": _text(each.detail.splitlines()[-1] if each.detail else ""),
+                "detail": _text(_note(each)),
             }
             for each in found
         ),
         ("delivery", "source", "reason", "field", "value", "detail"),
         spared=("detail",),
+    )
+
+
+def _note(parked: ParkedReading) -> str:
+    if parked.discarded_at is not None:
+        return f"discarded {timestamp(parked.discarded_at)}: {parked.discard_reason}"
+    return parked.detail.splitlines()[-1] if parked.detail else ""
+
+
+def group_table(found: Iterable[ParkedGroup], title: str | None = None) -> Table:
+    """Return groups of parked readings as a table; a narrow terminal does not see the sample."""
+    return _table(
+        title,
+        (
+            {
+                "count": str(each.count),
+                "provider": each.provider,
+                "reason": each.reason,
+                "field": _text(each.field),
+                "value": _text(each.value),
+                "first seen": timestamp(each.first_seen),
+                "last seen": timestamp(each.last_seen),
+                "sample": each.sample,
+            }
+            for each in found
+        ),
+        ("count", "provider", "reason", "field", "value", "first seen", "last seen", "sample"),
+        spared=("first seen", "sample"),
     )
 
 
@@ -190,7 +220,7 @@ def _table(
     return table
 
 
-_RIGHT: Final[Sequence[str]] = ("amount", "refunded", "events")
+_RIGHT: Final[Sequence[str]] = ("amount", "refunded", "events", "count")
 
 
 def _money(amount: object, currency: str | None) -> str:

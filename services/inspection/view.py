@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from libs.contracts.event import EventData, amount_text, timestamp
 from libs.store.inspect import ParkedReading
 from libs.store.objects import StoredObject
+from libs.store.parked import ParkedGroup
 
 # What lies beside the event's data in a row. `sequence` is the number of events so far.
 BESIDE: Final = ("sequence", "attempts", "settlement_step")
@@ -27,9 +29,15 @@ def parked_view(parked: ParkedReading) -> dict[str, Any]:
         name: _json(getattr(parked, name))
         for name in (
             "delivery_id", "source", "provider", "origin", "reason", "field", "value", "detail",
-            "received_at", "parked_at",
+            "received_at", "parked_at", "attempts", "replays", "replayed_at", "discarded_at",
+            "discard_reason",
         )
     }  # fmt: skip
+
+
+def group_view(group: ParkedGroup) -> dict[str, Any]:
+    """Return a group of parked readings."""
+    return {field.name: _json(getattr(group, field.name)) for field in fields(group)}
 
 
 def _json(value: object) -> Any:  # noqa: ANN401 - a JSON value

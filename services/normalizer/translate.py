@@ -39,13 +39,15 @@ class Translator:
             source=delivery.source,
             readings=[type(reading).__name__ for reading in readings],
         )
-        return webhook_translated.of(delivery, identity_of(delivery, readings), readings)
+        return webhook_translated.of(delivery, _identity(delivery, readings), readings)
 
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
         provider = self.providers.get(delivery.provider)
         if provider is None:
             raise PermanentError(f"no provider is called {delivery.provider}")
-        found = provider.translate(delivery, self.terms.get(delivery.source, Terms()))
+        # What a replay says stands under the delivery that it repeats.
+        evidence = replace(delivery, id=delivery.evidence)
+        found = provider.translate(evidence, self.terms.get(delivery.source, Terms()))
         if not found:
             raise PermanentError("the adapter said nothing")
         return found
@@ -54,7 +56,14 @@ class Translator:
 def failure(delivery: Delivery, detail: str, attempts: int) -> Translated:
     """Give the outcome of a delivery on which our own code fails: parked, with the reason."""
     why = Unknown(reason=ParkReason.FAILED, detail=detail, attempts=attempts)
-    return webhook_translated.of(delivery, identity_of(delivery, ()), (why,))
+    return webhook_translated.of(delivery, _identity(delivery, ()), (why,))
+
+
+def _identity(delivery: Delivery, readings: tuple[Reading, ...]) -> str:
+    """Name a delivery for the ledger; a replay is no duplicate of what it repeats."""
+    if delivery.replay_of is not None:
+        return f"replay:{delivery.id}"
+    return identity_of(delivery, readings)
 
 
 def _bounded(reading: Reading) -> Reading:

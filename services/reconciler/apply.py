@@ -40,13 +40,12 @@ from libs.store.objects import (
 )
 from libs.store.outcomes import (
     Parked,
-    has_outcome,
-    park,
     record_failed,
     record_outcomes,
     record_pokes,
 )
 from services.reconciler.change import change_of
+from services.reconciler.replayed import not_on_record, put_aside
 
 # Observations of one object, beyond which a batch folds it once and no longer step by step.
 CROWDED: Final = 200
@@ -87,11 +86,12 @@ class _Told:
 async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
     """Apply a batch in one transaction."""
     async with transaction(pool) as connection:
-        told = await _locate(connection, outcomes)
+        news, before = await not_on_record(connection, outcomes)
+        told = await _locate(connection, news)
         applied = await fold_in(connection, told.by_object, told.providers)
-        await park(connection, told.parked)
-        await record_outcomes(connection, outcomes)
-        await record_pokes(connection, outcomes)
+        await put_aside(connection, news, told.parked, before)
+        await record_outcomes(connection, news)
+        await record_pokes(connection, news)
         await _file_missing(connection, outcomes)
         failpoint("reconciler.applied")
     failpoint("reconciler.committed")
@@ -248,9 +248,10 @@ async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts:
     """Put aside an outcome that cannot be applied; a copy of it that was applied is enough."""
     why = Unknown(reason=ParkReason.FAILED, detail=reason, attempts=attempts)
     async with transaction(pool) as connection:
-        if await has_outcome(connection, outcome):
+        news, before = await not_on_record(connection, [outcome])
+        if not news:
             return
-        await park(connection, [Parked(outcome, -1, why)])
+        await put_aside(connection, news, [Parked(outcome, -1, why)], before)
         await record_failed(connection, outcome)
         try:
             async with savepoint(connection):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -132,11 +131,6 @@ async def add_translations(tx: Transaction, *columns: Sequence[Any]) -> list[Row
     return await _insert_all(tx, "translations", names, columns)
 
 
-@plays("has_outcome")
-async def has_outcome(tx: Transaction, number: str, at: datetime) -> list[Row]:
-    return [{"exists": tx.read("translations", (_UUID(number), at)) is not None}]
-
-
 @plays("park")
 async def park(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     names = (
@@ -191,7 +185,11 @@ def _only_ref(tx: Transaction, source: str, kind: str, merchant_ref: str | None)
 @plays("found_after_waiting")
 async def found_after_waiting(tx: Transaction) -> list[Row]:
     found: list[Row] = []
-    waiting = [row for row in tx.rows("parked") if row["reading"] is not None]
+    waiting = [
+        row
+        for row in tx.rows("parked")
+        if row["reading"] is not None and row["discarded_at"] is None
+    ]
     for row in sorted(waiting, key=lambda row: row["id"]):
         kind = json.loads(row["reading"])["kind"]
         ref = _only_ref(tx, row["source"], kind, row["value"])

@@ -87,19 +87,29 @@ _READING = (
     "detail",
     "received_at",
     "parked_at",
+    "attempts",
+    "replays",
+    "replayed_at",
+    "discarded_at",
+    "discard_reason",
 )
 
 
 @plays("list_parked")
-async def list_parked(
+async def list_parked(  # noqa: PLR0913, PLR0917 - the arguments of the query
     tx: Transaction,
     source: str | None,
     provider: str | None,
     reason: str | None,
+    discarded: bool,  # noqa: FBT001 - the same
     limit: int | None,
 ) -> list[Row]:
-    found = _where(tx.rows("parked"), source=source, provider=provider, reason=reason)
-    rows = sorted(found, key=lambda row: row["id"])[:limit]
+    found = [
+        row
+        for row in _where(tx.rows("parked"), source=source, provider=provider, reason=reason)
+        if (row["discarded_at"] is not None) is discarded
+    ]
+    rows = sorted(found, key=lambda row: (row["parked_at"], row["id"]))[:limit]
     return [{name: row[name] for name in _READING} for row in rows]
 
 

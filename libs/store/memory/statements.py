@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from libs.store.memory import apply, archive, inspection, sweep
+from libs.store.memory import apply, archive, inspection, replays, sweep
 from libs.store.memory.playing import PLAYED
 from libs.store.memory.schema import Row
 from libs.store.memory.transaction import Transaction
 from libs.store.queries import named
 
 # Importing them enters their functions in PLAYED.
-PLAYING: Final = (apply, archive, inspection, sweep)
+PLAYING: Final = (apply, archive, inspection, replays, sweep)
 
 _PARTITION: Final = re.compile(r"create table (\w+)_(\d{8}) ")
 _OF_A_PARTITION: Final = ("lock table ", "with moved as ", "alter table ")

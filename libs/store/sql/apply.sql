@@ -98,11 +98,6 @@ insert into translations (delivery_id, received_at, source, outcome, duplicate_o
 select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[])
 on conflict do nothing
 
--- name: has_outcome
-select exists (
-  select from translations where delivery_id = $1::uuid and received_at = $2
-)
-
 -- name: park
 insert into parked (
   delivery_id, ordinal, source, provider, origin, reason, field, value, detail, received_at, body,
@@ -111,6 +106,39 @@ insert into parked (
 select * from unnest(
   $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
   $8::text[], $9::text[], $10::timestamptz[], $11::bytea[], $12::jsonb[], $13::integer[]
+)
+on conflict do nothing
+
+-- name: with_outcome
+-- Which of these deliveries are on record already with what became of them.
+select t.delivery_id
+from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as wanted (id, received_at, source)
+join translations t
+  on t.delivery_id = wanted.id and t.received_at = wanted.received_at and t.source = wanted.source
+
+-- name: lock_parked
+-- The sort comes before the lock: whoever replaces what is parked takes the rows in one order.
+select id, delivery_id, ordinal, origin, reason, field, value, reading is not null as waiting,
+       parked_at, replays
+from parked where delivery_id = any($1::uuid[])
+order by delivery_id, ordinal
+for update
+
+-- name: park_again
+insert into parked (
+  delivery_id, ordinal, source, provider, origin, reason, field, value, detail, received_at, body,
+  reading, parked_at, attempts, replays, replayed_at
+)
+select n.delivery_id, n.ordinal, n.source, n.provider, n.origin, n.reason, n.field, n.value,
+       n.detail, n.received_at, n.body, n.reading, coalesce(n.parked_at, now()), n.attempts,
+       n.replays, now()
+from unnest(
+  $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+  $8::text[], $9::text[], $10::timestamptz[], $11::bytea[], $12::jsonb[], $13::timestamptz[],
+  $14::integer[], $15::integer[]
+) as n (
+  delivery_id, ordinal, source, provider, origin, reason, field, value, detail, received_at, body,
+  reading, parked_at, attempts, replays
 )
 on conflict do nothing
 

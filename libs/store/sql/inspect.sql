@@ -26,17 +26,18 @@ select key, delivery_id, received_at from repeats where object_id = $1 order by 
 
 -- name: list_parked
 select id, delivery_id, ordinal, source, provider, origin, reason, field, value, detail,
-       received_at, parked_at
+       received_at, parked_at, attempts, replays, replayed_at, discarded_at, discard_reason
 from parked
 where ($1::text is null or source = $1)
   and ($2::text is null or provider = $2)
   and ($3::text is null or reason = $3)
-order by id
-limit $4
+  and (discarded_at is not null) = $4
+order by parked_at, id
+limit $5
 
 -- name: parked_of_delivery
 select id, delivery_id, ordinal, source, provider, origin, reason, field, value, detail,
-       received_at, parked_at, body
+       received_at, parked_at, attempts, replays, replayed_at, discarded_at, discard_reason, body
 from parked where delivery_id = $1 order by ordinal
 
 -- name: pokes_of

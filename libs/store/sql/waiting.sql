@@ -1,6 +1,6 @@
 -- name: found_after_waiting
 -- Parked observations whose object, named by the merchant's reference, is known by now and the
--- only one of that name.
+-- only one of that name. A discarded one waits no longer.
 select p.id, p.source, p.reading ->> 'kind' as kind, p.provider, p.reading, found.provider_ref
 from parked p
 cross join lateral (
@@ -8,7 +8,7 @@ cross join lateral (
   where o.merchant_ref = p.value and o.source = p.source and o.kind = p.reading ->> 'kind'
   having count(*) = 1
 ) as found
-where p.reading is not null
+where p.reading is not null and p.discarded_at is null
 order by p.id
 limit 100
 for update of p skip locked

@@ -1,0 +1,53 @@
+"""What a batch puts aside, and what a replay takes off that list again.
+
+A replay stands for the delivery that it repeats: what is parked of that one is replaced by what is
+still not translated. Outcomes that are on record change nothing any more, so a replay that comes
+twice is applied once, and the delivery that it repeats is not parked again when a copy of it comes
+late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from libs.contracts.webhook_translated import Translated
+from libs.store.database import Connection
+from libs.store.outcomes import Parked, park, unpark, with_outcome
+from libs.store.parked import Row, lock_parked, park_again
+
+
+async def not_on_record(
+    connection: Connection, outcomes: Sequence[Translated]
+) -> tuple[list[Translated], list[Row]]:
+    """Return the outcomes that are news, and, locked, what is parked of deliveries replayed here.
+
+    The lock comes first: of two copies of a replay the second looks when the first is on record.
+    """
+    replayed = [o.evidence for o in outcomes if o.replay_of is not None]
+    rows = await lock_parked(connection, replayed)
+    named = sorted({(o.delivery_id, o.received_at, o.source) for o in outcomes})
+    known = await with_outcome(connection, named)
+    news = [o for o in outcomes if o.delivery_id not in known]
+    repeated = {o.evidence for o in news if o.replay_of is not None}
+    return news, [row for row in rows if row.delivery_id in repeated]
+
+
+async def put_aside(
+    connection: Connection,
+    news: Sequence[Translated],
+    parked: Sequence[Parked],
+    before: Sequence[Row],
+) -> None:
+    """Park what deliveries did not tell; of a replayed one, instead of the rows in `before`.
+
+    Of several replays of one delivery the last one counts, and of the delivery itself nothing.
+    """
+    last = {
+        o.evidence: o.delivery_id
+        for o in sorted(news, key=lambda o: o.delivery_id)
+        if o.replay_of is not None
+    }
+    await park(connection, [p for p in parked if p.outcome.evidence not in last])
+    await unpark(connection, [row.id for row in before])
+    still = [p for p in parked if last.get(p.outcome.evidence) == p.outcome.delivery_id]
+    await park_again(connection, still, before)
