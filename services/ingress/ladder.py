@@ -24,7 +24,7 @@ from libs.runtime.failures import where
 from libs.runtime.metrics import INGRESS_ACCEPT_LEVEL, INGRESS_PUBLISH_FAILURES
 from libs.spool.errors import SpoolError
 
-# Where nothing waits in the spool, a live message is tried again so long after the last failure.
+# So long after the last failure a live message is tried again, unless the drain tries before.
 DOUBT: Final = 5.0  # seconds
 
 log = structlog.get_logger()
@@ -56,10 +56,6 @@ class Keeping(Protocol):
     def usable(self) -> bool:
         """Whether a message that came now would be kept."""
 
-    @property
-    def records(self) -> int:
-        """How many messages wait to be drained."""
-
     async def append(self, message: bytes) -> None:
         """Return when the message is on disk. Raises `SpoolError`."""
 
@@ -70,6 +66,7 @@ class Broker:
     def __init__(self, publisher: Publishing) -> None:
         self._publisher = publisher
         self._failed_at: float | None = None
+        self._under_way = 0
 
     @property
     def there(self) -> bool:
@@ -83,19 +80,15 @@ class Broker:
 
     @property
     def doubted_for(self) -> float:
-        """Seconds since it failed last; 0 where it is not in doubt."""
-        if self._failed_at is None:
+        """Seconds since it failed last; 0 where it is not in doubt, or is being tried now."""
+        if self._failed_at is None or self._under_way:
             return 0.0
         return asyncio.get_running_loop().time() - self._failed_at
 
     async def deliver(self, message: bytes, *, until: float) -> Outcome:
-        """Publish, and tell what became of it by `until` (the loop's clock). Raises nothing.
-
-        Where that time has passed already, nothing is sent, and nothing is held against it.
-        """
+        """Publish, and tell what became of it by `until` (the loop's clock). Raises nothing."""
         outcome = Outcome.UNKNOWN
-        if asyncio.get_running_loop().time() >= until:
-            return outcome
+        self._under_way += 1
         try:
             async with asyncio.timeout_at(until):
                 outcome = await deliver(self._publisher, message)
@@ -103,6 +96,8 @@ class Broker:
             pass
         except Exception as error:  # noqa: BLE001 - a bug of the publisher is a failure: safe
             log.error("publish_failed", at=where(error))  # noqa: TRY400
+        finally:
+            self._under_way -= 1
         self._note(outcome)
         return outcome
 
@@ -133,7 +128,14 @@ class Ladder:
         return Level.SPOOLING if self._spool_usable else Level.REFUSING
 
     async def keep(self, message: bytes, *, publish_until: float, spool_until: float) -> Kept:
-        """Return where the message is safe, by `spool_until`. Raises `RefusedError`."""
+        """Return where the message is safe, by `spool_until`. Raises `RefusedError`.
+
+        Where less time is left to publish than the spool is given afterwards, it is not begun: it
+        would be broken off, and arrive all the same.
+        """
+        left = publish_until - asyncio.get_running_loop().time()
+        if left < spool_until - publish_until:
+            return await self._keep_on_disk(message, spool_until, Outcome.UNKNOWN)
         if self._trusted or not self._spool_usable:
             outcome = await self._broker.deliver(message, until=publish_until)
             if outcome is Outcome.CONFIRMED:
@@ -166,8 +168,7 @@ class Ladder:
     def _trusted(self) -> bool:
         if not self._broker.doubted:
             return True
-        drained = self._spool is not None and self._spool.records > 0
-        return not drained and self._broker.doubted_for >= DOUBT
+        return self._broker.there and self._broker.doubted_for >= DOUBT
 
     @property
     def _spool_usable(self) -> bool:

@@ -143,7 +143,7 @@ async def test_given_up_deliveries_stay_behind() -> None:
     """Their senders were told to repeat them: sending both would only add to the jam."""
     gate = Gate()
     publisher = StandInPublisher(behave=gate)
-    accepting = acceptor(publisher, deadline=0.05)
+    accepting = acceptor(publisher, deadline=0.2)
     under_way = asyncio.create_task(_refused(accepting, b"under way"))
     await until(lambda: gate.arrived == 1)
     await asyncio.gather(under_way, *(_refused(accepting, b"given up") for _ in range(5)))

@@ -24,7 +24,7 @@ from tests.unit.ingress.stand_ins import DEADLINE, Ingress, StandInPublisher, ru
 from tests.unit.spool.reading import drained
 
 TOKEN = "/webhooks/shop?token=open-sesame"
-MARGIN = 0.15  # seconds beside the deadline, for a machine that is busy
+MARGIN = 0.5  # seconds beside the deadline, for a machine that is busy
 FAILURES = [outcome for outcome in Outcome if outcome is not Outcome.CONFIRMED]
 
 
@@ -112,7 +112,7 @@ async def test_hanging_publish_goes_to_the_spool(
     began = clock()
     for n in range(10):  # what comes next waits for nobody
         assert await timed_post(ingress, b"%d" % n) == 200
-    assert clock() - began < 3 * DEADLINE
+    assert clock() - began < 6 * DEADLINE
     broker.mood = Outcome.CONFIRMED
     await until(lambda: len(ingress.publisher.messages) == 11)
     assert bodies(ingress.publisher.messages) == [b"first", *(b"%d" % n for n in range(10))]
