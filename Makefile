@@ -2,7 +2,8 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers check lint clean venv-demo venv-dev rabbitmq
+.PHONY: help demo up test test-containers faults faults-table faults-mutations check lint clean \
+	venv-demo venv-dev rabbitmq faketime
 
 # apt-get and pip tolerate no second of their kind beside them
 .NOTPARALLEL:
@@ -11,6 +12,7 @@
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
+SEEDS := 1
 
 help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
@@ -18,6 +20,8 @@ help:
 	@echo 'make check   linters, types, import contracts, and the tests that need no servers'
 	@echo 'make test    the same, and the tests against a real RabbitMQ and a real Postgres'
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
+	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
+	@echo 'make faults-mutations   breaks the code on purpose, and shows which test notices'
 	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
 
 demo: rabbitmq venv-demo
@@ -30,10 +34,20 @@ check: venv-dev lint
 	$(BIN)/python -m pytest -q -m 'not servers and not slow'
 
 test: rabbitmq venv-dev lint
-	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q -m 'not containers'
+	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q -m 'not containers and not faults'
 
 test-containers: venv-dev
 	$(BIN)/python -m pytest -q -m containers
+
+faults: rabbitmq faketime venv-dev
+	@mkdir -p build && rm -f build/faults.jsonl
+	$(BIN)/python -m pytest -q tests/faults -m faults --seeds $(SEEDS) --rows build/faults.jsonl
+
+faults-table:
+	$(BIN)/python -m tests.faults.table build/faults.jsonl > deploy/faults.md
+
+faults-mutations: rabbitmq venv-dev
+	$(BIN)/python -m tests.faults.mutations
 
 lint: venv-dev
 	$(BIN)/ruff check .
@@ -43,6 +57,9 @@ lint: venv-dev
 
 venv-demo venv-dev: venv-%:
 	@deploy/dev/ensure-venv $*
+
+faketime:
+	@deploy/dev/ensure-faketime
 
 rabbitmq:
 	@deploy/dev/ensure-rabbitmq

@@ -75,11 +75,8 @@ class Ground:
         self._released.append(room.vhost)
         name = urlsplit(room.dsn).path.lstrip("/")
         with suppress(OSError, asyncpg.PostgresError):  # the server of a disk that is gone
-            await execute(room.dsn, f'drop database if exists "{name}" with (force)', "postgres")
-
-    async def settings_of_broker(self, *words: str) -> str:
-        """Return what `rabbitmqctl` says to `words`."""
-        return await self.broker.control(*words)
+            drop = f'drop database if exists "{name}" with (force)'
+            await execute(room.dsn, drop, database="postgres")
 
 
 @asynccontextmanager
@@ -105,11 +102,13 @@ async def fresh_database(postgres: EmbeddedPostgres) -> str:
     return with_path(postgres.dsn, name)
 
 
-async def execute(dsn: str, statement: str, database: str | None = None) -> None:
+async def execute(
+    dsn: str, statement: str, *arguments: object, database: str | None = None
+) -> None:
     """Run one statement on a connection of its own; in another database of the server, if told."""
     connection = await asyncpg.connect(with_path(dsn, database) if database else dsn, timeout=10)
     try:
-        await connection.execute(statement)
+        await connection.execute(statement, *arguments)
     finally:
         await connection.close(timeout=10)
 

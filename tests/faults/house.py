@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -21,9 +20,12 @@ from urllib.parse import urlsplit, urlunsplit
 from libs.bus.tail import consumer_counts
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE, apply_topology
 from libs.embedded.ports import LOOPBACK, free_port
+from libs.embedded.postgres import EmbeddedPostgres
 from libs.runtime.development import development_sources
 from libs.runtime.failures import PermanentError
-from tests.faults.ground import Ground, Room
+from tests.faults.disk import small_disk
+from tests.faults.faketime import faked
+from tests.faults.ground import Ground, Room, make_template
 from tests.faults.kept import Kept
 from tests.faults.proxy import Proxy, proxy
 
@@ -45,9 +47,14 @@ class Shape:
     links: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     ingress_environment: Mapping[str, str] = field(default_factory=dict)
-    reconciler_environment: Mapping[str, str] = field(default_factory=dict)
     topology: bool = True
     """False: the case puts it in place later."""
+    spool_mb: int | None = None
+    """Size of the spool's own disk."""
+    database_mb: int | None = None
+    """Size of the disk of a database of the house's own."""
+    faked_clock: bool = False
+    """The reconcilers' wall clock can be moved."""
 
 
 @dataclass(slots=True)
@@ -55,12 +62,11 @@ class House:
     """The running processes, by name, and the links between them."""
 
     ground: Ground
+    postgres: EmbeddedPostgres
     room: Room
     home: Path
     processes: dict[str, Kept] = field(default_factory=dict)
     links: dict[str, Proxy] = field(default_factory=dict)
-    healed_at: float | None = None
-    """Monotonic; when the fault was over."""
 
     @property
     def ingress(self) -> Kept:
@@ -137,32 +143,38 @@ class House:
 
         await self.until(ready, seconds=seconds, what=f"a ready house ({self.home})")
 
-    def healed(self) -> None:
-        """Say that the fault is over: recovery is measured from here."""
-        self.healed_at = time.monotonic()
+    def ended_by_themselves(self, before: Mapping[str, int]) -> list[str]:
+        """Name the processes that ended although nobody ended them, with their codes.
 
-    def ended_by_themselves(self) -> list[str]:
-        """Name the processes that ended although nobody ended them, with their codes."""
+        `before` is how many lives of each are none of the caller's business.
+        """
         return [
-            f"{name}: {life.code}"
+            f"{name} ({life.code})"
             for name, kept in self.processes.items()
-            for life in kept.lives
+            for life in kept.lives[max(0, before.get(name, 0) - 1) :]
             if life.ended_by_itself
         ]
 
 
 @asynccontextmanager
-async def house(
-    ground: Ground, shape: Shape, home: Path, *, seed: int, room: Room | None = None
-) -> AsyncIterator[House]:
+async def house(ground: Ground, shape: Shape, home: Path, *, seed: int) -> AsyncIterator[House]:
     """Give a house that is ready (but for the topology, where the shape says so)."""
     async with AsyncExitStack() as stack:
-        taken = room or await ground.room()
-        if room is None:
-            stack.push_async_callback(ground.release, taken)
+        postgres = ground.postgres
+        if shape.database_mb is not None:
+            place = ground.data_dir / f"disk-{home.name}"
+            stack.enter_context(small_disk(place, shape.database_mb))
+            postgres = await stack.enter_async_context(
+                EmbeddedPostgres(place, home / "postgres.log")
+            )
+            await make_template(postgres)
+        room = await ground.room(postgres)
+        stack.push_async_callback(ground.release, room)
+        if shape.spool_mb is not None:
+            stack.enter_context(small_disk(home / "spool", shape.spool_mb))
         if shape.topology:
-            await apply_topology(taken.amqp_url)
-        made = House(ground, taken, home)
+            await apply_topology(room.amqp_url)
+        made = House(ground, postgres, room, home)
         await _lay_links(made, shape, stack, seed)
         made.processes = _processes(made, shape)
         stack.push_async_callback(_stop_all, made)
@@ -212,8 +224,8 @@ def _processes(made: House, shape: Shape) -> dict[str, Kept]:
     for name in names:
         role = name.partition("-")[0]
         own = ingress if role == "ingress" else worker
-        if role == "reconciler":
-            own = own | dict(shape.reconciler_environment)
+        if role == "reconciler" and shape.faked_clock:
+            own = own | faked(made.home)
         found[name] = Kept(
             name,
             (role,) if role == "ingress" else (role, "--name", name),

@@ -70,6 +70,7 @@ class Kept:
     lives: list[Life] = field(default_factory=list)
     peak: Peak = field(default_factory=Peak)
     _armings: deque[str] = field(default_factory=deque)
+    _armed_since: int = 0
     _child: Child | None = None
     _keeper: asyncio.Task[None] | None = None
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,10 +97,20 @@ class Kept:
             return False
         return state == "T"
 
+    @property
+    def armed_deaths(self) -> int:
+        """How often it died at a failpoint, since it was armed."""
+        return sum(
+            life.armed and life.code == KILLED and life.asked is None
+            for life in self.lives[self._armed_since :]
+        )
+
     def arm(self, *failpoints: str) -> None:
         """Arm the next lives, one after another; lives beyond get no failpoint."""
         self._armings.clear()
         self._armings.extend(failpoints)
+        if failpoints:
+            self._armed_since = len(self.lives)
 
     def kill(self) -> None:
         """SIGKILL; it is started again, unless it is held down."""

@@ -100,6 +100,10 @@ class Proxy:
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
+    @property
+    def listening(self) -> bool:
+        return self._server is not None
+
     async def refuse(self) -> None:
         """Refuse new connections, and end those that are open."""
         if self._server is not None:

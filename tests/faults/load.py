@@ -1,0 +1,125 @@
+"""The driver at work on a house, and the oracle's verdict about it, as the cases need them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from libs.bus.tap import bind_tap, delete_tap
+from libs.bus.topology import EVENTS
+from libs.runtime.failures import PermanentError, TemporaryError
+from services import simulator
+from services.simulator import Driver, Pace, Plan, Verdict, credentials_from, tap_of, verify
+from services.simulator.ledger import read_ledger
+from tests.faults.case import Case
+from tests.faults.house import House
+from tests.faults.report import Row
+
+# What providers do on a normal day, much of it.
+USUAL: Final = {
+    "duplicates": 0.1,
+    "reorder": 0.1,
+    "unknown": 0.01,
+    "malformed": 0.01,
+    "lives": 64,
+}
+CONCURRENCY: Final = 48
+ANSWER_WITHIN: Final = 10.0  # seconds after which the driver gives a request up
+EXPECTED: Final = frozenset({"503"})  # beside 2xx and 4xx
+SHOWN: Final = 3  # examples of a difference
+
+
+class Running:
+    """One run of the driver."""
+
+    def __init__(self, house: House, case: Case, seed: int, ledger: Path) -> None:
+        plan = Plan.from_seed(seed, run=case.name, count=case.webhooks, **USUAL)
+        self.tap = tap_of(plan.options)
+        self._house = house
+        self._ledger = ledger
+        self._driver = Driver(
+            plan,
+            url=house.ingress_url,
+            credentials=credentials_from(None),
+            ledger=ledger,
+            tap=self.tap,
+            pace=Pace(
+                rate=case.rate,
+                concurrency=CONCURRENCY,
+                timeout=ANSWER_WITHIN,
+                give_up=case.seconds,
+            ),
+        )
+        self._stop = asyncio.Event()
+        self._posting: asyncio.Task[object] | None = None
+
+    @property
+    def accepted(self) -> int:
+        return self._driver.progress.accepted
+
+    @property
+    def posted(self) -> bool:
+        return self._posting is not None and self._posting.done()
+
+    async def begin(self) -> None:
+        await bind_tap(self._house.room.amqp_url, self.tap, EVENTS)
+        self._posting = asyncio.create_task(self._driver.run(self._stop), name="driver")
+
+    async def end(self, seconds: float) -> None:
+        """Wait until everything is posted. Raises AssertionError where that takes too long."""
+        assert self._posting is not None
+        done, _ = await asyncio.wait({self._posting}, timeout=seconds)
+        assert done, f"not posted within {seconds:.0f} s: {self._driver.progress}"
+        self._posting.result()
+
+    async def judge(self, row: Row, healed: float, within: float) -> None:
+        """Wait for quiet, and write down what the oracle says."""
+        house = simulator.House(
+            amqp_url=self._house.room.amqp_url, postgres_dsn=self._house.room.dsn
+        )
+        verdict = await verify(self._ledger, house, wait=within)
+        if verdict.clean:
+            row.quiet = time.monotonic() - healed
+        _count(row, verdict)
+        answers = (await asyncio.to_thread(read_ledger, self._ledger)).kinds
+        row.problems += _dishonest(answers)
+
+    async def close(self) -> None:
+        """Stop the driver, and remove its queue."""
+        self._stop.set()
+        if self._posting is not None:
+            await asyncio.wait({self._posting}, timeout=ANSWER_WITHIN)
+            self._posting.cancel()
+            await asyncio.wait({self._posting})
+        with suppress(OSError, TimeoutError, PermanentError, TemporaryError):
+            await delete_tap(self._house.room.amqp_url, self.tap)
+
+
+def _count(row: Row, verdict: Verdict) -> None:
+    counts = verdict.counts
+    row.accepted = int(counts["accepted"])
+    row.archived = int(counts["archived"])
+    row.folded = int(counts["folded"])
+    row.emitted = int(counts["emitted"])
+    row.parked = int(counts["parked"])
+    row.refused_503 = int(counts["refused"])
+    row.unknown_answers = int(counts["unknown_answers"])
+    row.longest_accept_ms = float(counts["longest_accept_ms"])
+    row.longest_answer_ms = float(counts["longest_answer_ms"])
+    row.lost = verdict.lost
+    row.duplicates_of_effect = verdict.duplicates_of_effect
+    for kind, found in verdict.differences.items():
+        row.problems.append(f"{found.total} {kind}: {'; '.join(found.examples[:SHOWN])}")
+
+
+def _dishonest(answers: Mapping[str, int]) -> list[str]:
+    """I8: an answer is 2xx, 4xx or 503, and nothing else."""
+    return [
+        f"{count} answers {answer}"
+        for answer, count in sorted(answers.items())
+        if answer.isdigit() and answer[0] not in "24" and answer not in EXPECTED
+    ]
