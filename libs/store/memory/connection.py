@@ -28,6 +28,7 @@ class MemoryConnection:
         self._closed = False
         self._busy = False
         self._idle: asyncio.TimerHandle | None = None
+        self._idle_since: float = 0
         database.peers.add(self)
 
     async def execute(self, statement: str, *arguments: Any) -> str:  # noqa: ANN401 - as asyncpg
@@ -35,9 +36,14 @@ class MemoryConnection:
         rows = await self._run(statement, arguments)
         return f"DONE {len(rows)}"
 
-    async def fetch(self, statement: str, *arguments: Any) -> list[Record]:  # noqa: ANN401 - as asyncpg
+    async def fetch(
+        self,
+        statement: str,
+        *arguments: Any,  # noqa: ANN401 - as asyncpg
+        timeout: float = COMMAND_TIMEOUT,  # noqa: ASYNC109 - the same
+    ) -> list[Record]:
         """Run a statement and return its rows."""
-        return [Record(row) for row in await self._run(statement, arguments)]
+        return [Record(row) for row in await self._run(statement, arguments, timeout)]
 
     async def fetchrow(self, statement: str, *arguments: Any) -> Record | None:  # noqa: ANN401 - as asyncpg
         """Return the first row."""
@@ -101,12 +107,14 @@ class MemoryConnection:
                 transaction, self._transaction = self._transaction, None
                 transaction.rollback()
 
-    def _reached(self, what: str) -> _Reaching:
-        return _Reaching(self, what)
+    def _reached(self, what: str, within: float = COMMAND_TIMEOUT) -> _Reaching:
+        return _Reaching(self, what, within)
 
-    async def _run(self, statement: str, arguments: Sequence[Any]) -> list[dict[str, Any]]:
+    async def _run(
+        self, statement: str, arguments: Sequence[Any], within: float = COMMAND_TIMEOUT
+    ) -> list[dict[str, Any]]:
         name = called(statement)
-        async with self._reached(name):
+        async with self._reached(name, within):
             alone = self._transaction is None
             transaction = self._transaction or Transaction(self._database)
             if transaction.failed:
@@ -134,8 +142,6 @@ class MemoryConnection:
         """Travel to the server."""
         self.check_open()
         self._busy = True
-        if self._idle is not None:
-            self._idle.cancel()
         try:
             await self._database.reach(self, what)
             self._check_alive()
@@ -158,18 +164,32 @@ class MemoryConnection:
         """Be back; the server watches those who do nothing inside of a transaction."""
         self._busy = False
         if self._transaction is not None and not self._closed:
-            self._idle = asyncio.get_running_loop().call_later(
-                IDLE_IN_TRANSACTION, self.terminate, context=Context()
-            )
+            self._idle_since = asyncio.get_running_loop().time()
+            if self._idle is None:
+                self._watch(IDLE_IN_TRANSACTION)
+
+    def _watch(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._idle = loop.call_later(seconds, self._end_if_idle, context=Context())
+
+    def _end_if_idle(self) -> None:
+        self._idle = None
+        if self._busy or self._transaction is None:
+            return
+        left = self._idle_since + IDLE_IN_TRANSACTION - asyncio.get_running_loop().time()
+        if left > 0:
+            self._watch(left)
+        else:
+            self.terminate()
 
 
 class _Reaching:
     """One question to the server, bounded in time."""
 
-    def __init__(self, connection: MemoryConnection, what: str) -> None:
+    def __init__(self, connection: MemoryConnection, what: str, within: float) -> None:
         self._connection = connection
         self._what = what
-        self._bound = asyncio.timeout(COMMAND_TIMEOUT)
+        self._bound = asyncio.timeout(within)
 
     async def __aenter__(self) -> None:
         await self._bound.__aenter__()

@@ -33,6 +33,7 @@ class Transaction:
         self.database = database
         self.now = database.now()
         self.failed = False
+        self.over = False
         self.waiting_for: Transaction | None = None
         self.changes: dict[Lock, Row | None] = {}
         self._locks: dict[Lock, None] = {}
@@ -132,6 +133,7 @@ class Transaction:
 
     def rollback(self) -> None:
         """Leave nothing, and let the others go on."""
+        self.over = True
         self.changes = {}
         self._let_go(list(self._locks))
         self.fail_wait(asyncpg.ConnectionDoesNotExistError("the connection was closed"))
@@ -176,3 +178,5 @@ class Transaction:
         finally:
             late.cancel()
             self.waiting_for = self._wait = None
+        if self.over:  # cut off after the lock was free, and before it could be taken
+            raise asyncpg.ConnectionDoesNotExistError("the connection was closed")

@@ -1,0 +1,150 @@
+"""What goes wrong on purpose: drawn from the seed, healed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Final
+
+from libs.bus.topology import EVENTS_QUEUE
+from tests.simulated.broker import OUTSIDE
+from tests.simulated.house import House
+
+Act = Callable[[], Awaitable[None]]
+
+FAULTS: Final = (0, 3, 6, 12)  # in one seed
+SECONDS: Final = 8.0  # within which they begin
+
+
+class Nemesis:
+    """Brings a number of faults upon a house."""
+
+    def __init__(self, seed: int, house: House) -> None:
+        self._house = house
+        self._random = Random(f"nemesis {seed}")
+        self.acts: dict[str, tuple[int, Act]] = {
+            "kill": (8, self._kill),
+            "kill all": (1, self._kill_all),
+            "freeze": (3, self._freeze),
+            "stop": (3, self._stop),
+            "broker restarts": (2, self._broker_restarts),
+            "broker stalls": (1, self._broker_stalls),
+            "alarm": (1, self._alarm),
+            "cut": (3, self._cut),
+            "half open": (2, self._half_open),
+            "unbound": (1, self._unbound),
+            "postgres restarts": (2, self._postgres_restarts),
+            "backends end": (2, self._backends_end),
+            "postgres stalls": (1, self._postgres_stalls),
+            "disk full": (1, self._disk_full),
+        }
+
+    async def rage(self) -> None:
+        """Do what the seed has drawn."""
+        count = self._random.choice(FAULTS)
+        names = list(self.acts)
+        weights = [weight for weight, _ in self.acts.values()]
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(count):
+                await asyncio.sleep(self._random.expovariate(count / SECONDS))
+                [name] = self._random.choices(names, weights)
+                self._house.note(f"nemesis: {name}")
+                tasks.create_task(self._begin(self.acts[name][1]))
+
+    async def _begin(self, act: Act) -> None:
+        await act()
+
+    def _role(self) -> str:
+        return self._random.choice(list(self._house.mains))
+
+    async def _kill(self) -> None:
+        self._house.light(self._role(), self._random.randint(0, 60))
+
+    async def _kill_all(self) -> None:
+        for role in self._house.mains:
+            self._house.kill(role, self._random.uniform(0.1, 3))
+
+    async def _freeze(self) -> None:
+        self._house.freeze(self._role(), self._random.choice((0.5, 3, 15, 70)))
+
+    async def _stop(self) -> None:
+        role = self._role()
+        await self._house.stop(role)
+        self._house.loop.call_later(
+            self._random.uniform(0.05, 2), self._house.start, role, context=OUTSIDE
+        )
+
+    async def _broker_restarts(self) -> None:
+        self._house.broker.stop()
+        await asyncio.sleep(self._random.uniform(0.2, 8))
+        self._house.broker.start()
+
+    async def _broker_stalls(self) -> None:
+        broker, seconds = self._house.broker, self._random.choice((1, 4, 25))
+        broker.stall(on=True)
+        await asyncio.sleep(min(seconds, 18))
+        if seconds > 18:
+            for connection in list(broker.connections):
+                self._house.loop.call_soon(
+                    connection.lose, asyncio.CancelledError(), context=connection.context
+                )
+            await asyncio.sleep(seconds - 18)
+        broker.stall(on=False)
+
+    async def _alarm(self) -> None:
+        self._house.broker.set_alarm(on=True)
+        await asyncio.sleep(self._random.uniform(0.5, 8))
+        self._house.broker.set_alarm(on=False)
+
+    async def _cut(self) -> None:
+        broker = self._house.broker
+        for connection in list(broker.connections):
+            if self._random.random() < 0.5:
+                broker.cut(connection, ConnectionResetError("cut"))
+
+    async def _half_open(self) -> None:
+        """Nothing comes back any more, on some connections, until both ends notice."""
+        broker = self._house.broker
+        chosen = [each for each in broker.connections if self._random.random() < 0.5]
+        for connection in chosen:
+            connection.to_client.tear()
+        await asyncio.sleep(self._random.uniform(1, 18))
+        for connection in chosen:
+            broker.cut(connection, asyncio.CancelledError())
+
+    async def _unbound(self) -> None:
+        broker = self._house.broker
+        bound = [each for each in broker.bindings if each[2] == EVENTS_QUEUE]
+        broker.bindings = [each for each in broker.bindings if each[2] != EVENTS_QUEUE]
+        await asyncio.sleep(self._random.uniform(0.5, 5))
+        broker.bindings += bound
+
+    async def _postgres_restarts(self) -> None:
+        self._house.database.stop()
+        await asyncio.sleep(self._random.uniform(0.2, 5))
+        self._house.database.start()
+
+    async def _backends_end(self) -> None:
+        for _ in range(self._random.randint(1, 5)):
+            self._house.database.hang_up()
+            await asyncio.sleep(self._random.uniform(0.001, 0.3))
+
+    async def _postgres_stalls(self) -> None:
+        self._house.database.stall(on=True)
+        await asyncio.sleep(self._random.choice((1, 15, 70)))
+        self._house.database.stall(on=False)
+
+    async def _disk_full(self) -> None:
+        self._house.disk_full = True
+        await asyncio.sleep(self._random.uniform(0.5, 8))
+        self._house.disk_full = False
+
+    def heal(self) -> None:
+        """Put everything right again."""
+        house = self._house
+        house.weather.clear()
+        house.thaw_all()
+        house.database.start()
+        for role in house.mains:
+            house.start(role)

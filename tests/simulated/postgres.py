@@ -1,0 +1,95 @@
+"""The memory store as a server that goes away, loses connections, and answers late or never."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+from typing import Final
+
+import asyncpg
+
+from libs.store.memory import Database, Peer
+from tests.simulated.loop import PROCESS, Process
+from tests.simulated.weather import Weather
+
+# Errors of a statement that leave the connection as it is.
+_STATEMENT: Final = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+_LOST: Final = (
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.AdminShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+_AWAY: Final = (
+    ConnectionRefusedError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class Postgres(Database):
+    """The server of one simulation."""
+
+    def __init__(self, now: Callable[[], datetime], random: Random, weather: Weather) -> None:
+        super().__init__(now)
+        self.up = True
+        self.stalled: asyncio.Event | None = None
+        self.owners: dict[Peer, Process | None] = {}
+        self._random = random
+        self._weather = weather
+
+    async def reach(self, peer: Peer, what: str) -> None:
+        """Take time, and fail as drawn."""
+        if self.stalled is not None:
+            await self.stalled.wait()
+        await asyncio.sleep(self._weather.latency())
+        if not self.up:
+            raise self._random.choice(_AWAY)("away")
+        if what == "connect":
+            self.owners[peer] = PROCESS.get(None)
+            return
+        self._fail(peer, what)
+        if self._weather.strikes("statement hangs"):
+            await asyncio.sleep(1000)
+
+    def _fail(self, peer: Peer, what: str) -> None:
+        lost = {"commit": "lost before commit", "committed": "lost after commit"}
+        if self._weather.strikes(lost.get(what, "connection lost")):
+            peer.terminate()
+            raise self._random.choice(_LOST)("lost")
+        if what not in {"committed", "rollback", "release"} and self._weather.strikes(
+            "statement fails"
+        ):
+            raise self._random.choice(_STATEMENT)("failed")
+
+    def hang_up(self, chosen: Callable[[Peer], bool] = lambda _: True) -> None:
+        """Terminate backends: what they had not committed is undone."""
+        for peer in [each for each in self.peers if chosen(each)]:
+            peer.terminate()
+
+    def hang_up_on(self, process: Process) -> None:
+        """Notice that a client is gone."""
+        self.hang_up(lambda peer: self.owners.get(peer) is process)
+
+    def stop(self) -> None:
+        """Go down, as by kill -9."""
+        self.up = False
+        self.hang_up()
+
+    def start(self) -> None:
+        """Come back with what was committed."""
+        self.up = True
+
+    def stall(self, *, on: bool) -> None:
+        """Freeze or continue it."""
+        if on:
+            self.stalled = self.stalled or asyncio.Event()
+        elif self.stalled is not None:
+            self.stalled.set()
+            self.stalled = None
