@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.spool.record import FRAME_SIZE, HEADER_SIZE
+from libs.spool.record import FRAME_SIZE, HEADER_SIZE, frame
 from tests.unit.spool.reading import drained, opened, written
 
 MESSAGES = [b"first", b"", b"\0" * 9, b"the fourth, which is longer", b"last"]
@@ -71,16 +71,11 @@ def test_damage_at_every_byte(tmp_path: Path, segment: Path, spoil: Spoil) -> No
     for at in range(segment.stat().st_size):
         root = copied(segment, tmp_path / str(at), spoil, at)
         spoiled = (root / "room-x" / segment.name).read_bytes()
-        found = drained(root)
-        lost = [m for m, place in zip(MESSAGES, places(MESSAGES), strict=True) if at in place]
-        if spoil is insert:  # between two records: nothing of either
-            lost = [m for m, p in zip(MESSAGES, places(MESSAGES), strict=True) if at in p[1:]]
-        assert found == [m for m in MESSAGES if m not in lost], at
+        marker = bytes.fromhex(segment.stem.partition("-")[2])
+        assert drained(root) == [m for m in MESSAGES if frame(marker, m) in spoiled], at
         kept = [path.read_bytes() for path in root.glob("*.damaged")]
-        cut = (
-            spoil is remove and at in places(MESSAGES)[-1][FRAME_SIZE - 4 :]
-        )  # a whole frame, too little behind
-        assert kept == ([] if cut else [spoiled]), at
+        torn = spoil is remove and at in places(MESSAGES)[-1]  # it may look like a torn tail
+        assert kept == [spoiled] or (torn and not kept), at
 
 
 def test_lost_size_at_every_byte(tmp_path: Path, segment: Path) -> None:

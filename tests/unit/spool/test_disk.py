@@ -166,6 +166,7 @@ def test_position_survives_the_process(tmp_path: Path) -> None:
     spooled = disk.oldest()
     assert spooled is not None
     disk.remove(spooled)
+    assert disk.figures().records == 2
     disk.close()
     assert drained(tmp_path) == [b"two", b"three"]
 
