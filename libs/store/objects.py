@@ -65,6 +65,22 @@ class StoredObject:
         """What names it."""
         return ObjectKey(self.source, self.kind, self.provider_ref)
 
+    def blank(self) -> StoredObject:
+        """Return the row as it would be if nothing had ever been said."""
+        return unknown_object(self.key, self.provider, self.id)
+
+
+def unknown_object(key: ObjectKey, provider: str, number: int) -> StoredObject:
+    """Return the row of an object of which nothing is known."""
+    return StoredObject(
+        id=number, source=key.source, kind=key.kind, provider_ref=key.provider_ref,
+        provider=provider, merchant_ref=None, state=None, previous_state=None,
+        provider_status=None, amount=None, currency=None, refunded_amount=None, fees=None, net=None,
+        flags=[], livemode=True, occurred_at=None, received_at=None, authority=None,
+        delivery_id=None, method=None, failure_reason=None, expires_at=None, sequence=0, attempts=0,
+        settlement_step=None, decided_by=None,
+    )  # fmt: skip
+
 
 _COLUMNS = tuple(field.name for field in fields(StoredObject))
 

@@ -82,7 +82,7 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row of the table that is locked, as far as a replacement has to know it."""
+    """A row of the table, as far as a replacement has to know it. `reading` is JSON that waits."""
 
     id: int
     delivery_id: str
@@ -91,7 +91,7 @@ class Row:
     reason: str
     field: str | None
     value: str | None
-    waiting: bool
+    reading: str | None
     parked_at: datetime
     replays: int
 
@@ -147,10 +147,11 @@ async def lock_parked(connection: Connection, delivery_ids: Sequence[str]) -> li
     if not delivery_ids:
         return []
     rows = await connection.fetch(query("lock_parked"), sorted(set(delivery_ids)))
-    return [_row(row) for row in rows]
+    return [parked_row(row) for row in rows]
 
 
-def _row(row: asyncpg.Record) -> Row:
+def parked_row(row: asyncpg.Record) -> Row:
+    """Read a row of the table as far as `Row` goes."""
     values: dict[str, Any] = dict(row.items())
     return Row(**{**values, "delivery_id": str(values["delivery_id"])})
 

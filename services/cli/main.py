@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "topology": "services.cli.preparation",
     "objects": "services.cli.objects",
     "parked": "services.cli.parked",
+    "replay": "services.cli.replay",
     "events": "services.cli.events",
     "simulate": "services.cli.simulate",
     "lifecycle": "services.cli.published",

@@ -98,6 +98,32 @@ def parked_table(found: Iterable[ParkedReading], title: str | None = None) -> Ta
     )
 
 
+def change_table(found: Iterable[Mapping[str, Any]], title: str | None = None) -> Table:
+    """Return corrections (see `change_view`) as a table, a row for each field that changes."""
+    return _table(
+        title,
+        (
+            {
+                "source": each["source"],
+                "kind": each["kind"],
+                "ref": _text(each["provider_ref"]),
+                "field": name,
+                "before": _text(_told(each["before"][name])),
+                "after": _text(_told(each["after"][name])),
+            }
+            for each in found
+            for name in each["changed"]
+        ),
+        ("source", "kind", "ref", "field", "before", "after"),
+    )
+
+
+def _told(value: object) -> str:
+    if value is None:
+        return "·"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _note(parked: ParkedReading) -> str:
     if parked.discarded_at is not None:
         return f"discarded {timestamp(parked.discarded_at)}: {parked.discard_reason}"

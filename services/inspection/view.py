@@ -23,6 +23,19 @@ def object_view(row: StoredObject) -> dict[str, Any]:
     return {name: _json(getattr(row, name)) for name in (*EventData.model_fields, *BESIDE)}
 
 
+def change_view(before: StoredObject, after: StoredObject) -> dict[str, Any]:
+    """Return what a correction changes of an object: all its fields before and after."""
+    was, now = object_view(before), object_view(after)
+    named = ("source", "kind", "provider_ref")
+    shown = [name for name in now if name not in {*named, "provider", *PATH}]
+    return {
+        **{name: now[name] for name in named},
+        "before": {name: was[name] for name in shown},
+        "after": {name: now[name] for name in shown},
+        "changed": [name for name in shown if was[name] != now[name]],
+    }
+
+
 def parked_view(parked: ParkedReading) -> dict[str, Any]:
     """Return a parked reading without its body."""
     return {

@@ -12,10 +12,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Final
 
-import orjson
 import structlog
 
-from libs.contracts.event import Event, routing_key
 from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.fold import fold
@@ -44,7 +42,7 @@ from libs.store.outcomes import (
     record_outcomes,
     record_pokes,
 )
-from services.reconciler.change import change_of
+from services.reconciler.change import change_of, outbox_row
 from services.reconciler.replayed import not_on_record, put_aside
 
 # Observations of one object, beyond which a batch folds it once and no longer step by step.
@@ -140,17 +138,21 @@ def _place(
     if ref is None:
         ref = refs.get((outcome.source, said.kind.value, said.merchant_ref or ""))
     if ref is None:
-        why = Unknown(
-            reason=ParkReason.OBJECT_NOT_FOUND,
-            detail="names its object only by the merchant's reference, which no object has yet, or several have",
-            value=said.merchant_ref,
-        )
-        told.parked.append(Parked(outcome, ordinal, why, waiting=said))
+        told.parked.append(Parked(outcome, ordinal, not_found(said), waiting=said))
         return
     key = ObjectKey(outcome.source, said.kind.value, ref)
     told.providers[key] = outcome.provider
     told.by_object.setdefault(key, []).append(
         said if said.provider_ref is not None else replace(said, provider_ref=ref)
+    )
+
+
+def not_found(said: Observation) -> Unknown:
+    """Say why an observation waits for its object."""
+    return Unknown(
+        reason=ParkReason.OBJECT_NOT_FOUND,
+        detail="names its object only by the merchant's reference, which no object has yet, or several have",
+        value=said.merchant_ref,
     )
 
 
@@ -207,7 +209,7 @@ def _advance(
         if change is not None:
             row = change.row
             if change.event is not None:
-                steps.events.append(_outbox_row(stored.id, change.event))
+                steps.events.append(outbox_row(stored.id, change.event))
     if row is not stored:
         steps.rows.append(row)
 
@@ -233,15 +235,6 @@ def _merge(object_id: int, known: dict[str, Observation], said: Observation, ste
 
 def _received(said: Observation) -> tuple[datetime, str]:
     return said.received_at, said.delivery_id
-
-
-def _outbox_row(object_id: int, event: Event) -> OutboxRow:
-    return OutboxRow(
-        object_id,
-        event.sequence,
-        routing_key(event.data),
-        orjson.dumps(event.model_dump(mode="json")),
-    )
 
 
 async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts: int) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from libs.contracts.event import Event, EventData, event_of
+import orjson
+
+from libs.contracts.event import Event, EventData, event_of, routing_key
 from libs.domain.fold import Folded
 from libs.domain.lifecycle import Authority, Flag, Kind, State
-from libs.store.objects import StoredObject
+from libs.store.objects import OutboxRow, StoredObject
 
 _NEWS: Final = (
     "merchant_ref",
@@ -120,4 +122,14 @@ def event_data(row: StoredObject) -> EventData:
         method=row.method,
         failure_reason=row.failure_reason,
         expires_at=row.expires_at,
+    )
+
+
+def outbox_row(object_id: int, event: Event) -> OutboxRow:
+    """Write an event as it waits for the relay."""
+    return OutboxRow(
+        object_id,
+        event.sequence,
+        routing_key(event.data),
+        orjson.dumps(event.model_dump(mode="json")),
     )

@@ -14,6 +14,7 @@ from libs.embedded.datadir import write_private
 
 DATA_DIR: Final = Path(".caudal")
 _FILE: Final = "stack.json"
+_SOURCES: Final = "sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,13 @@ class Addresses:
         return json.dumps(asdict(self))
 
 
-def remember(addresses: Addresses) -> None:
-    """Keep the addresses in the data directory, readable by its owner alone."""
-    write_private(Path(addresses.data_dir) / _FILE, addresses.as_line() + "\n")
+def remember(addresses: Addresses, sources: Path) -> None:
+    """Keep the addresses in the data directory, and which sources file they go by.
+
+    Readable by its owner alone.
+    """
+    kept = asdict(addresses) | {_SOURCES: str(sources)}
+    write_private(Path(addresses.data_dir) / _FILE, json.dumps(kept) + "\n")
 
 
 def forget(data_dir: Path) -> None:
@@ -42,7 +47,22 @@ def forget(data_dir: Path) -> None:
 
 def recall(data_dir: Path) -> Addresses | None:
     """Return the addresses of the stack that runs on a data directory, if one does."""
+    kept = {name: value for name, value in _kept(data_dir).items() if name != _SOURCES}
     try:
-        return Addresses(**json.loads((data_dir / _FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Addresses(**kept)
+    except TypeError:
         return None
+
+
+def recall_sources(data_dir: Path) -> Path | None:
+    """Return the sources file of the stack that runs on a data directory, if one does."""
+    path = _kept(data_dir).get(_SOURCES)
+    return None if path is None else Path(path)
+
+
+def _kept(data_dir: Path) -> dict[str, str]:
+    try:
+        kept = json.loads((data_dir / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}

@@ -80,7 +80,7 @@ async def stack(
                     data_dir=str(data_dir),
                 )
                 await _ready(addresses, wanted, found)
-                remember(addresses)
+                remember(addresses, sources)
                 try:
                     yield addresses
                 finally:

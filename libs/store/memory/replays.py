@@ -12,7 +12,8 @@ from libs.store.memory.values import TYPES
 
 _UUID = TYPES["uuid"]
 _LOCKED = (
-    "id", "delivery_id", "ordinal", "origin", "reason", "field", "value", "parked_at", "replays",
+    "id", "delivery_id", "ordinal", "origin", "reason", "field", "value", "reading", "parked_at",
+    "replays",
 )  # fmt: skip
 _AGAIN = (
     "delivery_id", "ordinal", "source", "provider", "origin", "reason", "field", "value", "detail",
@@ -39,11 +40,7 @@ async def lock_parked(tx: Transaction, numbers: Sequence[str]) -> list[Row]:
         if row["delivery_id"] in wanted
     )
     locked = [await tx.lock("parked", key) for key in keys]
-    return [
-        {name: row[name] for name in _LOCKED} | {"waiting": row["reading"] is not None}
-        for row in locked
-        if row is not None
-    ]
+    return [{name: row[name] for name in _LOCKED} for row in locked if row is not None]
 
 
 @plays("park_again")

@@ -118,8 +118,8 @@ join translations t
 
 -- name: lock_parked
 -- The sort comes before the lock: whoever replaces what is parked takes the rows in one order.
-select id, delivery_id, ordinal, origin, reason, field, value, reading is not null as waiting,
-       parked_at, replays
+select id, delivery_id, ordinal, origin, reason, field, value, reading, parked_at,
+       replays
 from parked where delivery_id = any($1::uuid[])
 order by delivery_id, ordinal
 for update

@@ -1,0 +1,110 @@
+"""What stands under deliveries, and how it is replaced when they are translated again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from libs.contracts.delivery import Delivery
+from libs.contracts.webhook_translated import OBSERVATION
+from libs.domain.observation import Observation
+from libs.store.archive import delivery_of
+from libs.store.database import Connection, Pool, execute_rows, healing
+from libs.store.objects import ObjectKey, Repeat, StoredObject, stored
+from libs.store.parked import Row, parked_row
+from libs.store.queries import query
+
+_PORTION: Final = 500  # deliveries
+
+
+class Place(NamedTuple):
+    """Where an observation stands: its object and its key."""
+
+    of: ObjectKey
+    key: str
+
+
+@dataclass(slots=True)
+class Standing:
+    """What stands under one delivery: what it said first, what it repeated, what is parked."""
+
+    said: dict[Place, Observation] = field(default_factory=dict)
+    repeated: set[Place] = field(default_factory=set)
+    parked: list[Row] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def read_only(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction that sees one moment and can change nothing."""
+    async with (
+        healing(),
+        pool.acquire(timeout=10) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
+async def archived_between(
+    connection: Connection, since: datetime, until: datetime, sources: Sequence[str]
+) -> AsyncIterator[list[Delivery]]:
+    """Give archived deliveries in portions, in no order; without sources those of all."""
+    rows = await connection.cursor(query("archived_between"), since, until, list(sources) or None)
+    while some := await rows.fetch(_PORTION):
+        yield [delivery_of(row) for row in some]
+
+
+async def standing_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, Standing]:
+    """Return what stands under each delivery."""
+    found: dict[str, Standing] = defaultdict(Standing)
+    for row in await connection.fetch(query("said_by"), delivery_ids):
+        place = Place(ObjectKey(row["source"], row["kind"], row["provider_ref"]), row["key"])
+        said = OBSERVATION.validate_json(row["content"])
+        found[str(row["delivery_id"])].said[place] = said
+    for row in await connection.fetch(query("repeated_by"), delivery_ids):
+        place = Place(ObjectKey(row["source"], row["kind"], row["provider_ref"]), row["key"])
+        found[str(row["delivery_id"])].repeated.add(place)
+    for row in await connection.fetch(query("parked_by"), delivery_ids):
+        found[str(row["delivery_id"])].parked.append(parked_row(row))
+    return found
+
+
+async def objects_by_key(
+    connection: Connection, keys: Iterable[ObjectKey]
+) -> dict[ObjectKey, StoredObject]:
+    """Return those of the objects that exist, unlocked."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = await connection.fetch(query("objects_by_key"), *zip(*wanted, strict=True))
+    return {each.key: each for each in map(stored, rows)}
+
+
+async def repeats_of(
+    connection: Connection, object_ids: Sequence[int]
+) -> dict[int, dict[str, list[Repeat]]]:
+    """Return what was told again about each object: id → key → repeats."""
+    found: dict[int, dict[str, list[Repeat]]] = {number: {} for number in object_ids}
+    for row in await connection.fetch(query("repeats_of"), object_ids):
+        repeat = Repeat(row["object_id"], row["key"], str(row["delivery_id"]), row["received_at"])
+        found[repeat.object_id].setdefault(repeat.key, []).append(repeat)
+    return found
+
+
+async def remove_told(
+    connection: Connection, gone: Iterable[tuple[int, str]], aliases_of: Iterable[int]
+) -> None:
+    """Remove observations (object id, key) with their repeats, and other names of objects."""
+    rows = sorted(gone)
+    await execute_rows(connection, "remove_observations", rows)
+    await execute_rows(connection, "remove_repeats", rows)
+    await connection.execute(query("remove_aliases"), sorted(aliases_of))
+
+
+async def add_names(connection: Connection, names: Mapping[int, Sequence[str]]) -> None:
+    """Add other names to objects (id → names)."""
+    rows = sorted({(name, number) for number, found in names.items() for name in found})
+    await execute_rows(connection, "add_aliases", rows)

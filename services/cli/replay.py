@@ -1,0 +1,131 @@
+"""`caudal replay`: what was received before, translated with today's mappings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from libs.providers.registry import PROVIDERS
+from libs.runtime.logs import configure_logs
+from libs.runtime.settings import LogLevel, load_settings
+from libs.runtime.sources import Sources, load_sources
+from libs.store.database import open_pool
+from services.cli import options
+from services.inspection.tables import change_table, show
+from services.inspection.view import change_view
+from services.normalizer.run import terms_of
+from services.normalizer.translate import Translator
+from services.replay.archived import Range, Replayed
+from services.replay.archived import replay as replay_archived
+from services.stack.addresses import recall_sources
+
+_SPAN: Final = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class _When(click.ParamType[datetime]):
+    """A moment: ISO 8601 (UTC where it has no zone), or a span before now, as `2h` or `7d`."""
+
+    name = "when"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            if span := _SPAN.fullmatch(value.strip()):
+                return datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
+            moment = datetime.fromisoformat(value.strip())
+            return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail("must be ISO 8601 (2026-11-25T14:00) or a span (90m, 2h, 7d)", param, ctx)
+
+
+@click.command()
+@click.option(
+    "--since", type=_When(), required=True, help="Received since: ISO 8601, or a span as 2h or 7d."
+)
+@click.option("--until", type=_When(), default=None, help="Received before; by default now.")
+@click.option(
+    "--source", "slugs", multiple=True, help="Only this source (slug); may be given several times."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change, and touch nothing.")
+@options.sources
+@options.data_dir
+@options.as_json
+def replay(  # noqa: PLR0913 - options of a command
+    *,
+    since: datetime,
+    until: datetime | None,
+    slugs: tuple[str, ...],
+    dry_run: bool,
+    sources: Path | None,
+    data_dir: Path,
+    as_json: bool,
+) -> None:
+    """Translate archived deliveries again, with today's mappings.
+
+    Today's mappings are those of the installed code and of the sources file (its aliases, currency
+    and time zone; with a running `caudal up` its own). What deliveries say otherwise now takes the
+    place of what they said: one corrected event for each object that changed, none for the others.
+    Works from the archive alone, and beside running reconcilers. Doing it again changes nothing.
+
+    An object that would be left without any state stays as it is, for a person to look at: exit
+    code 1, the others are done. The same for a delivery on which our code fails.
+
+    With --json: one array with source, kind, provider_ref, before, after and changed (the names of
+    the fields that differ) of each object.
+    """
+    settings = load_settings(sources=sources)
+    configure_logs("replay", LogLevel.ERROR, settings.log_format)
+    path = settings.sources or recall_sources(data_dir) or settings.required_sources()
+    known = load_sources(path, PROVIDERS)
+    wanted = Range(since, until or datetime.now(UTC), slugs)
+    if wanted.until <= wanted.since:
+        raise click.BadParameter("must be later than --since", param_hint="--until")
+    dsn = options.postgres_dsn(data_dir)
+    found = asyncio.run(_replay(dsn, known, wanted, dry_run=dry_run))
+    if as_json:
+        changes = [change_view(before, after) for before, after in found.changed]
+        click.echo(json.dumps(changes, ensure_ascii=False, indent=2))
+    else:
+        show(change_table(change_view(before, after) for before, after in found.changed))
+    _sum_up(found, dry_run=dry_run)
+    sys.exit(0 if found.done else 1)
+
+
+async def _replay(dsn: str, known: Sources, wanted: Range, *, dry_run: bool) -> Replayed:
+    translator = Translator(PROVIDERS, terms_of(known))
+    async with open_pool(dsn, size=2) as pool:
+        return await replay_archived(
+            pool, translator, wanted, options.echo_progress(), dry_run=dry_run
+        )
+
+
+def _sum_up(found: Replayed, *, dry_run: bool) -> None:
+    verb = "would change" if dry_run else "changed"
+    click.echo(
+        f"{found.looked_at} deliveries looked at, {found.differing} say something else today; "
+        f"{len(found.changed)} objects {verb}; {found.unparked} parked readings "
+        f"{'would go' if dry_run else 'went'}, {found.parked} {'would come' if dry_run else 'came'}",
+        err=True,
+    )
+    for key in found.left:
+        click.echo(
+            f"left as it is, nothing would tell its state: {key.source} {key.kind} "
+            f"{key.provider_ref}",
+            err=True,
+        )
+    for delivery_id in found.failed:
+        click.echo(f"left as it is, our code fails on the delivery {delivery_id}", err=True)

@@ -1,0 +1,198 @@
+"""Objects as they would be if some deliveries had said what they say now.
+
+One computation for the dry run and for the real one: `plan` reads, `carry_out` writes what it says.
+Whoever carries it out holds the locks since before the plan was made.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from libs.domain.fold import fold
+from libs.domain.lifecycle import Kind
+from libs.domain.observation import Observation
+from libs.store.corrections import add_names, remove_told, repeats_of
+from libs.store.database import Connection
+from libs.store.objects import (
+    ObjectKey,
+    Repeat,
+    StoredObject,
+    add_observations,
+    add_repeats,
+    add_to_outbox,
+    observations_of,
+    update_objects,
+)
+from libs.store.outcomes import record_pokes, unpark
+from libs.store.parked import park_again
+from services.reconciler.change import Change, change_of, outbox_row
+from services.replay.comparison import Compared
+
+
+@dataclass(slots=True)
+class Corrected:
+    """One object. `change` is None where its row stays; `left` says that a person has to look."""
+
+    before: StoredObject
+    change: Change | None = None
+    left: bool = False
+    gone: list[str] = field(default_factory=list)
+    told: list[Observation] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+
+    @property
+    def after(self) -> StoredObject | None:
+        """The row that an event tells of; None where there is no news."""
+        return (
+            self.change.row if self.change is not None and self.change.event is not None else None
+        )
+
+
+@dataclass(slots=True)
+class Planned:
+    """What becomes of the objects that deliveries touch, and of what is parked of these."""
+
+    objects: list[Corrected]
+    deliveries: list[Compared]
+
+
+class _Telling(NamedTuple):
+    """Who tells a key. `said` is None where only the fact is known that it was told."""
+
+    received_at: datetime
+    delivery_id: str
+    said: Observation | None
+
+
+async def plan(
+    connection: Connection, deliveries: Sequence[Compared], rows: Mapping[ObjectKey, StoredObject]
+) -> Planned:
+    """Say what to correct; `rows` has every object that one of the deliveries touches."""
+    differing = [each for each in deliveries if each.differs]
+    again = {each.outcome.delivery_id for each in differing}
+    numbers = [row.id for row in rows.values()]
+    known = await observations_of(connection, numbers)
+    repeats = await repeats_of(connection, numbers)
+    told: dict[ObjectKey, list[Observation]] = defaultdict(list)
+    for each in differing:
+        for place, said in each.told.items():
+            told[place.of].append(said)
+    corrected = [
+        _corrected(rows[key], known[rows[key].id], repeats[rows[key].id], told[key], again)
+        for key in sorted(rows)
+    ]
+    return Planned(corrected, differing)
+
+
+def _corrected(
+    row: StoredObject,
+    known: Mapping[str, Observation],
+    repeats: Mapping[str, Sequence[Repeat]],
+    told: Sequence[Observation],
+    again: set[str],
+) -> Corrected:
+    found = Corrected(row)
+    after = dict(known)
+    for key in sorted(_affected(known, repeats, told, again)):
+        now = _first_and_later(key, known.get(key), repeats.get(key, ()), told, again)
+        if now == (known.get(key), _ids(repeats.get(key, ()))):
+            continue
+        first, later = now
+        found.gone.append(key)
+        after.pop(key, None)
+        if first is not None:
+            after[key] = first
+            found.told.append(first)
+            found.repeats += [Repeat(row.id, key, number, at) for at, number in later]
+    return _judged(found, after)
+
+
+def _judged(found: Corrected, after: Mapping[str, Observation]) -> Corrected:
+    """Fold what is left; an object that was told of and would lose its state stays as it is."""
+    row = found.before
+    folded = fold(Kind(row.kind), after.values()) if after else None
+    if row.state is not None and (folded is None or folded.state is None):
+        return Corrected(row, left=True)
+    if folded is not None:
+        found.names = folded.aliases
+        found.change = change_of(row, folded)
+    elif found.gone:
+        found.change = Change(row.blank(), None)
+    return found
+
+
+def _affected(
+    known: Mapping[str, Observation],
+    repeats: Mapping[str, Sequence[Repeat]],
+    told: Sequence[Observation],
+    again: set[str],
+) -> set[str]:
+    return (
+        {said.key for said in told}
+        | {key for key, said in known.items() if said.delivery_id in again}
+        | {key for key, found in repeats.items() if any(r.delivery_id in again for r in found)}
+    )
+
+
+def _first_and_later(
+    key: str,
+    stands: Observation | None,
+    repeats: Sequence[Repeat],
+    told: Sequence[Observation],
+    again: set[str],
+) -> tuple[Observation | None, list[tuple[datetime, str]]]:
+    """Return who tells a key first, with what it says, and (receipt, delivery) of the others.
+
+    A delivery outside the range that repeated the key is a teller, though only its name is on
+    record: it said what the others say.
+    """
+    now = [said for said in told if said.key == key]
+    tellers = [_Telling(said.received_at, said.delivery_id, said) for said in now]
+    if stands is not None and stands.delivery_id not in again:
+        tellers.append(_Telling(stands.received_at, stands.delivery_id, stands))
+    tellers += [
+        _Telling(r.received_at, r.delivery_id, None) for r in repeats if r.delivery_id not in again
+    ]
+    if not tellers:
+        return None, []
+    first, *later = sorted(tellers, key=lambda t: (t.received_at, t.delivery_id))
+    said = first.said
+    if said is None:
+        content = min(now, key=lambda s: (s.received_at, s.delivery_id)) if now else stands
+        if content is None:
+            return None, []
+        said = replace(content, received_at=first.received_at, delivery_id=first.delivery_id)
+    return said, [(each.received_at, each.delivery_id) for each in later]
+
+
+def _ids(repeats: Iterable[Repeat]) -> list[tuple[datetime, str]]:
+    return sorted((r.received_at, r.delivery_id) for r in repeats)
+
+
+async def carry_out(connection: Connection, planned: Planned) -> None:
+    """Write it: observations, repeats, names, rows, events; then what is parked."""
+    objects = [each for each in planned.objects if each.gone]
+    gone = [(each.before.id, key) for each in objects for key in each.gone]
+    await remove_told(connection, gone, [each.before.id for each in objects])
+    await add_observations(connection, [(o.before.id, said) for o in objects for said in o.told])
+    await add_names(connection, {each.before.id: each.names for each in objects})
+    await add_repeats(connection, [repeat for each in objects for repeat in each.repeats])
+    changes = [each.change for each in objects if each.change is not None]
+    await update_objects(connection, [change.row for change in changes])
+    await add_to_outbox(
+        connection,
+        [outbox_row(each.row.id, each.event) for each in changes if each.event is not None],
+    )
+    before = [row for each in planned.deliveries for row in each.standing.parked]
+    await unpark(
+        connection, [row.id for each in planned.deliveries for row in each.no_longer_parked]
+    )
+    await park_again(
+        connection, [new for each in planned.deliveries for new in each.newly_parked], before
+    )
+    await record_pokes(connection, [each.outcome for each in planned.deliveries])

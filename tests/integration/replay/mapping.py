@@ -1,0 +1,78 @@
+"""A provider whose mapping the test writes, and deliveries that it translates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from libs.contracts.delivery import Delivery
+from libs.contracts.readings import ParkReason, Reading, Unknown
+from libs.domain.lifecycle import Authority
+from libs.domain.observation import Observation
+from libs.providers.port import Answer, Terms
+from libs.store.database import Pool
+from services.normalizer.translate import Translator
+from services.reconciler.apply import apply
+from services.replay.archived import Range, Replayed, replay
+from tests.unit.reconciler.telling import SOURCE, delivery_id, received
+
+# All deliveries of the tests.
+ALL = Range(received(0) - timedelta(days=1), received(100_000))
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Says of each body what its table says; a body that is not there is unknown."""
+
+    meanings: Mapping[bytes, Sequence[Reading]] = field(default_factory=dict)
+    slug: str = "clip"
+    documented_path: str | None = None
+    secret_body_fields: tuple[str, ...] = ()
+
+    def translate(self, delivery: Delivery, _terms: Terms) -> tuple[Reading, ...]:
+        found = self.meanings.get(delivery.body)
+        if found is None:
+            return (unknown(delivery.body.decode()),)
+        return tuple(_stamped(each, delivery) for each in found)
+
+    def acknowledge(self, _delivery: Delivery) -> Answer:
+        return Answer()
+
+
+def unknown(word: str) -> Unknown:
+    return Unknown(reason=ParkReason.UNKNOWN_VALUE, detail="a new word", field="word", value=word)
+
+
+def _stamped(reading: Reading, delivery: Delivery) -> Reading:
+    if not isinstance(reading, Observation):
+        return reading
+    return replace(reading, delivery_id=delivery.id, received_at=delivery.received_at)
+
+
+def delivered(number: int, body: bytes) -> Delivery:
+    return Delivery(
+        id=delivery_id(number),
+        source=SOURCE,
+        provider="clip",
+        body=body,
+        received_at=received(number),
+        authority=Authority.SECRET,
+    )
+
+
+def translator(mapped: Mapped) -> Translator:
+    return Translator({"clip": mapped}, {})
+
+
+async def take(pool: Pool, mapped: Mapped, *deliveries: Delivery) -> None:
+    """Have deliveries translated, folded and filed."""
+    outcomes = [translator(mapped).outcome_of(delivery) for delivery in deliveries]
+    await apply(pool, outcomes)
+
+
+async def again(
+    pool: Pool, mapped: Mapped, wanted: Range = ALL, *, dry_run: bool = False
+) -> Replayed:
+    """Replay with this mapping."""
+    return await replay(pool, translator(mapped), wanted, lambda _: None, dry_run=dry_run)
