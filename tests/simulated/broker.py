@@ -67,11 +67,12 @@ class Ledger:
 class Broker:
     """The server."""
 
-    def __init__(self, random: Random, weather: Weather) -> None:
+    def __init__(self, random: Random, weather: Weather, seen: Callable[[str], None]) -> None:
         self.up = True
         self.alarm = False
         self.stalled = False
         self.weather = weather
+        self.seen = seen
         self.complaints: list[str] = []
         self.connections: list[Connection] = []
         self.shelves: dict[str, Shelf] = {}

@@ -14,6 +14,7 @@ from libs.bus.publisher import Publisher
 from libs.contracts.delivery import Delivery
 from libs.providers.registry import PROVIDERS
 from libs.runtime.development import development_sources
+from libs.runtime.failpoints import FailpointError
 from libs.runtime.secret_references import SecretReader
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.sources import Sources, read_sources
@@ -26,7 +27,7 @@ from services.normalizer.run import run as run_normalizer
 from services.reconciler.run import run as run_reconciler
 from tests.simulated.broker import OUTSIDE, Broker
 from tests.simulated.disk import Folder
-from tests.simulated.loop import Process, SeededLoop
+from tests.simulated.loop import PROCESS, Process, SeededLoop
 from tests.simulated.postgres import Postgres
 from tests.simulated.weather import Weather
 
@@ -36,6 +37,15 @@ BEGAN: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GRACE: Final = 30.0  # seconds after which who was asked to stop is killed
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
+
+
+@dataclass
+class Ambush:
+    """Kill whoever does this for the nth time from now, so many steps later."""
+
+    what: str
+    nth: int
+    steps: int
 
 
 @dataclass(eq=False)
@@ -52,10 +62,17 @@ class House:
 
     def __init__(self, seed: int, loop: SeededLoop) -> None:
         self.loop = loop
+        self.ambush: Ambush | None = None
+        self.clock_ahead = timedelta(0)
         self.random = Random(f"house {seed}")
         self.weather = Weather(Random(f"weather {seed}"))
-        self.broker = Broker(Random(f"broker {seed}"), self.weather)
-        self.database = Postgres(self.now, Random(f"postgres {seed}"), self.weather)
+        self.broker = Broker(Random(f"broker {seed}"), self.weather, self.seen)
+        self.database = Postgres(
+            lambda: self.now() + self.clock_ahead,
+            Random(f"postgres {seed}"),
+            self.weather,
+            self.seen,
+        )
         self.settings = settings()
         self.sources = sources()
         self.complaints: list[str] = []
@@ -75,6 +92,21 @@ class House:
     def now(self) -> datetime:
         """Return the time of day."""
         return BEGAN + timedelta(seconds=self.loop.time())
+
+    def seen(self, what: str) -> None:
+        """Take note of what the running process does; somebody may wait for it to kill it."""
+        ambush, process = self.ambush, PROCESS.get(None)
+        if ambush is None or process is None or what != ambush.what:
+            return
+        ambush.nth -= 1
+        if ambush.nth <= 0:
+            self.ambush = None
+            process.fuse = ambush.steps
+
+    def failpoint(self, name: str) -> None:
+        """Stand for a bug that shows now and then, where the code has a named moment."""
+        if name == "reconciler.applied" and self.weather.strikes("bug"):
+            raise FailpointError(name)
 
     def note(self, what: str) -> None:
         """Add to the trace."""

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from random import Random
 from typing import Final
 
-from libs.bus.topology import EVENTS_QUEUE
+from libs.bus.topology import ARCHIVE_QUEUE, EVENTS_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE
 from tests.simulated.broker import OUTSIDE
-from tests.simulated.house import House
+from tests.simulated.house import Ambush, House
 
 Act = Callable[[], Awaitable[None]]
 
+# What a process does just before it is killed.
+MOMENTS: Final = (
+    "begin",
+    "commit",
+    "committed",
+    "rollback",
+    "lock_objects",
+    "add_to_outbox",
+    "file_deliveries",
+    "next_events",
+    "forget_events",
+    "publish",
+    "answer",
+    "acknowledge",
+)
 FAULTS: Final = (0, 3, 6, 12)  # in one seed
 SECONDS: Final = 8.0  # within which they begin
 
@@ -23,8 +39,10 @@ class Nemesis:
     def __init__(self, seed: int, house: House) -> None:
         self._house = house
         self._random = Random(f"nemesis {seed}")
+        self._deleted = ""
         self.acts: dict[str, tuple[int, Act]] = {
-            "kill": (8, self._kill),
+            "kill": (4, self._kill),
+            "ambush": (8, self._ambush),
             "kill all": (1, self._kill_all),
             "freeze": (3, self._freeze),
             "stop": (3, self._stop),
@@ -38,6 +56,8 @@ class Nemesis:
             "backends end": (2, self._backends_end),
             "postgres stalls": (1, self._postgres_stalls),
             "disk full": (1, self._disk_full),
+            "queue deleted": (1, self._queue_deleted),
+            "clock jumps": (1, self._clock_jumps),
         }
 
     async def rage(self) -> None:
@@ -60,6 +80,10 @@ class Nemesis:
 
     async def _kill(self) -> None:
         self._house.light(self._role(), self._random.randint(0, 60))
+
+    async def _ambush(self) -> None:
+        what = self._random.choice(MOMENTS)
+        self._house.ambush = Ambush(what, self._random.randint(1, 8), self._random.randint(0, 3))
 
     async def _kill_all(self) -> None:
         for role in self._house.mains:
@@ -135,6 +159,21 @@ class Nemesis:
         await asyncio.sleep(self._random.choice((1, 15, 70)))
         self._house.database.stall(on=False)
 
+    async def _queue_deleted(self) -> None:
+        """Delete one with all that is in it; once only, since what two hold is nowhere else."""
+        if self._deleted:
+            return
+        self._deleted = self._random.choice((NORMALIZER_QUEUE, ARCHIVE_QUEUE, RECONCILER_QUEUE))
+        self._house.broker.delete(self._deleted)
+        await asyncio.sleep(self._random.uniform(0.1, 4))
+        self._house.broker.declare(self._deleted)
+
+    async def _clock_jumps(self) -> None:
+        """Let the database's clock jump by an hour, and back."""
+        self._house.clock_ahead = self._random.choice((1, -1)) * timedelta(hours=1)
+        await asyncio.sleep(self._random.uniform(1, 20))
+        self._house.clock_ahead = timedelta(0)
+
     async def _disk_full(self) -> None:
         self._house.disk_full = True
         await asyncio.sleep(self._random.uniform(0.5, 8))
@@ -144,6 +183,7 @@ class Nemesis:
         """Put everything right again."""
         house = self._house
         house.weather.clear()
+        house.ambush = None
         house.thaw_all()
         house.database.start()
         for role in house.mains:

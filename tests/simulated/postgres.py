@@ -36,8 +36,15 @@ _AWAY: Final = (
 class Postgres(Database):
     """The server of one simulation."""
 
-    def __init__(self, now: Callable[[], datetime], random: Random, weather: Weather) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        random: Random,
+        weather: Weather,
+        seen: Callable[[str], None],
+    ) -> None:
         super().__init__(now)
+        self._seen = seen
         self.up = True
         self.stalled: asyncio.Event | None = None
         self.owners: dict[Peer, Process | None] = {}
@@ -46,6 +53,7 @@ class Postgres(Database):
 
     async def reach(self, peer: Peer, what: str) -> None:
         """Take time, and fail as drawn."""
+        self._seen(what)
         if self.stalled is not None:
             await self.stalled.wait()
         await asyncio.sleep(self._weather.latency())

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -19,6 +20,7 @@ from libs.bus import link, tail
 from libs.bus.topology import EVENTS_QUEUE
 from libs.spool import spool
 from libs.store.memory import MemoryPool
+from services.reconciler import apply
 from tests.simulated import disk as disks
 from tests.simulated.house import House
 from tests.simulated.loop import SeededLoop
@@ -40,6 +42,7 @@ class Report:
 
     seed: int
     breaches: list[str] = field(default_factory=list)
+    reached: Counter[str] = field(default_factory=Counter)
     trace: list[str] = field(default_factory=list)
     steps: int = 0
     seconds: float = 0.0
@@ -60,13 +63,15 @@ def simulate(seed: int, *, count: int = COUNT, spoil: Spoil | None = None) -> Re
     state = random.getstate()
     random.seed(seed)
     try:
-        with pytest.MonkeyPatch.context() as patch, structlog.testing.capture_logs():
+        with pytest.MonkeyPatch.context() as patch, structlog.testing.capture_logs() as logged:
             house = House(seed, loop)
             _install(patch, house)
             loop.set_exception_handler(lambda _, told: house.complaints.append(_untold(told)))
             if spoil is not None:
                 spoil(patch, house)
             loop.run_until_complete(_run(seed, house, count, report))
+            report.reached.update(event["event"] for event in logged)
+            report.reached.update(house.weather.struck)
             report.trace, report.steps, report.seconds = house.trace, loop.steps, loop.time()
             _bury(loop, house)
     finally:
@@ -97,6 +102,7 @@ def _install(patch: pytest.MonkeyPatch, house: House) -> None:
     patch.setattr(asyncpg, "create_pool", create_pool)
     patch.setattr(link, "connected", connected)
     patch.setattr(tail, "connected", connected)
+    patch.setattr(apply, "failpoint", house.failpoint)
     disk, thread = disks.install(house)
     patch.setattr(spool, "Disk", disk)
     patch.setattr(spool, "DiskThread", thread)

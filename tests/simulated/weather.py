@@ -16,6 +16,7 @@ WORST = {
     "lost before commit": 0.05,
     "lost after commit": 0.1,
     "statement hangs": 0.003,
+    "bug": 0.1,
     "sync fails": 0.2,
     "disk stalls": 0.05,
 }

@@ -182,6 +182,7 @@ class Channel(Closing):
         assert mandatory
         self._check_open()
         self._published += 1
+        self._broker.seen("publish")
         tag = self._published
         answer = self._answers[tag] = asyncio.get_running_loop().create_future()
         try:
@@ -194,6 +195,7 @@ class Channel(Closing):
 
     def answered(self, tag: int, how: str) -> None:
         """Take the broker's answer to a publish."""
+        self._broker.seen("answer")
         answer = self._answers.get(tag)
         if answer is None or answer.done():
             return
@@ -232,6 +234,7 @@ class Channel(Closing):
     async def basic_ack(self, tag: int, *, multiple: bool, wait: bool) -> None:
         assert not wait
         self._check_open()
+        self._broker.seen("acknowledge")
         self.connection.to_server.send(self._broker.acknowledged, self, tag, multiple)
 
     async def close(self) -> None:
