@@ -12,7 +12,7 @@ from aiormq.exceptions import AMQPError, ChannelNotFoundEntity
 from pamqp.commands import Queue
 
 from libs.bus.inbox import Inbox
-from libs.bus.link import connected
+from libs.bus.link import cancelled_by_us, connected
 from libs.bus.message import Message, read
 from libs.runtime.failures import PermanentError, TemporaryError
 
@@ -61,6 +61,10 @@ async def backlog(url: str, queues: Iterable[str]) -> int:
     """
     try:
         return sum((await queue_depths(url, queues)).values())
+    except asyncio.CancelledError:  # the client library, where it gives a silent broker up
+        if cancelled_by_us():
+            raise
+        raise TemporaryError("the backlog is not known: the broker is stuck") from None
     except (AMQPError, OSError, TimeoutError, PermanentError) as error:
         raise TemporaryError(f"the backlog is not known: {type(error).__name__}") from error
 

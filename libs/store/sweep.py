@@ -21,14 +21,16 @@ class Round:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def lost(self, after: float, limit: int) -> list[Delivery]:
+    async def lost(self, after: float, limit: int, look_back: float) -> list[Delivery]:
         """Return deliveries on file for longer than `after` seconds without a translation.
+
+        What earlier rounds have seen is looked at again if it is younger than `look_back` seconds.
 
         Those that were swept before come last, and only after a while.
         """
         await self._connection.execute(query("forget_translated"))
         rows = await self._connection.fetch(
-            query("never_translated"), after, limit, timeout=FIRST_LOOK_WITHIN
+            query("never_translated"), after, limit, look_back, timeout=FIRST_LOOK_WITHIN
         )
         if len(rows) < limit:
             await self._connection.execute(query("move_sweep_mark"), after)

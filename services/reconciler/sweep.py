@@ -21,6 +21,11 @@ from libs.store.database import Pool
 from libs.store.sweep import sweep_round
 
 ROUND: Final = 200  # deliveries
+# Seconds before the mark that are looked at again: a little every time, for transactions that were
+# committed late, and much now and then, for a database whose clock was an hour behind.
+LOOK_BACK: Final = 300
+LOOK_FAR_BACK: Final = 7800
+FAR_EVERY: Final = 20  # rounds
 MESSAGE_BYTES: Final = 1024 * 1024
 LONG_BACKLOG: Final = 100  # messages: with more of them waiting, late is not lost
 
@@ -45,6 +50,7 @@ class Sweep:
         self._publisher = publisher
         self._backlog = backlog
         self._after = after
+        self._rounds = 0
 
     async def run(self) -> None:
         """Sweep until nothing is left to be swept now."""
@@ -55,8 +61,10 @@ class Sweep:
         """Publish up to `ROUND` lost deliveries again, and return how many that were."""
         if await self._backlog() > LONG_BACKLOG:
             return 0
+        look_back = LOOK_BACK if self._rounds % FAR_EVERY else LOOK_FAR_BACK
+        self._rounds += 1
         async with sweep_round(self._pool) as turn:
-            lost = [] if turn is None else await turn.lost(self._after, ROUND)
+            lost = [] if turn is None else await turn.lost(self._after, ROUND, look_back)
             if turn is None or not lost:
                 return 0
             for some in _messages(lost):

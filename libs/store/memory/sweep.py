@@ -22,14 +22,16 @@ async def take_sweep(tx: Transaction, number: int) -> list[Row]:
 
 
 @plays("never_translated")
-async def never_translated(tx: Transaction, after: float, limit: int) -> list[Row]:
+async def never_translated(
+    tx: Transaction, after: float, limit: int, look_back: float
+) -> list[Row]:
     mark = tx.read("sweep_mark", (_MARK,))
     until = tx.now - timedelta(seconds=after)
     found = [
         row
         for row in tx.rows("deliveries")
         if row["archived_at"] < until
-        and (mark is None or row["archived_at"] > mark["until"] - _AGAIN)
+        and (mark is None or row["archived_at"] > mark["until"] - timedelta(seconds=look_back))
         and tx.read("translations", (row["id"], row["received_at"])) is None
         and tx.read("swept", (row["id"], row["received_at"])) is None
     ]

@@ -3,14 +3,15 @@ select pg_try_advisory_xact_lock($1)
 
 -- name: never_translated
 -- On file for longer than $1 seconds, without a word on what became of it, and not swept before.
--- A transaction that filed something may have been committed long after its `archived_at`:
--- therefore the five minutes before the mark are looked at again.
+-- A transaction that filed something may have been committed long after its `archived_at`, and the
+-- server's clock may have been behind when it did: therefore $3 seconds before the mark are looked
+-- at again.
 select d.id, d.received_at, d.source, d.provider, d.origin, d.authority, d.content_type, d.headers,
        d.route_event, d.traceparent, d.sha256, d.body, d.replay_of
 from deliveries d
 where d.archived_at > coalesce(
     (select m.until from sweep_mark m where m.of = 'deliveries'), '-infinity'
-  ) - interval '5 minutes'
+  ) - make_interval(secs => $3)
   and d.archived_at < now() - make_interval(secs => $1)
   and not exists (
     select from translations t where t.delivery_id = d.id and t.received_at = d.received_at

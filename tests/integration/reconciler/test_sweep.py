@@ -17,7 +17,7 @@ from libs.runtime.failures import TemporaryError
 from libs.store.archive import file_deliveries
 from libs.store.database import Pool, transaction
 from services.reconciler.apply import apply
-from services.reconciler.sweep import LONG_BACKLOG, ROUND, Sweep
+from services.reconciler.sweep import FAR_EVERY, LONG_BACKLOG, ROUND, Sweep
 from tests.integration.store.rooms import value
 from tests.integration.store.test_archive import ONE
 from tests.unit.domain.saying import paid
@@ -96,6 +96,15 @@ async def test_swept_delivery_waits_for_minutes(pool: Pool) -> None:
     await later(pool, "swept", "swept_at", 60)
     assert await ours.once() == 0
     assert await value(pool, "select count(*) from swept") == 0
+
+
+async def test_clock_that_was_behind_hides_nothing(pool: Pool) -> None:
+    """What was filed while the server's clock was an hour behind lies before the mark."""
+    bus = Bus()
+    ours = sweep(pool, bus)
+    assert await ours.once() == 0
+    await file(pool, LOST, minutes_ago=62)
+    assert [await ours.once() for _ in range(FAR_EVERY)] == [*[0] * (FAR_EVERY - 1), 5]
 
 
 async def test_round_is_bounded_and_goes_on(pool: Pool) -> None:
