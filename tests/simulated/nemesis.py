@@ -169,8 +169,8 @@ class Nemesis:
         self._house.broker.declare(self._deleted)
 
     async def _clock_jumps(self) -> None:
-        """Let the database's clock jump by an hour, and back."""
-        self._house.clock_ahead = self._random.choice((1, -1)) * timedelta(hours=1)
+        """Let the database's clock jump by more than the sweep looks back, and back."""
+        self._house.clock_ahead = self._random.choice((1, -1)) * timedelta(minutes=15)
         await asyncio.sleep(self._random.uniform(1, 20))
         self._house.clock_ahead = timedelta(0)
 
