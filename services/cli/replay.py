@@ -87,13 +87,13 @@ def replay(  # noqa: PLR0913 - options of a command
     With --json: one array with source, kind, provider_ref, before, after and changed (the names of
     the fields that differ) of each object.
     """
+    wanted = Range(since, until or datetime.now(UTC), slugs)
+    if wanted.until <= wanted.since:
+        raise click.BadParameter("must be later than --since", param_hint="--until")
     settings = load_settings(sources=sources)
     configure_logs("replay", LogLevel.ERROR, settings.log_format)
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
     known = load_sources(path, PROVIDERS)
-    wanted = Range(since, until or datetime.now(UTC), slugs)
-    if wanted.until <= wanted.since:
-        raise click.BadParameter("must be later than --since", param_hint="--until")
     dsn = options.postgres_dsn(data_dir)
     found = asyncio.run(_replay(dsn, known, wanted, dry_run=dry_run))
     if as_json:
