@@ -33,11 +33,11 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class AuditedObject:
-    """One object, the number of its observations, and of its events in the outbox."""
+    """One object, the number of its observations, and of their repeats."""
 
     row: StoredObject
     observations: int
-    unpublished: int
+    repeats: int
 
 
 async def filed_with_mark(pool: Pool, mark: bytes, since: datetime) -> AsyncIterator[Filed]:
@@ -63,4 +63,4 @@ async def named_objects(pool: Pool, keys: Iterable[ObjectKey]) -> list[AuditedOb
         return []
     async with session(pool) as connection:
         rows = await connection.fetch(query("named_objects"), *zip(*wanted, strict=True))
-    return [AuditedObject(stored(row), row["observations"], row["unpublished"]) for row in rows]
+    return [AuditedObject(stored(row), row["observations"], row["repeats"]) for row in rows]

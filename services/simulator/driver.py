@@ -21,7 +21,7 @@ import aiohttp
 
 from libs.bus.backoff import Backoff
 from services.simulator.credentials import Credentials
-from services.simulator.ledger import Header, LedgerWriter
+from services.simulator.ledger import NOT_CONNECTED, Header, LedgerWriter
 from services.simulator.plan import OUTSTANDING, Plan, Stream, Webhook
 from services.simulator.providers import SIMULATIONS
 
@@ -257,5 +257,5 @@ def _word(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "not_connected"
+        return NOT_CONNECTED
     return "cut"

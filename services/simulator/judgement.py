@@ -12,7 +12,7 @@ from libs.store.database import Pool
 from libs.store.objects import ObjectKey
 from services.simulator.books import Books, Entry
 from services.simulator.events import EventBook, Seen, view_of
-from services.simulator.ledger import Answers
+from services.simulator.ledger import NOT_CONNECTED, Answers
 from services.simulator.plan import Lived, Role
 from services.simulator.verdict import Verdict
 
@@ -153,9 +153,10 @@ def _judge_events(verdict: Verdict, name: str, found: AuditedObject, told: dict[
     beyond = [sequence for sequence in told if sequence > last]
     if beyond:
         verdict.differs("extra_events", f"{name} #{beyond[0]}, beyond its row", len(beyond))
-    if last > found.observations:
-        extra = last - found.observations
-        verdict.differs("extra_events", f"{name}: {last} of {found.observations}", extra)
+    # A repeat is news too where it was received before what it repeats: the order is another then.
+    said = found.observations + found.repeats
+    if last > said:
+        verdict.differs("extra_events", f"{name}: {last} of {said}", last - said)
     for sequence in range(2, last + 1):
         before, after = told.get(sequence - 1), told.get(sequence)
         if before and after and before.change == after.change:
@@ -197,7 +198,9 @@ def _count(verdict: Verdict, answers: Answers, books: Books, events: EventBook) 
         "refused": sum(n for kind, n in kinds.items() if kind in {"429", "503"}),
         "rejected": sum(n for kind, n in kinds.items() if kind[0] == "4" and kind != "429"),
         "server_errors": sum(n for kind, n in kinds.items() if kind[0] == "5" and kind != "503"),
-        "unknown_answers": sum(n for kind, n in kinds.items() if not kind.isdigit()),
+        "unknown_answers": sum(n for kind, n in kinds.items() if not kind.isdigit())
+        - kinds[NOT_CONNECTED],
+        "not_connected": kinds[NOT_CONNECTED],
         "unsettled": books.unsettled,
         "longest_accept_ms": _place(times, 1.0),
         "p50_accept_ms": _place(times, 0.5),

@@ -25,6 +25,7 @@ from typing import Any, Final, Self
 from libs.runtime.failures import PermanentError
 from services.simulator.plan import VERSION, Options
 
+NOT_CONNECTED: Final = "not_connected"  # the one error after which nothing can have arrived
 _NO_ANSWER: Final = 0
 
 
@@ -86,8 +87,8 @@ class LedgerWriter:
 class Answers:
     """What a ledger says: for each place of the plan how often it was posted and how that went.
 
-    `accepted` counts the 2xx answers of a webhook, `tries` the requests that ended, `final` is the
-    status of the last one (0: no answer).
+    `accepted` counts the 2xx answers of a webhook, `tries` the requests that may have arrived,
+    `final` is the status of the last one (0: no answer).
     """
 
     header: Header
@@ -111,9 +112,10 @@ class Answers:
         while len(self.tries) <= index:
             for column in (self.tries, self.accepted, self.final):
                 column.append(0)
-        self.tries[index] += 1
+        kind = str(status or line.get("error", "?"))
+        self.tries[index] += kind != NOT_CONNECTED
         self.final[index] = status
-        self.kinds[str(status or line.get("error", "?"))] += 1
+        self.kinds[kind] += 1
         if status:
             self.longest_ms = max(self.longest_ms, line["ms"])
         if 200 <= status < 300:

@@ -41,6 +41,16 @@ def test_every_answer_comes_back(path: Path) -> None:
     assert answers.end is None
 
 
+def test_refused_connection_is_no_try(path: Path) -> None:
+    """Nothing can have arrived over it, so nothing may be in the archive for it."""
+    with LedgerWriter(path, HEADER) as ledger:
+        ledger.unanswered(0, "not_connected", 1.0, 0.1)
+        ledger.unanswered(0, "cut", 1.0, 0.2)
+    answers = read_ledger(path)
+    assert list(answers.tries) == [1]
+    assert answers.kinds == {"not_connected": 1, "cut": 1}
+
+
 def test_lines_are_there_before_the_end(path: Path) -> None:
     """A driver that is killed closes nothing."""
     ledger = LedgerWriter(path, HEADER)
