@@ -34,6 +34,7 @@ from tests.simulated.weather import Weather
 URL: Final = "amqp://simulated"
 DSN: Final = "postgresql://simulated"
 BEGAN: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MARGIN: Final = 0.2  # seconds beyond the deadline in which an answer is still in time
 GRACE: Final = 30.0  # seconds after which who was asked to stop is killed
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
@@ -82,6 +83,7 @@ class House:
         self.acceptor: Acceptor | None = None
         self.folders: list[Folder] = []
         self.disk_full = False
+        self.spared: set[str] = set()  # faults that must not come
         self.mains: dict[str, Main] = {
             "ingress": self._ingress,
             **{f"normalizer-{n}": self._normalizer(n) for n in (1, 2)},
@@ -178,7 +180,7 @@ class House:
     def thaw_all(self) -> None:
         """Continue all that is frozen."""
         for running in self.running.values():
-            running.process.frozen = False
+            self._thaw(running.process)
             running.process.fuse = None
 
     def _connections_of(self, process: Process) -> list[Any]:
@@ -190,6 +192,7 @@ class House:
 
     def _thaw(self, process: Process) -> None:
         process.frozen = False
+        process.thaws += 1
 
     def _heartbeats_missed(self, process: Process) -> None:
         if process.frozen:
@@ -240,11 +243,16 @@ class House:
         """Take a delivery as the ingress does for one request; runs in its process."""
         if self.acceptor is None:
             return
+        process, began = PROCESS.get(), self.loop.time()
+        thaws = process.thaws
         try:
             await self.acceptor.accept(delivery)
             accepted = True
         except RefusedError:
             accepted = False
+        took = self.loop.time() - began
+        if took > self.settings.publish_deadline + MARGIN and process.thaws == thaws:
+            self.complaints.append(f"{delivery.id} waited {took:.2f} s for its answer")
         await asyncio.sleep(self.weather.latency())
         if not answer.done():
             answer.set_result(accepted)

@@ -34,6 +34,7 @@ class Process:
         self.ready: deque[events.Handle] = deque()
         self.frozen = False
         self.dead = False
+        self.thaws = 0
         self.fuse: int | None = None
         self.tasks: set[asyncio.Task[Any]] = set()  # held, or a dead one's would be collected
         self.context = Context()

@@ -29,15 +29,16 @@ MOMENTS: Final = (
     "answer",
     "acknowledge",
 )
-FAULTS: Final = (0, 3, 6, 12)  # in one seed
+FAULTS: Final = (0, 4, 8, 16)  # in one seed
 SECONDS: Final = 8.0  # within which they begin
 
 
 class Nemesis:
     """Brings a number of faults upon a house."""
 
-    def __init__(self, seed: int, house: House) -> None:
+    def __init__(self, seed: int, house: House, faults: int | None = None) -> None:
         self._house = house
+        self._faults = faults
         self._random = Random(f"nemesis {seed}")
         self._deleted = ""
         self.acts: dict[str, tuple[int, Act]] = {
@@ -62,7 +63,8 @@ class Nemesis:
 
     async def rage(self) -> None:
         """Do what the seed has drawn."""
-        count = self._random.choice(FAULTS)
+        drawn = self._random.choice(FAULTS)
+        count = drawn if self._faults is None else self._faults
         names = list(self.acts)
         weights = [weight for weight, _ in self.acts.values()]
         async with asyncio.TaskGroup() as tasks:
@@ -70,7 +72,8 @@ class Nemesis:
                 await asyncio.sleep(self._random.expovariate(count / SECONDS))
                 [name] = self._random.choices(names, weights)
                 self._house.note(f"nemesis: {name}")
-                tasks.create_task(self._begin(self.acts[name][1]))
+                if name not in self._house.spared:
+                    tasks.create_task(self._begin(self.acts[name][1]))
 
     async def _begin(self, act: Act) -> None:
         await act()

@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-import asyncpg
 import pytest
 import structlog
 
 from libs.bus import link, tail
 from libs.bus.topology import EVENTS_QUEUE
 from libs.spool import spool
-from libs.store.memory import MemoryPool
 from services.reconciler import apply
 from tests.simulated import disk as disks
 from tests.simulated.house import House
+from tests.simulated.installed import install_database
 from tests.simulated.loop import SeededLoop
 from tests.simulated.nemesis import Nemesis
 from tests.simulated.oracle import Oracle
@@ -56,8 +55,13 @@ class Report:
 Spoil = Callable[[pytest.MonkeyPatch, House], None]
 
 
-def simulate(seed: int, *, count: int = COUNT, spoil: Spoil | None = None) -> Report:
-    """Run one seed. `spoil` breaks something before it begins, and it is whole again afterwards."""
+def simulate(
+    seed: int, *, count: int = COUNT, faults: int | None = None, spoil: Spoil | None = None
+) -> Report:
+    """Run one seed, with as many faults as it draws or as are told.
+
+    `spoil` breaks something before it begins; afterwards it is whole again.
+    """
     report = Report(seed)
     loop = SeededLoop(Random(f"loop {seed}"))
     state = random.getstate()
@@ -69,7 +73,9 @@ def simulate(seed: int, *, count: int = COUNT, spoil: Spoil | None = None) -> Re
             loop.set_exception_handler(lambda _, told: house.complaints.append(_untold(told)))
             if spoil is not None:
                 spoil(patch, house)
-            loop.run_until_complete(_run(seed, house, count, report))
+            loop.run_until_complete(
+                _run(Providers(seed, house, count), Nemesis(seed, house, faults), house, report)
+            )
             report.reached.update(event["event"] for event in logged)
             report.reached.update(house.weather.struck)
             report.trace, report.steps, report.seconds = house.trace, loop.steps, loop.time()
@@ -87,9 +93,6 @@ def _untold(told: dict[str, Any]) -> str:
 def _install(patch: pytest.MonkeyPatch, house: House) -> None:
     """Put the fakes where the client libraries are; everything above is the production code."""
 
-    async def create_pool(_dsn: str, *, max_size: int, **_settings: object) -> MemoryPool:
-        return MemoryPool(house.database, size=max_size)
-
     @contextlib.asynccontextmanager
     async def connected(_url: str, *, name: str) -> AsyncIterator[Connection]:
         async with asyncio.timeout(link.CONNECT_WITHIN):
@@ -99,7 +102,7 @@ def _install(patch: pytest.MonkeyPatch, house: House) -> None:
         finally:
             connection.close()
 
-    patch.setattr(asyncpg, "create_pool", create_pool)
+    install_database(patch, house.database)
     patch.setattr(link, "connected", connected)
     patch.setattr(tail, "connected", connected)
     patch.setattr(apply, "failpoint", house.failpoint)
@@ -108,8 +111,7 @@ def _install(patch: pytest.MonkeyPatch, house: House) -> None:
     patch.setattr(spool, "DiskThread", thread)
 
 
-async def _run(seed: int, house: House, count: int, report: Report) -> None:
-    providers, nemesis = Providers(seed, house, count), Nemesis(seed, house)
+async def _run(providers: Providers, nemesis: Nemesis, house: House, report: Report) -> None:
     for role in house.mains:
         house.start(role)
     sending = asyncio.create_task(providers.run())
@@ -117,10 +119,9 @@ async def _run(seed: int, house: House, count: int, report: Report) -> None:
     await asyncio.sleep(4)  # the restarts that are due
     nemesis.heal()
     if not await _quiet(house, sending):
-        report.breaches = [*house.complaints, *_restless(house, sending)]
+        house.complaints += [f"not quiet: {each}" for each in _restless(house, sending)]
         sending.cancel()
         await asyncio.wait({sending})
-        return
     for role in list(house.running):
         if not await house.stop(role, STOPPED_WITHIN):
             house.complaints.append(f"{role} did not stop")

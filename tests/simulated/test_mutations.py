@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Coroutine, Sequence
 from typing import Any, cast
 
 import pytest
@@ -12,23 +13,36 @@ from libs.bus.itemwise import Itemwise
 from libs.bus.message import Message
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import NORMALIZER_QUEUE, RECONCILER_QUEUE
+from libs.spool.errors import SpoolError
 from libs.store.database import Pool, transaction
 from libs.store.memory import MemoryPool
 from libs.store.memory.playing import PLAYED
 from libs.store.memory.schema import Row
 from libs.store.memory.transaction import Transaction
 from libs.store.outbox import Turn, WaitingEvent
+from services.ingress.draining import Drain
+from services.ingress.ladder import Broker as Rung
+from services.ingress.ladder import Kept, Ladder
+from services.reconciler import apply
 from services.reconciler.relay import Relay
+from services.reconciler.sweep import Sweep
 from tests.simulated.house import House
 from tests.simulated.simulation import Spoil, simulate
 
-SOON = 60  # seeds
+SOON = 40  # seeds
+MANY = 16  # faults in each
 
 
 def acknowledged_before_done(queue: str) -> Spoil:
-    """Return before the work is done: the consumer acknowledges what may yet be lost."""
+    """Return before the work is done: the consumer acknowledges what may yet be lost.
 
-    def spoil(patch: pytest.MonkeyPatch, _house: House) -> None:
+    The sweep would find it: it is kept out, and so is the fault that nothing else mends, to see
+    the loss itself.
+    """
+
+    def spoil(patch: pytest.MonkeyPatch, house: House) -> None:
+        nobody_sweeps(patch, house)
+        house.spared.add("queue deleted")
         real = Itemwise.handle
         begun: set[asyncio.Task[None]] = set()
 
@@ -54,6 +68,13 @@ def taken_for(outcome: Outcome) -> Spoil:
             return Outcome.CONFIRMED if found is outcome else found
 
         patch.setattr(Publisher, "publish", publish)
+        answered = Rung.deliver
+
+        async def deliver(self: Rung, message: bytes, *, until: float) -> Outcome:
+            found = await answered(self, message, until=until)
+            return Outcome.CONFIRMED if found is outcome else found
+
+        patch.setattr(Rung, "deliver", deliver)
 
     return spoil
 
@@ -79,14 +100,6 @@ def events_overtake(patch: pytest.MonkeyPatch, _house: House) -> None:
     patch.setattr(Relay, "_publish", publish)
 
 
-def objects_not_locked(patch: pytest.MonkeyPatch, _house: House) -> None:
-    async def lock_objects(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
-        rows = [tx.read("objects", key) for key in sorted(set(zip(*columns, strict=True)))]
-        return [row for row in rows if row is not None]
-
-    patch.setitem(PLAYED, "lock_objects", lock_objects)
-
-
 def dedupe_key_dropped(patch: pytest.MonkeyPatch, _house: House) -> None:
     """Every delivery is an observation of its own, however often it says the same."""
     real = PLAYED["add_observations"]
@@ -99,15 +112,69 @@ def dedupe_key_dropped(patch: pytest.MonkeyPatch, _house: House) -> None:
     patch.setitem(PLAYED, "add_observations", add)
 
 
+def drained_before_confirmed(patch: pytest.MonkeyPatch, _house: House) -> None:
+    async def drain_one(self: Drain) -> bool:
+        spooled = await self._spool.oldest()
+        if spooled is None:
+            return False
+        await self._spool.remove(spooled)
+        until = asyncio.get_running_loop().time() + self._patience
+        await self._broker.deliver(spooled.message, until=until)
+        return True
+
+    patch.setattr(Drain, "_drain_one", drain_one)
+
+
+def spooled_before_synced(patch: pytest.MonkeyPatch, _house: House) -> None:
+    begun: set[asyncio.Task[None]] = set()
+
+    async def keep_on_disk(self: Ladder, message: bytes, *_: object) -> Kept:
+        assert self._spool is not None
+        begun.add(asyncio.create_task(_quietly(self._spool.append(message))))
+        return Kept.SPOOLED
+
+    patch.setattr(Ladder, "_keep_on_disk", keep_on_disk)
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    with contextlib.suppress(SpoolError):
+        await work
+
+
+def nobody_sweeps(patch: pytest.MonkeyPatch, _house: House) -> None:
+    async def once(_self: Sweep) -> int:
+        return 0
+
+    patch.setattr(Sweep, "once", once)
+
+
+def archive_queue_trusted(patch: pytest.MonkeyPatch, _house: House) -> None:
+    """File nothing but what the archive's own queue brings, which may be deleted."""
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    patch.setattr(apply, "_file_missing", nothing)
+
+
 MUTATIONS: dict[str, tuple[Spoil, str]] = {
-    "acknowledge before commit": (acknowledged_before_done(RECONCILER_QUEUE), "lost"),
-    "acknowledge before confirm": (acknowledged_before_done(NORMALIZER_QUEUE), "lost"),
+    "acknowledge before commit": (
+        acknowledged_before_done(RECONCILER_QUEUE),
+        "was accepted and was not translated",
+    ),
+    "acknowledge before confirm": (
+        acknowledged_before_done(NORMALIZER_QUEUE),
+        "was accepted and was not translated",
+    ),
     "silence for a confirm": (taken_for(Outcome.UNKNOWN), "lost"),
     "a return for a confirm": (taken_for(Outcome.RETURNED), "told"),
     "delete before confirm": (forgotten_before_confirmed, "told"),
     "events overtake": (events_overtake, "told"),
-    "objects not locked": (objects_not_locked, ""),
     "no dedupe key": (dedupe_key_dropped, "differ"),
+    "drained before confirm": (drained_before_confirmed, "lost"),
+    "spooled before sync": (spooled_before_synced, "lost"),
+    "nobody sweeps": (nobody_sweeps, "without a translation"),
+    "archive queue trusted": (archive_queue_trusted, "not in the archive"),
 }
 
 
@@ -116,7 +183,7 @@ MUTATIONS: dict[str, tuple[Spoil, str]] = {
 def test_broken_promise_is_noticed(mutation: str) -> None:
     spoil, word = MUTATIONS[mutation]
     for seed in range(SOON):
-        report = simulate(seed, spoil=spoil)
+        report = simulate(seed, faults=MANY, spoil=spoil)
         if any(word in breach for breach in report.breaches):
             return
     pytest.fail(f"{SOON} seeds are green with a broken promise: {mutation}")

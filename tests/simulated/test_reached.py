@@ -1,0 +1,37 @@
+"""What the seeds are for does happen in some of them: a fault that never strikes proves nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.simulated.simulation import simulate
+from tests.simulated.weather import WORST
+
+SEEDS = range(60)
+# What our code says in its log when it comes to the rare places.
+PLACES = frozenset({
+    "accept_level",
+    "ack_dropped",
+    "batch_failed",
+    "batch_split",
+    "broker_in_doubt",
+    "broker_trusted_again",
+    "chore_waits",
+    "events_not_confirmed",
+    "item_contended",
+    "item_failed",
+    "link_lost",
+    "relay_waits",
+    "spool_failing",
+    "untranslated_deliveries_swept",
+})  # fmt: skip
+
+
+@pytest.mark.slow
+def test_rare_places_are_reached() -> None:
+    reached: Counter[str] = Counter()
+    for seed in SEEDS:
+        reached += simulate(seed).reached
+    assert (PLACES | WORST.keys()) - reached.keys() == set()
