@@ -45,6 +45,7 @@ class Case:
         self._events = events
         self._doubtful: set[int] = set()
         self._objects = 0
+        self._unjudged = 0  # objects of which it is not certain what they were told
         books.reset()
 
     def file(self, filed: Filed) -> None:
@@ -75,6 +76,7 @@ class Case:
         for key in keys:
             lived, told = self._books.lives[key], self._events.by_object.get(key, {})
             certain = lived if lived.number not in self._doubtful else None
+            self._unjudged += certain is None and key in by_key
             _judge_object(self.verdict, key, certain, by_key.get(key), told)
 
     def close(self) -> Verdict:
@@ -87,7 +89,7 @@ class Case:
             for what in found:
                 self.verdict.differs(kind, what)
         _count(self.verdict, self._answers, self._books, self._events)
-        self.verdict.counts |= {"objects": self._objects, "unjudged": len(self._doubtful)}
+        self.verdict.counts |= {"objects": self._objects, "unjudged": self._unjudged}
         return self.verdict
 
 
