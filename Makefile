@@ -2,7 +2,7 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers faults faults-table faults-mutations check lint clean \
+.PHONY: help demo up test test-containers faults faults-soak faults-table faults-mutations check lint clean \
 	venv-demo venv-dev rabbitmq faketime
 
 # apt-get and pip tolerate no second of their kind beside them
@@ -13,6 +13,7 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
 SEEDS := 1
+MINUTES := 10
 
 help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
@@ -21,6 +22,7 @@ help:
 	@echo 'make test    the same, and the tests against a real RabbitMQ and a real Postgres'
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
+	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
 	@echo 'make faults-mutations   breaks the code on purpose, and shows which test notices'
 	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
 
@@ -34,7 +36,7 @@ check: venv-dev lint
 	$(BIN)/python -m pytest -q -m 'not servers and not slow'
 
 test: rabbitmq venv-dev lint
-	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q -m 'not containers and not faults'
+	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q -m 'not containers and not faults and not soak'
 
 test-containers: venv-dev
 	$(BIN)/python -m pytest -q -m containers
@@ -42,6 +44,10 @@ test-containers: venv-dev
 faults: rabbitmq faketime venv-dev
 	@mkdir -p build && rm -f build/faults.jsonl
 	$(BIN)/python -m pytest -q tests/faults -m faults --seeds $(SEEDS) --rows build/faults.jsonl
+
+faults-soak: rabbitmq venv-dev
+	@mkdir -p build
+	$(BIN)/python -m pytest -q tests/faults -m soak --soak-minutes $(MINUTES) --rows build/soak.jsonl
 
 faults-table:
 	$(BIN)/python -m tests.faults.table build/faults.jsonl > deploy/faults.md

@@ -77,6 +77,8 @@ class Case:
     restore: Act = nothing
     shape: Shape = field(default_factory=lambda: LINKED)
     webhooks: int = 600
+    lasting: float | None = None
+    """Seconds that the load goes on for, however many webhooks that makes."""
     rate: float = 100.0
     """Webhooks per second; 0 is as fast as possible."""
     warm: float = 0.1

@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--seeds", type=int, default=1, help="play every fault with so many seeds")
     group.addoption("--first-seed", type=int, default=1, help="the first of them")
+    group.addoption("--soak-minutes", type=float, default=1.0, help="how long the long run lasts")
     group.addoption("--rows", type=Path, default=None, help="add a JSON line per case to this file")
 
 

@@ -37,7 +37,9 @@ class Running:
     """One run of the driver."""
 
     def __init__(self, house: House, case: Case, seed: int, ledger: Path) -> None:
-        plan = Plan.from_seed(seed, run=case.name, count=case.webhooks, **USUAL)
+        plan = Plan.from_seed(
+            seed, run=case.name, count=None if case.lasting else case.webhooks, **USUAL
+        )
         self.tap = tap_of(plan.options)
         self._house = house
         self._ledger = ledger
@@ -49,6 +51,7 @@ class Running:
             tap=self.tap,
             pace=Pace(
                 rate=case.rate,
+                duration=case.lasting,
                 concurrency=CONCURRENCY,
                 timeout=ANSWER_WITHIN,
                 give_up=case.seconds,
