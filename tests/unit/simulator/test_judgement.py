@@ -26,7 +26,7 @@ from services.simulator.providers import SIMULATIONS
 from services.simulator.verdict import DUPLICATES, KINDS, LOST, Verdict
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
-OPTIONS = Options(seed=5, count=400, duplicates=0.1, unknown=0.05, malformed=0.1)
+OPTIONS = Options(seed=5, count=200, duplicates=0.1, unknown=0.05, malformed=0.1)
 
 
 class World:
