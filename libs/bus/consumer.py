@@ -35,6 +35,7 @@ from libs.runtime.metrics import CONSUMER_BATCHES, CONSUMER_MESSAGES
 IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
 FIRST_PAUSE: Final = 0.1  # seconds before a batch is tried a second time
 LONGEST_PAUSE: Final = 30.0
+CUT_WITHIN: Final = 2.0  # seconds that a cancelled handler may take to end
 
 Handle = Callable[[Sequence[Message]], Awaitable[None]]
 
@@ -158,7 +159,9 @@ class BatchConsumer:
         finally:
             if not work.done():
                 work.cancel()
-                await asyncio.wait({work})
+                await asyncio.wait({work}, timeout=CUT_WITHIN)
+        if not work.done():
+            return asyncio.CancelledError()
         return asyncio.CancelledError() if work.cancelled() else work.exception()
 
     async def _acknowledge(

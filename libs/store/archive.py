@@ -16,6 +16,7 @@ from libs.store.queries import query
 
 PARTITIONED: Final = ("deliveries", "translations")
 DAYS_AHEAD: Final = 7
+MOVE_WITHIN: Final = 600  # seconds; a day's rows may have to move
 # Two reconcilers that make the same partition: the second waits, and finds it there.
 _PARTITIONS_LOCK: Final = 0x0CA0DA3
 
@@ -111,7 +112,7 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
             for day in (first + timedelta(days=n) for n in range(days + 2)):
                 if day.strftime("%Y%m%d") not in known:
                     for statement in _partition(table, day):
-                        await connection.execute(statement)
+                        await connection.execute(statement, timeout=MOVE_WITHIN)
                     made += 1
     return made
 

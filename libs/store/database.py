@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -24,10 +24,17 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 _SESSION: Final = {
     "application_name": "caudal",
     "timezone": "UTC",
-    "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "3s",
+    # Above the longest turn of the relay; a process that is frozen in a transaction loses its locks.
+    "idle_in_transaction_session_timeout": "30s",
+    # The same for one whose network is cut: the server notices, and does not wait for hours.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25s",
     "jit": "off",
 }
+ACQUIRE_WITHIN: Final = 10  # seconds for a free connection, and to put one back in order
 # Somebody else holds what we need, or it took too long: a deadlock, a lock, the server's patience.
 CONTENTION: Final = (
     asyncpg.TransactionRollbackError,
@@ -54,18 +61,22 @@ TEMPORARY: Final = (
     OSError,
     TimeoutError,
 )
+_STUCK: Final = (TimeoutError, asyncio.CancelledError)
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, size: int = 4) -> AsyncIterator[Pool]:
-    """Open a pool of at most `size` connections; `TemporaryError` where the server is away."""
+async def open_pool(dsn: str, *, size: int = 4, answer_within: float = 60) -> AsyncIterator[Pool]:
+    """Open a pool of at most `size` connections; `TemporaryError` where the server is away.
+
+    A statement that is not answered within `answer_within` seconds is a server that is away.
+    """
     async with healing():
         pool = await asyncpg.create_pool(
             dsn,
             min_size=0,
             max_size=size,
             timeout=5,
-            command_timeout=60,
+            command_timeout=answer_within,
             max_inactive_connection_lifetime=0,
             server_settings=_SESSION,
         )
@@ -85,9 +96,25 @@ async def _close(pool: Pool) -> None:
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """One transaction on one connection; what time heals comes out as `TemporaryError`."""
-    async with healing(), pool.acquire(timeout=10) as connection, connection.transaction():
-        yield connection
+    """One transaction on one connection; what time heals comes out as `TemporaryError`.
+
+    Where a statement was not answered or we are cancelled, the connection is cut: asyncpg would
+    wait for the server to take the cancellation, and a frozen server never does.
+    """
+    stuck: BaseException | None = None
+    async with _connection(pool) as connection:
+        try:
+            async with connection.transaction():
+                try:
+                    yield connection
+                except _STUCK as error:
+                    stuck = error
+                    _cut(connection)
+                    raise
+        except TEMPORARY:
+            if stuck is not None:  # and not that there was nothing to roll back
+                raise stuck from None
+            raise
 
 
 @asynccontextmanager
@@ -100,8 +127,23 @@ async def savepoint(connection: Connection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def session(pool: Pool) -> AsyncIterator[Connection]:
     """One connection for reading."""
-    async with healing(), pool.acquire(timeout=10) as connection:
+    async with _connection(pool) as connection:
         yield connection
+
+
+@asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[Connection]:
+    async with healing(), pool.acquire(timeout=ACQUIRE_WITHIN) as connection:
+        try:
+            yield connection
+        except _STUCK:
+            _cut(connection)
+            raise
+
+
+def _cut(connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # it was cut already
+        connection.terminate()
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import EVENTS
 from libs.contracts.event import CONTENT_TYPE
 from libs.runtime.failpoints import failpoint
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import TemporaryError, where
 from libs.store.database import Pool
 from libs.store.outbox import WaitingEvent, relay_turn
 
@@ -63,6 +63,9 @@ class Relay:
                 done = await self.once()
             except TemporaryError as error:
                 log.warning("relay_waits", error=str(error), pause=pause)
+                done = Relayed(confirmed=0, waiting=1)
+            except Exception as error:  # noqa: BLE001 - a bug in the relay stops no consumer
+                log.error("relay_failed", at=where(error), pause=pause)  # noqa: TRY400
                 done = Relayed(confirmed=0, waiting=1)
             if done.confirmed is None:
                 await self._wait(stop, TURN_POLL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,7 +20,7 @@ from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_translated import Translated
 from libs.runtime.failpoints import failpoint
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import TemporaryError, where
 from libs.runtime.settings import Settings
 from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import Pool, open_pool
@@ -29,7 +29,8 @@ from services.reconciler.relay import Relay
 from services.reconciler.sweep import Sweep
 from services.reconciler.waiting import fold_in_waiting
 
-POOL_SIZE: Final = 5  # archive, apply, relay, chores, and one to spare
+POOL_SIZE: Final = 6  # archive, apply, relay, three chores
+ANSWER_WITHIN: Final = 15.0  # seconds for one statement; locks are waited for less long
 WAITING_EVERY: Final = 2.0  # seconds
 SWEEP_EVERY: Final = 15.0
 PARTITIONS_EVERY: Final = 3600.0
@@ -116,7 +117,8 @@ class Reconciler:
 async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconciler") -> None:
     """Run until `stop` is set; then finish the batches in hand and relay what is left."""
     url = settings.required_amqp_url()
-    async with open_pool(settings.required_postgres_dsn(), size=POOL_SIZE) as pool:
+    dsn = settings.required_postgres_dsn()
+    async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
         relay = Relay(pool, publisher)
         sweep = Sweep(
@@ -136,14 +138,35 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
         relay_stop = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(relay.run(relay_stop))
-                tasks.create_task(_every(PARTITIONS_EVERY, stop, lambda: _partitions(pool)))
-                tasks.create_task(_every(WAITING_EVERY, stop, lambda: _waiting(pool, relay)))
-                tasks.create_task(_every(SWEEP_EVERY, stop, sweep.run))
+                relaying = tasks.create_task(relay.run(relay_stop))
+                chores = [
+                    tasks.create_task(_every(seconds, stop, chore))
+                    for seconds, chore in (
+                        (PARTITIONS_EVERY, lambda: _partitions(pool)),
+                        (WAITING_EVERY, lambda: _waiting(pool, relay)),
+                        (SWEEP_EVERY, sweep.run),
+                    )
+                ]
+                others = {relaying, *chores}
+                cut = tasks.create_task(_cut_off(pool, others, stop, settings.grace))
                 await asyncio.gather(*(consumer.run(stop) for consumer in consumers))
                 relay_stop.set()
+                await asyncio.wait(others)
+                cut.cancel()
         finally:
             await publisher.close()
+
+
+async def _cut_off(
+    pool: Pool, tasks: Iterable[asyncio.Task[None]], stop: asyncio.Event, grace: float
+) -> None:
+    """After a stop and the grace, end whatever still waits for the database or the broker."""
+    await stop.wait()
+    await asyncio.sleep(grace)
+    log.warning("grace_is_over")
+    pool.terminate()
+    for task in tasks:
+        task.cancel()
 
 
 async def _partitions(pool: Pool) -> None:
@@ -169,6 +192,9 @@ async def _every(seconds: float, stop: asyncio.Event, chore: Callable[[], Awaita
         except TemporaryError as error:
             log.warning("chore_waits", error=str(error))
             wait, pause = min(pause, seconds), pause * 2
+        except Exception as error:  # noqa: BLE001 - a bug in a chore stops no consumer
+            log.error("chore_failed", at=where(error))  # noqa: TRY400
+            wait, pause = seconds, 1.0
         try:
             async with asyncio.timeout(wait):
                 await stop.wait()

@@ -7,16 +7,19 @@ ones and folded in, in one transaction. One that cannot be folded in stays parke
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import structlog
 
 from libs.contracts.webhook_translated import OBSERVATION
 from libs.domain.observation import Observation
-from libs.runtime.failures import TemporaryError, where
+from libs.runtime.failures import ContentionError, TemporaryError, where
 from libs.store.database import Connection, Pool, savepoint, transaction
 from libs.store.objects import ObjectKey
 from libs.store.outcomes import Found, found_after_waiting, give_up_waiting, unpark
 from services.reconciler.apply import fold_in
+
+CONTENDED: Final = 3  # objects that others hold, after which a round ends: each costs a lock's wait
 
 log = structlog.get_logger()
 
@@ -26,10 +29,16 @@ async def fold_in_waiting(pool: Pool) -> int:
     async with transaction(pool) as connection:
         found = await found_after_waiting(connection)
         done: list[int] = []
+        contended = 0
         for waiting in sorted(found, key=_place):  # the order in which objects are locked
             try:
                 async with savepoint(connection):
                     await _fold_in(connection, waiting)
+            except ContentionError as error:
+                log.info("waiting_observation_contended", parked=waiting.id, error=str(error))
+                contended += 1
+                if contended == CONTENDED:
+                    break
             except TemporaryError:
                 raise
             except Exception as error:  # noqa: BLE001 - a bug parks one observation and stops no other

@@ -16,7 +16,7 @@ from libs.store.memory.statements import called, run
 from libs.store.memory.transaction import Transaction
 
 COMMAND_TIMEOUT: Final = 60  # seconds, as `open_pool` asks of the real one
-IDLE_IN_TRANSACTION: Final = 60  # seconds, as the session asks of the real one
+IDLE_IN_TRANSACTION: Final = 30  # seconds, as the session asks of the real one
 
 
 class MemoryConnection:
@@ -31,16 +31,21 @@ class MemoryConnection:
         self._idle_since: float = 0
         database.peers.add(self)
 
-    async def execute(self, statement: str, *arguments: Any) -> str:  # noqa: ANN401 - as asyncpg
+    async def execute(
+        self,
+        statement: str,
+        *arguments: Any,  # noqa: ANN401 - as asyncpg
+        timeout: float | None = None,  # noqa: ASYNC109 - the same
+    ) -> str:
         """Run a statement for its effect."""
-        rows = await self._run(statement, arguments)
+        rows = await self._run(statement, arguments, timeout)
         return f"DONE {len(rows)}"
 
     async def fetch(
         self,
         statement: str,
         *arguments: Any,  # noqa: ANN401 - as asyncpg
-        timeout: float = COMMAND_TIMEOUT,  # noqa: ASYNC109 - the same
+        timeout: float | None = None,  # noqa: ASYNC109 - the same
     ) -> list[Record]:
         """Run a statement and return its rows."""
         return [Record(row) for row in await self._run(statement, arguments, timeout)]
@@ -111,10 +116,10 @@ class MemoryConnection:
         return _Reaching(self, what, within)
 
     async def _run(
-        self, statement: str, arguments: Sequence[Any], within: float = COMMAND_TIMEOUT
+        self, statement: str, arguments: Sequence[Any], within: float | None
     ) -> list[dict[str, Any]]:
         name = called(statement)
-        async with self._reached(name, within):
+        async with self._reached(name, within or COMMAND_TIMEOUT):
             alone = self._transaction is None
             transaction = self._transaction or Transaction(self._database)
             if transaction.failed:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Lock = tuple[str, Key]
 
 ADVISORY: Final = "advisory"
-LOCK_TIMEOUT: Final = 10  # seconds, as the session asks of the real one
+LOCK_TIMEOUT: Final = 3  # seconds, as the session asks of the real one
 
 
 class Transaction:
