@@ -177,7 +177,8 @@ class Broker:
         if shelf is None:
             self._close_channel(channel, ChannelNotFoundEntity(f"no queue {name}"))
         else:
-            channel.connection.to_client.send(channel.tell, answer, len(shelf.ready))
+            counts = (len(shelf.ready), len(shelf.consumers))
+            channel.connection.to_client.send(channel.tell, answer, counts)
 
     def consume(
         self, channel: Channel, answer: asyncio.Future[Any], name: str, callback: Callback, tag: str
@@ -235,6 +236,9 @@ class Broker:
             connection.to_server.take_back(
                 self.published, channel, tag, exchange, key, body, properties
             )
+            return
+        if exchange not in self._kinds:
+            self._close_channel(channel, ChannelNotFoundEntity(f"no exchange {exchange}"))
             return
         if self.weather.strikes("nack"):
             self._answer(channel, tag, "nack")

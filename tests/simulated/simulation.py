@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -15,18 +14,16 @@ from typing import Any, Final
 import pytest
 import structlog
 
-from libs.bus import link, tail
 from libs.bus.topology import EVENTS_QUEUE
 from libs.spool import spool
 from services.reconciler import apply
 from tests.simulated import disk as disks
 from tests.simulated.house import House
-from tests.simulated.installed import install_database
+from tests.simulated.installed import install_broker, install_database
 from tests.simulated.loop import SeededLoop
 from tests.simulated.nemesis import Nemesis
 from tests.simulated.oracle import Oracle
 from tests.simulated.providers import Providers
-from tests.simulated.wire import Connection
 
 COUNT: Final = 24  # webhooks of one seed
 QUIET_FOR: Final = 3  # looks, a second apart
@@ -92,19 +89,8 @@ def _untold(told: dict[str, Any]) -> str:
 
 def _install(patch: pytest.MonkeyPatch, house: House) -> None:
     """Put the fakes where the client libraries are; everything above is the production code."""
-
-    @contextlib.asynccontextmanager
-    async def connected(_url: str, *, name: str) -> AsyncIterator[Connection]:
-        async with asyncio.timeout(link.CONNECT_WITHIN):
-            connection = await house.broker.connect(name)
-        try:
-            yield connection
-        finally:
-            connection.close()
-
     install_database(patch, house.database)
-    patch.setattr(link, "connected", connected)
-    patch.setattr(tail, "connected", connected)
+    install_broker(patch, house.broker)
     patch.setattr(apply, "failpoint", house.failpoint)
     disk, thread = disks.install(house)
     patch.setattr(spool, "Disk", disk)

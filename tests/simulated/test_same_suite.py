@@ -24,6 +24,7 @@ from tests.integration.reconciler import (
 )
 from tests.integration.store import test_archive
 from tests.integration.store.rooms import logged
+from tests.simulated.collecting import collected
 from tests.simulated.installed import install_database
 
 __all__ = ["logged"]
@@ -60,13 +61,4 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
         yield opened
 
 
-def _collect() -> None:
-    for module, left_out in SUITES.items():
-        found = {name for name in vars(module) if name.startswith("test_")}
-        assert left_out <= found, left_out - found
-        for name in found - left_out:
-            suite = module.__name__.rpartition(".")[2].removeprefix("test_")
-            globals()[f"test_{suite}_{name.removeprefix('test_')}"] = getattr(module, name)
-
-
-_collect()
+globals().update(collected(SUITES))

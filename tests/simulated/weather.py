@@ -25,13 +25,14 @@ WORST = {
 class Weather:
     """The chances of one seed."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, slow: float | None = None) -> None:
         self._random = random
         self._chances = {
             name: most * random.random() if random.random() < 0.4 else 0.0
             for name, most in WORST.items()
         }
-        self._slow = random.choice((0.002, 0.01, 0.05))
+        drawn = random.choice((0.002, 0.01, 0.05))
+        self._slow = drawn if slow is None else slow
         self.calm = False
         self.struck: dict[str, int] = dict.fromkeys(WORST, 0)
 

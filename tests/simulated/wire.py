@@ -137,9 +137,10 @@ class Connection(Closing):
         else:
             self._unblocked.set()
 
-    async def channel(self, *, publisher_confirms: bool, on_return_raises: bool = False) -> Channel:
-        assert publisher_confirms == on_return_raises
-        channel = Channel(self)
+    async def channel(
+        self, *, publisher_confirms: bool = True, on_return_raises: bool = False
+    ) -> Channel:
+        channel = Channel(self, asks=publisher_confirms and on_return_raises)
         self.channels.append(channel)
         await channel.ask(self.broker.nothing)
         return channel
@@ -161,9 +162,10 @@ class Connection(Closing):
 class Channel(Closing):
     """One channel."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, asks: bool) -> None:
         super().__init__()
         self.connection = connection
+        self._asks = asks
         self.on_consumer_cancel_callbacks: set[Callable[[Basic.Cancel], None]] = set()
         self._broker = connection.broker
         self._published = 0
@@ -180,6 +182,7 @@ class Channel(Closing):
         mandatory: bool,
     ) -> None:
         assert mandatory
+        assert self._asks, "a channel without confirms, or one that hides what is returned"
         self._check_open()
         self._published += 1
         self._broker.seen("publish")
@@ -220,11 +223,11 @@ class Channel(Closing):
         queue: str,
         *,
         passive: bool,
-        timeout: float,  # noqa: ASYNC109 - as aiormq
+        timeout: float | None = None,  # noqa: ASYNC109 - as aiormq
     ) -> Queue.DeclareOk:
         assert passive
         async with asyncio.timeout(timeout):
-            return Queue.DeclareOk(queue, await self.ask(self._broker.count, queue), 0)
+            return Queue.DeclareOk(queue, *await self.ask(self._broker.count, queue))
 
     async def basic_cancel(self, consumer_tag: str, *, nowait: bool) -> None:
         assert nowait
