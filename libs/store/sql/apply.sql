@@ -110,11 +110,15 @@ select * from unnest(
 on conflict do nothing
 
 -- name: with_outcome
--- Which of these deliveries are on record already with what became of them.
+-- Which of these deliveries are on record already with what became of them. The bounds leave out
+-- the partitions of other days, and the ids lead into the index of those of this one.
 select t.delivery_id
 from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as wanted (id, received_at, source)
 join translations t
   on t.delivery_id = wanted.id and t.received_at = wanted.received_at and t.source = wanted.source
+where t.delivery_id = any($1)
+  and t.received_at >= (select min(at) from unnest($2::timestamptz[]) as at)
+  and t.received_at <= (select max(at) from unnest($2::timestamptz[]) as at)
 
 -- name: lock_parked
 -- The sort comes before the lock: whoever replaces what is parked takes the rows in one order.
