@@ -103,9 +103,12 @@ async def test_early_rows_move_to_their_partition(pool: Pool) -> None:
     assert await delivery_on_file(pool, ONE.id) == ONE
 
 
-async def test_partitions_made_at_once_by_two(pool: Pool) -> None:
+async def test_partitions_made_at_once_by_four(pool: Pool) -> None:
+    """Each is made once, by whoever comes first to its table: two may share the work."""
     made = await asyncio.gather(*(ensure_partitions(pool, NOW) for _ in range(4)))
-    assert sorted(made) == [0, 0, 0, 18]
+    assert sum(made) == 2 * 9
+    assert set(made) <= {0, 9, 18}
+    assert await ensure_partitions(pool, NOW) == 0
 
 
 async def test_a_made_partition_has_every_guard(pool: Pool) -> None:
