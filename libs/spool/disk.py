@@ -143,8 +143,8 @@ class Disk:
                 segment = room.recover_next()
             except OSError as error:
                 _log_unreadable(path, error)
-                room.waiting.append(room.waiting.pop(0))
-                raise spool_error(error) from error
+                room.waiting.append(room.waiting.pop(0))  # the next look tries it again
+                return True
             if segment is not None and not segment.records:
                 segment.read()  # nothing, but it notes what damage there is
                 self._dispose(room, segment)

@@ -214,6 +214,35 @@ def test_oldest_of_all_rooms_leaves_first(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_unreadable_file_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two segments lies on a bad place of the disk; once it can be read, it drains too."""
+    gone = Disk(tmp_path, max_bytes=ROOMY, segment_bytes=10)
+    gone.commit([b"bad place"])
+    gone.commit([b"good place"])
+    gone.close()
+    bad = min(tmp_path.glob("*/*.segment"))
+    real = os.pread
+
+    def pread(descriptor: int, size: int, at: int) -> bytes:
+        if Path(f"/proc/self/fd/{descriptor}").readlink() == bad:
+            raise OSError(errno.EIO, "bad place")
+        return real(descriptor, size, at)
+
+    disk = Disk(tmp_path, max_bytes=ROOMY)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", pread)
+        for _ in range(disk.take_over()):
+            disk.open_next()
+        spooled = disk.oldest()
+        assert spooled is not None
+        assert spooled.message == b"good place"
+        disk.remove(spooled)
+        assert disk.oldest() is None
+    disk.take_over()
+    disk.open_next()
+    assert drained(tmp_path, disk) == [b"bad place"]
+
+
 def test_later_version_is_left_alone(tmp_path: Path) -> None:
     disk = Disk(tmp_path, max_bytes=ROOMY)
     disk.commit([b"one"])
