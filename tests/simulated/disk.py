@@ -113,6 +113,7 @@ class DiskThread:
         """Have nothing to end."""
 
     def _work(self, call: Callable[[], T], future: asyncio.Future[T]) -> None:
+        self._house.seen("disk")
         try:
             result = call()
         except Exception as error:  # noqa: BLE001 - whoever waits for the call gets it

@@ -80,12 +80,12 @@ class House:
         self.trace: list[str] = []
         self.running: dict[str, Running] = {}
         self.dead: list[Process] = []
-        self.acceptor: Acceptor | None = None
+        self.acceptors: dict[Process, Acceptor] = {}
         self.folders: list[Folder] = []
         self.disk_full = False
         self.spared: set[str] = set()  # faults that must not come
         self.mains: dict[str, Main] = {
-            "ingress": self._ingress,
+            **{f"ingress-{n}": self._ingress for n in (1, 2)},
             **{f"normalizer-{n}": self._normalizer(n) for n in (1, 2)},
             **{f"reconciler-{n}": self._reconciler(n) for n in (1, 2)},
         }
@@ -135,8 +135,7 @@ class House:
         self.loop.kill(process)
         self.dead.append(process)
         self.database.hang_up_on(process)
-        if role == "ingress":
-            self.acceptor = None
+        self.acceptors.pop(process, None)
         for connection in self._connections_of(process):
             connection.to_client.tear()
             connection.to_server.tear(self.random.randint(0, len(connection.to_server)))
@@ -221,7 +220,7 @@ class House:
             broker = Rung(publisher)
             spool = await Spool.open(Path("spool"), max_bytes=self.settings.spool_max_bytes)
             drain = Drain(spool, broker, patience=PUBLISH_PART * deadline)
-            acceptor = self.acceptor = Acceptor(
+            acceptor = self.acceptors[PROCESS.get()] = Acceptor(
                 Ladder(broker, spool),
                 deadline=deadline,
                 batch_deliveries=self.settings.batch_deliveries,
@@ -229,7 +228,7 @@ class House:
             )
             draining = asyncio.create_task(drain.run())
             await stop.wait()
-            self.acceptor = None
+            del self.acceptors[PROCESS.get()]
             leave_by = self.loop.time() + self.settings.grace
             await acceptor.drain()
             await drain.finish(leave_by)
@@ -241,12 +240,13 @@ class House:
 
     async def take(self, delivery: Delivery, answer: asyncio.Future[bool]) -> None:
         """Take a delivery as the ingress does for one request; runs in its process."""
-        if self.acceptor is None:
-            return
         process, began = PROCESS.get(), self.loop.time()
+        acceptor = self.acceptors.get(process)
+        if acceptor is None:
+            return
         thaws = process.thaws
         try:
-            await self.acceptor.accept(delivery)
+            await acceptor.accept(delivery)
             accepted = True
         except RefusedError:
             accepted = False

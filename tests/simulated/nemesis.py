@@ -25,6 +25,7 @@ MOMENTS: Final = (
     "file_deliveries",
     "next_events",
     "forget_events",
+    "disk",
     "publish",
     "answer",
     "acknowledge",

@@ -62,7 +62,7 @@ class Providers:
         self._settled[webhook.index].set()
 
     async def _post(self, webhook: Webhook) -> bool:
-        running = self._house.running.get("ingress")
+        running = self._house.running.get(self._random.choice(("ingress-1", "ingress-2")))
         if running is None:
             return False
         delivery = self._delivery(webhook)
