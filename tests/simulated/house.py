@@ -156,7 +156,7 @@ class House:
             return
         self.note(f"freeze {role} {seconds:.1f}")
         process = running.process
-        process.frozen = True
+        self.loop.freeze(process, on=True)
         self.loop.call_later(seconds, self._thaw, process, context=OUTSIDE)
         if seconds > 12:
             self.loop.call_later(12, self._heartbeats_missed, process, context=OUTSIDE)
@@ -190,7 +190,7 @@ class House:
             self.kill(process.name, self.random.uniform(0.05, 2))
 
     def _thaw(self, process: Process) -> None:
-        process.frozen = False
+        self.loop.freeze(process, on=False)
         process.thaws += 1
 
     def _heartbeats_missed(self, process: Process) -> None:

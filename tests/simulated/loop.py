@@ -71,7 +71,7 @@ class SeededLoop(asyncio.BaseEventLoop):
         self._random = random
         self._now = 0.0
         self._cancelled = 0
-        self._processes = [self.outside]
+        self._runnable: list[Process] = []
         self.set_task_factory(_held)
 
     def time(self) -> float:
@@ -80,9 +80,7 @@ class SeededLoop(asyncio.BaseEventLoop):
 
     def process(self, name: str) -> Process:
         """Make a process without any task."""
-        made = Process(name)
-        self._processes.append(made)
-        return made
+        return Process(name)
 
     def run_in(
         self, process: Process, work: Coroutine[Any, Any, Any], name: str | None = None
@@ -95,7 +93,12 @@ class SeededLoop(asyncio.BaseEventLoop):
         process.dead = True
         process.fuse = None
         process.ready.clear()
-        self._processes.remove(process)
+        self._settle(process)
+
+    def freeze(self, process: Process, *, on: bool) -> None:
+        """Let it stand still, or go on."""
+        process.frozen = on
+        self._settle(process)
 
     def _call_soon(
         self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None
@@ -108,19 +111,32 @@ class SeededLoop(asyncio.BaseEventLoop):
         process = handle._context.get(PROCESS, self.outside)  # type: ignore[attr-defined]
         if not process.dead:
             process.ready.append(handle)
+            if len(process.ready) == 1:
+                self._settle(process)
+
+    def _settle(self, process: Process) -> None:
+        """Have it among those that can run, or not."""
+        able = bool(process.ready) and not process.frozen
+        if able and process not in self._runnable:
+            self._runnable.append(process)
+        elif not able and process in self._runnable:
+            self._runnable.remove(process)
 
     def _asyncgen_finalizer_hook(self, _agen: object) -> None:
         """Leave a generator that nobody iterates any more as it is: its process is dead."""
 
     def _run_once(self) -> None:
-        runnable = [each for each in self._processes if each.ready and not each.frozen]
+        runnable = self._runnable
         if not runnable and not self._stopping:
             self._leap()
         self._now += STEP
         self._move_due()
         if runnable:
-            process = self._random.choice(runnable) if len(runnable) > 1 else runnable[0]
+            many = len(runnable)
+            process = runnable[int(self._random.random() * many) if many > 1 else 0]
             handle = process.ready.popleft()
+            if not process.ready:
+                runnable.remove(process)
             if not handle._cancelled:
                 handle._run()
             self.steps += 1

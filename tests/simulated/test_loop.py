@@ -65,10 +65,10 @@ def test_frozen_process_goes_on_later(loop: SeededLoop) -> None:
     process = loop.process("one")
     done = loop.run_in(process, work())
     loop.run_until_complete(asyncio.sleep(1.5))
-    process.frozen = True
+    loop.freeze(process, on=True)
     loop.run_until_complete(asyncio.sleep(10))
     assert len(ticks) == 1
-    process.frozen = False
+    loop.freeze(process, on=False)
     loop.run_until_complete(done)
     assert ticks[1] >= 11.5
 
