@@ -19,8 +19,10 @@ from tests.simulated.wire import Connection
 def install_database(patch: pytest.MonkeyPatch, database: Database) -> None:
     """Have `asyncpg.create_pool` give pools on `database`, whatever the DSN."""
 
-    async def create_pool(_dsn: str, *, max_size: int, **_settings: object) -> MemoryPool:
-        return MemoryPool(database, size=max_size)
+    async def create_pool(
+        _dsn: str, *, max_size: int, command_timeout: float, **_settings: object
+    ) -> MemoryPool:
+        return MemoryPool(database, size=max_size, answer_within=command_timeout)
 
     patch.setattr(asyncpg, "create_pool", create_pool)
 

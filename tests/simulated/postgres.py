@@ -46,7 +46,8 @@ class Postgres(Database):
         super().__init__(now)
         self._seen = seen
         self.up = True
-        self.stalled: asyncio.Event | None = None
+        self.stalled = False
+        self._held: list[tuple[Peer, str, asyncio.Event]] = []
         self.owners: dict[Peer, Process | None] = {}
         self._random = random
         self._weather = weather
@@ -54,8 +55,8 @@ class Postgres(Database):
     async def reach(self, peer: Peer, what: str) -> None:
         """Take time, and fail as drawn."""
         self._seen(what)
-        if self.stalled is not None:
-            await self.stalled.wait()
+        if self.stalled:
+            await self._hold(peer, "stalled")
         await asyncio.sleep(self._weather.latency())
         if not self.up:
             raise self._random.choice(_AWAY)("away")
@@ -64,7 +65,7 @@ class Postgres(Database):
             return
         self._fail(peer, what)
         if self._weather.strikes("statement hangs"):
-            await asyncio.sleep(1000)
+            await self._hold(peer, "for ever")
 
     def _fail(self, peer: Peer, what: str) -> None:
         lost = {"commit": "lost before commit", "committed": "lost after commit"}
@@ -75,6 +76,25 @@ class Postgres(Database):
             "statement fails"
         ):
             raise self._random.choice(_STATEMENT)("failed")
+
+    async def _hold(self, peer: Peer, why: str) -> None:
+        """Give no answer, until it is let go or the connection is cut."""
+        held = (peer, why, asyncio.Event())
+        self._held.append(held)
+        try:
+            await held[2].wait()
+        finally:
+            self._held.remove(held)
+
+    def left(self, peer: Peer) -> None:
+        """Let go of what the connection waits for."""
+        super().left(peer)
+        self._let_go(lambda held, _: held is peer)
+
+    def _let_go(self, chosen: Callable[[Peer, str], bool]) -> None:
+        for peer, why, wake in self._held:
+            if chosen(peer, why):
+                wake.set()
 
     def hang_up(self, chosen: Callable[[Peer], bool] = lambda _: True) -> None:
         """Terminate backends: what they had not committed is undone."""
@@ -96,8 +116,6 @@ class Postgres(Database):
 
     def stall(self, *, on: bool) -> None:
         """Freeze or continue it."""
-        if on:
-            self.stalled = self.stalled or asyncio.Event()
-        elif self.stalled is not None:
-            self.stalled.set()
-            self.stalled = None
+        self.stalled = on
+        if not on:
+            self._let_go(lambda _, why: why == "stalled")

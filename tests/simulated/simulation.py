@@ -27,7 +27,7 @@ from tests.simulated.providers import Providers
 
 COUNT: Final = 24  # webhooks of one seed
 QUIET_FOR: Final = 3  # looks, a second apart
-STOPPED_WITHIN: Final = 130.0  # seconds, if a statement hangs to its end
+STOPPED_WITHIN: Final = 45.0  # seconds: the grace, and what closing connections may take
 QUIET_WITHIN: Final = 1800.0  # seconds after the healing
 BURIAL: Final = 50  # awaits in the `finally`s of one coroutine
 

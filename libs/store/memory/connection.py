@@ -22,8 +22,9 @@ IDLE_IN_TRANSACTION: Final = 30  # seconds, as the session asks of the real one
 class MemoryConnection:
     """One session. A statement outside of a transaction is one of its own."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, answer_within: float = COMMAND_TIMEOUT) -> None:
         self._database = database
+        self._answer_within = answer_within
         self._transaction: Transaction | None = None
         self._closed = False
         self._busy = False
@@ -71,7 +72,7 @@ class MemoryConnection:
     def terminate(self) -> None:
         """Cut it off: its transaction is undone."""
         self._closed = True
-        self._database.peers.discard(self)
+        self._database.left(self)
         if self._idle is not None:
             self._idle.cancel()
         if self._transaction is not None:
@@ -112,14 +113,14 @@ class MemoryConnection:
                 transaction, self._transaction = self._transaction, None
                 transaction.rollback()
 
-    def _reached(self, what: str, within: float = COMMAND_TIMEOUT) -> _Reaching:
-        return _Reaching(self, what, within)
+    def _reached(self, what: str, within: float | None = None) -> _Reaching:
+        return _Reaching(self, what, within or self._answer_within)
 
     async def _run(
         self, statement: str, arguments: Sequence[Any], within: float | None
     ) -> list[dict[str, Any]]:
         name = called(statement)
-        async with self._reached(name, within or COMMAND_TIMEOUT):
+        async with self._reached(name, within):
             alone = self._transaction is None
             transaction = self._transaction or Transaction(self._database)
             if transaction.failed:
@@ -242,8 +243,11 @@ class _Block:
 class MemoryPool:
     """At most `size` connections, made when they are wanted."""
 
-    def __init__(self, database: Database, *, size: int = 4) -> None:
+    def __init__(
+        self, database: Database, *, size: int = 4, answer_within: float = COMMAND_TIMEOUT
+    ) -> None:
         self._database = database
+        self._answer_within = answer_within
         self._free: list[MemoryConnection] = []
         self._used: set[MemoryConnection] = set()
         self._room = asyncio.Semaphore(size)
@@ -278,7 +282,7 @@ class MemoryPool:
             connection = self._free.pop()
             if not connection.is_closed():
                 return connection
-        connection = MemoryConnection(self._database)
+        connection = MemoryConnection(self._database, self._answer_within)
         try:
             async with connection._reached("connect"):  # noqa: SLF001 - of this module
                 return connection

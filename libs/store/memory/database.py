@@ -36,6 +36,10 @@ class Database:
         self._numbers[table] += 1
         return self._numbers[table]
 
+    def left(self, peer: Peer) -> None:
+        """Take note that a connection is closed."""
+        self.peers.discard(peer)
+
     async def reach(self, peer: Peer, what: str) -> None:  # noqa: ARG002 - for who overrides it
         """Stand for the way to the server and back.
 
