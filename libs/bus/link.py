@@ -108,15 +108,16 @@ async def wait_for_event(event: asyncio.Event, seconds: float | None) -> bool:
     return event.is_set()
 
 
-async def first_of(lost: asyncio.Future[Any], stop: asyncio.Event) -> None:
-    """Wait until the channel or connection is lost (its reason is raised) or the event is set."""
-    stopped = asyncio.create_task(stop.wait())
+async def first_of(lost: asyncio.Future[Any], *events: asyncio.Event) -> None:
+    """Wait until the channel or connection is lost (its reason is raised) or an event is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
     try:
-        await asyncio.wait({lost, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({lost, *waits}, return_when=asyncio.FIRST_COMPLETED)
         if lost.done():
             lost.result()
     finally:
-        stopped.cancel()
+        for wait in waits:
+            wait.cancel()
 
 
 async def _once(url: str, name: str, session: Session) -> str:

@@ -35,6 +35,8 @@ from libs.bus.link import (
 PERSISTENT: Final = 2
 OPEN_WITHIN: Final = 5.0  # seconds to open the channel
 WINDOW: Final = 128  # publishes under way at once; more adds latency and no throughput
+# RabbitMQ 3.10 goes on refusing on a channel when a full queue's limit was taken away, not kept to.
+RENEW_AFTER: Final = 5.0  # seconds of refusals by one queue after which a fresh channel is tried
 LATE_AFTER: Final = 1.0  # seconds without an answer after which we no longer call it ready
 
 log = structlog.get_logger()
@@ -70,6 +72,8 @@ class Publisher:
         self._under_way: dict[object, float] = {}  # when each was sent, oldest first
         self._idle = asyncio.Event()
         self._silent_since: float | None = None  # when a deadline passed without an answer
+        self._refused_since: dict[tuple[str, str], float] = {}  # by exchange and routing key
+        self._renew = asyncio.Event()
         self._link: asyncio.Task[None] | None = None
 
     @classmethod
@@ -149,9 +153,11 @@ class Publisher:
         except (TypeError, ValueError):
             raise  # a key or a header that cannot be written: our own mistake
         except Exception as error:  # noqa: BLE001 - aiormq passes on whatever ended the channel
-            return self._outcome(error)
-        self._silent_since = None
-        return Outcome.CONFIRMED
+            outcome = self._outcome(error)
+        else:
+            outcome, self._silent_since = Outcome.CONFIRMED, None
+        self._note_refusal((exchange, routing_key), refused=outcome is Outcome.REFUSED)
+        return outcome
 
     async def close(self) -> None:
         """Let what is under way finish, for no longer than the deadline, and disconnect."""
@@ -189,14 +195,25 @@ class Publisher:
         self._silent_since = None
         return Outcome.RETURNED if isinstance(error, PublishError) else Outcome.REFUSED
 
+    def _note_refusal(self, address: tuple[str, str], *, refused: bool) -> None:
+        """Ask for a fresh channel where one address has been refused for long."""
+        if not refused:
+            self._refused_since.pop(address, None)
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._refused_since.setdefault(address, now) >= RENEW_AFTER:
+            self._renew.set()
+
     async def _session(self, connection: AbstractConnection) -> None:
         async with asyncio.timeout(OPEN_WITHIN):
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         self._channel, self._silent_since = channel, None
+        self._refused_since.clear()
+        self._renew.clear()
         self._linked.set()
         log.info("publisher_linked", link=self._name, at=place(self._url))
         try:
-            await first_of(channel.closing, self._stop)
+            await first_of(channel.closing, self._stop, self._renew)
         finally:
             self._channel = None
             self._linked.clear()

@@ -62,6 +62,32 @@ async def test_full_queue_is_refused(channel: AbstractChannel, publisher: Publis
     assert outcomes[-1] is Outcome.REFUSED
 
 
+async def test_lifted_limit_is_noticed(
+    broker: EmbeddedRabbit, url: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker would refuse on the old channel for ever."""
+    monkeypatch.setattr("libs.bus.publisher.RENEW_AFTER", 0.5)
+    limit = '{"max-length":1,"overflow":"reject-publish"}'
+    await broker.control("set_policy", "full", f"^{NORMALIZER_QUEUE}$", limit)
+
+    async def outcome() -> Outcome:
+        return await publisher.publish(WEBHOOKS, RECEIVED, b"x", content_type=JSON)
+
+    async def refused() -> bool:
+        return await outcome() is Outcome.REFUSED
+
+    async def confirmed() -> bool:
+        return await outcome() is Outcome.CONFIRMED
+
+    try:
+        await until(refused)
+    finally:
+        await broker.control("clear_policy", "full")
+    await until(confirmed)
+
+    assert await queue_depths(url, [NORMALIZER_QUEUE]) != {NORMALIZER_QUEUE: 0}
+
+
 async def test_missing_exchange_heals_itself(publisher: Publisher) -> None:
     """The broker closes the channel over it: unknown for all under way, and a new channel."""
     lost = await publisher.publish("caudal.nowhere", RECEIVED, b"one", content_type=JSON)
