@@ -206,6 +206,7 @@ def _processes(made: House, shape: Shape) -> dict[str, Kept]:
         "CAUDAL_SOURCES": str(sources),
         "CAUDAL_LOG_FORMAT": "json",
         "CAUDAL_GRACE": "15",
+        "CAUDAL_SWEEP_AFTER": "10",
         **shape.environment,
     }
     link = made.links.get(PROVIDER)

@@ -45,6 +45,7 @@ assert len(CASES) == len(_FOUND), "two cases have one name"
 SHORT_CUT: Final = (
     "kill-at-ingress.confirmed",
     "kill-at-normalizer.confirmed",
+    "kill-at-reconciler.applied",
     "kill-at-reconciler.committed",
     "kill-at-relay.confirmed",
     "kill-broker",
