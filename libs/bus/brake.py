@@ -55,6 +55,7 @@ class Brake:
         self._minimum = minimum
         self._clock = clock
         self._seen: deque[tuple[int, int]] = deque()  # of each batch: how many, how many failed
+        self._added = False  # whether the batch that was judged last is among them
         self._pauses = Backoff(first=FIRST_PAUSE, most=LONGEST_PAUSE)
         self._told_at: float | None = None
         self._metric = BRAKE_ENGAGED.labels(service=service, queue=queue)
@@ -71,6 +72,9 @@ class Brake:
         `new` came for the first time, `old` had failed before. Raises `BrakeEngagedError` where
         the batch has to be held.
         """
+        self._added = False
+        if not new + old:
+            return
         if self.engaged:
             if new_failed + old_failed >= self._share * (new + old):
                 self._hold(new_failed + old_failed, new + old)
@@ -84,8 +88,15 @@ class Brake:
         if failed >= self._minimum and failed >= self._share * seen:
             self._hold(failed, seen)
 
+    def take_back(self) -> None:
+        """Forget the batch that was judged last: it will come again, as if for the first time."""
+        if self._added:
+            self._seen.pop()
+            self._added = False
+
     def _see(self, count: int, failed: int) -> None:
         self._seen.append((count, failed))
+        self._added = True
         enough = WINDOW * self._minimum
         while sum(count for count, _ in self._seen) - self._seen[0][0] >= enough:
             self._seen.popleft()

@@ -111,7 +111,7 @@ class Itemwise(Generic[Item]):
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Do a batch."""
-        pieces = await self._read(messages)
+        pieces, unreadable = self._read(messages)
         new = [piece for piece in pieces if piece.so_far == Tried()]
         old = [piece for piece in pieces if piece.so_far != Tried()]
         failed_new = await self._do(new)
@@ -119,31 +119,38 @@ class Itemwise(Generic[Item]):
         self._brake.judge(
             new=len(new), new_failed=_bugs(failed_new), old=len(old), old_failed=_bugs(failed_old)
         )
-        for piece, error in (*failed_new, *failed_old):
-            try:
-                await self._put_aside(piece, error)
-            except TemporaryError:
-                raise
-            except Exception as bug:  # noqa: BLE001 - what cannot even be put aside is buried as it came
-                log.error("item_not_put_aside", queue=self._queue, at=where(bug))  # noqa: TRY400
-                await self._bury(piece.message, BUG)
+        try:
+            for message, reason in unreadable:
+                await self._bury(message, reason)
+            for piece, error in (*failed_new, *failed_old):
+                await self._put_aside_or_bury(piece, error)
+        except TemporaryError:
+            self._brake.take_back()  # the whole batch comes again, and is judged again
+            raise
         self._count("done", len(pieces) - len(failed_new) - len(failed_old))
 
-    async def _read(self, messages: Sequence[Message]) -> list[_Piece[Item]]:
+    def _read(
+        self, messages: Sequence[Message]
+    ) -> tuple[list[_Piece[Item]], list[tuple[Message, str]]]:
+        """Return the items, and the messages that cannot be read, with the reason.
+
+        Those are buried when the rest is done: a batch that is held would bury them each time.
+        """
         pieces: list[_Piece[Item]] = []
+        unreadable: list[tuple[Message, str]] = []
         for message in messages:
             so_far = tried(message)
             try:
                 items = self._codec.decode(message.body)
             except ContractError as error:
                 log.error("message_not_readable", queue=self._queue, error=str(error))  # noqa: TRY400
-                await self._bury(message, str(error))
+                unreadable.append((message, str(error)))
             except Exception as error:  # noqa: BLE001 - a decoder with a bug buries what it cannot read
                 log.error("message_not_decoded", queue=self._queue, at=where(error))  # noqa: TRY400
-                await self._bury(message, BUG)
+                unreadable.append((message, BUG))
             else:
                 pieces += [_Piece(item, message, so_far) for item in items]
-        return pieces
+        return pieces, unreadable
 
     async def _do(self, pieces: Sequence[_Piece[Item]]) -> list[tuple[_Piece[Item], Exception]]:
         if not pieces:
@@ -151,6 +158,15 @@ class Itemwise(Generic[Item]):
         by_item = {id(piece.item): piece for piece in pieces}
         failed = await self._work.do([piece.item for piece in pieces])
         return [(by_item[id(each.item)], each.error) for each in failed]
+
+    async def _put_aside_or_bury(self, piece: _Piece[Item], error: Exception) -> None:
+        try:
+            await self._put_aside(piece, error)
+        except TemporaryError:
+            raise
+        except Exception as bug:  # noqa: BLE001 - what cannot even be put aside is buried as it came
+            log.error("item_not_put_aside", queue=self._queue, at=where(bug))  # noqa: TRY400
+            await self._bury(piece.message, BUG)
 
     async def _put_aside(self, piece: _Piece[Item], error: Exception) -> None:
         if isinstance(error, ContentionError):

@@ -126,3 +126,30 @@ def test_it_says_so_now_and_then(logged: list[EventDict]) -> None:
         ("brake_engaged", "critical", QUEUE),
         *[("brake_holds", "critical", QUEUE)] * 3,
     ]
+
+
+def test_batch_that_comes_again_counts_once() -> None:
+    """Its failures could not be put aside, for the broker took nothing: no new failures."""
+    ours = brake()
+    for _ in range(100):
+        ours.judge(new=1, new_failed=1)
+        ours.take_back()
+    for _ in range(19):
+        ours.judge(new=1, new_failed=1)
+    assert not ours.engaged
+
+
+def test_what_was_not_counted_is_not_taken_back() -> None:
+    """A batch of old ones alone, which comes again, takes no other batch with it."""
+    ours = brake()
+    ours.judge(new=19, new_failed=19)
+    ours.judge(new=0, new_failed=0, old=1, old_failed=1)
+    ours.take_back()
+    with pytest.raises(BrakeEngagedError):
+        ours.judge(new=1, new_failed=1)
+
+
+def test_batch_without_deliveries_is_not_held() -> None:
+    ours = engaged()
+    ours.judge(new=0, new_failed=0)
+    assert ours.engaged

@@ -162,8 +162,8 @@ async def test_unreadable_message_is_buried() -> None:
     bus = Bus()
     with structlog.testing.capture_logs() as logged:
         await normalizer(bus).handle([raw(b"what?"), message(b"1")])
-    assert bus.sent[0][0] == DEAD
-    assert bus.sent[0][2] == b"what?"
+    assert bus.sent[-1][0] == DEAD
+    assert bus.sent[-1][2] == b"what?"
     assert [len(outcomes) for outcomes in bus.outcomes()] == [1]
     assert logged[0]["event"] == "message_not_readable"
 
@@ -177,4 +177,30 @@ async def test_unconfirmed_outcomes_are_tried_again(answer: Outcome) -> None:
 async def test_no_deliveries_no_message() -> None:
     bus = Bus()
     await normalizer(bus).handle([message()])
+    assert bus.sent == []
+
+
+async def test_no_way_to_set_back_is_no_bad_deploy() -> None:
+    """One poisoned delivery while the delay queues take nothing: it goes on when they do."""
+    bus = Bus(Outcome.REFUSED)
+    ours = normalizer(bus)
+    with structlog.testing.capture_logs():
+        for _ in range(50):
+            with pytest.raises(TemporaryError):
+                await ours.handle([message(SECRET)])
+        bus.answer = Outcome.CONFIRMED
+        bus.sent.clear()
+        await ours.handle([message(SECRET)])
+    assert [sent[0] for sent in bus.sent] == [delay(1)]
+
+
+async def test_held_batch_buries_nothing() -> None:
+    """What cannot be read is buried once, when the rest of its batch is done."""
+    bus = Bus()
+    ours = normalizer(bus)
+    batch = [raw(b"no message"), message(*[SECRET] * 20)]
+    with structlog.testing.capture_logs():
+        for _ in range(3):
+            with pytest.raises(BrakeEngagedError):
+                await ours.handle(batch)
     assert bus.sent == []
