@@ -31,6 +31,7 @@ SUITES: dict[ModuleType, frozenset[str]] = {
     }),
     test_publisher: frozenset({
         "test_full_queue_is_refused",
+        "test_lifted_limit_is_noticed",
         "test_headers_and_type_arrive",
         "test_stopped_broker_is_unknown",
         "test_closing_is_bounded_on_stopped_broker",
