@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 
+from libs.embedded import unprivileged
 from tests.faults.ground import Ground, ground
 from tests.faults.house import House, Shape, house
 
@@ -60,6 +61,7 @@ async def houses(pytestconfig: pytest.Config) -> AsyncIterator[Houses]:
     """Run a broker and a database of the fault tests' own. The logs of all processes stay."""
     # Not below pytest's own directory: nobody else may pass that, and Postgres has its own user.
     with tempfile.TemporaryDirectory(prefix="caudal-faults-", ignore_cleanup_errors=True) as place:
+        unprivileged.let_pass(Path(place))
         async with ground(Path(place) / "ground") as on:
             made = Houses(on, pytestconfig.rootpath / LOGS / f"{datetime.now(UTC):%H%M%S}")
             yield made

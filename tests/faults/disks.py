@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from libs.embedded import serverlog
 from libs.embedded.errors import EmbeddedError
 from tests.faults.case import Case, Scene
 from tests.faults.disk import fill, free, remount
@@ -118,11 +119,13 @@ async def _database_full(scene: Scene) -> None:
     house = scene.house
     postgres = house.postgres
     place = postgres.data_dir
+    said = serverlog.size(postgres.log)
     await asyncio.to_thread(fill, place)
     await asyncio.sleep(FULL_FOR / 2)
     await _use_up_the_log(house.room.dsn)
     await asyncio.sleep(FULL_FOR / 2)
     free(place)
+    assert "No space left on device" in serverlog.since(postgres.log, said)
     await _start_again(scene)
 
 
