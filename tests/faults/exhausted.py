@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from libs.embedded.ports import LOOPBACK
 from tests.faults.case import PLAIN, Case, Scene
+from tests.faults.kept import open_files
 
 HELD_FOR = 6.0  # seconds
 SENDERS = 120  # of each kind
-FEW = 40  # descriptors; it has some twenty without any sender
 HALF_A_HEAD = b"POST /webhooks/clip?token=dev-clip-token HTTP/1.1\r\nHost: caudal\r\nConte"
 HALF_A_BODY = (
     b"POST /webhooks/clip?token=dev-clip-token HTTP/1.1\r\nHost: caudal\r\n"
@@ -33,7 +33,7 @@ def cases() -> list[Case]:
             name="few-descriptors",
             matrix="P4",
             on="ingress",
-            fault=f"at most {FEW} open files for {HELD_FOR:.0f} s, and the broker killed meanwhile",
+            fault=f"no further file may be opened for {HELD_FOR:.0f} s, and the broker killed meanwhile",
             shape=PLAIN,
             act=_few_descriptors,
             restore=_usual_descriptors,
@@ -58,8 +58,8 @@ async def _slow_senders(scene: Scene) -> None:
 
 async def _few_descriptors(scene: Scene) -> None:
     broker = scene.house.ground.broker
-    _limit(scene, FEW)
     await broker.flush()
+    _limit(scene, open_files(scene.house.ingress.pid))
     await broker.kill()
     await asyncio.sleep(HELD_FOR)
     _limit(scene, None)

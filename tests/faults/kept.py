@@ -56,7 +56,7 @@ class Peak:
             for line in Path(f"/proc/{pid}/status").read_text().splitlines():
                 if line.startswith("VmHWM:"):
                     self.rss_mb = max(self.rss_mb, int(line.split()[1]) // 1024)
-            self.files = max(self.files, len(os.listdir(f"/proc/{pid}/fd")))  # noqa: PTH208 - counted
+            self.files = max(self.files, open_files(pid))
 
 
 @dataclass(slots=True)
@@ -190,6 +190,11 @@ class Kept:
         while child.running:
             self.peak.look(child.pid)
             await asyncio.sleep(0.5)
+
+
+def open_files(pid: int | None) -> int:
+    """Count the descriptors of a living process. Raises OSError."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def _variables(told: Mapping[str, str], armed: str) -> dict[str, str]:
