@@ -40,6 +40,7 @@ from libs.spool.record import (
 SUFFIX: Final = ".segment"
 _NAME: Final = re.compile(r"\d{20}-([0-9a-f]{16})\.segment")
 _POSITION: Final = struct.Struct("<QI")
+_CLOSED: Final = -1
 
 log = structlog.get_logger()
 
@@ -137,7 +138,8 @@ class Segment:
         """Remember that the message that was read last is drained."""
         self._cursor = self._next
         self.records = max(self.records - 1, 0)
-        if not self.damaged:  # else a later process would not know of the damage
+        # a later process would not know of damage; and a file that was given up is not ours any more
+        if not self.damaged and self._file != _CLOSED:
             with contextlib.suppress(OSError):
                 self._keep_position()
 
@@ -155,9 +157,11 @@ class Segment:
         self.close()
 
     def close(self) -> None:
-        os.close(self._file)
-        if self._position is not None:
-            os.close(self._position)
+        """Close once: the number of a closed file may soon be that of another."""
+        files, self._file, self._position = (self._file, self._position), _CLOSED, None
+        for file in files:
+            if file not in {None, _CLOSED}:
+                os.close(file)
 
     def _record(self) -> bytes | None:
         head = _read(self._file, self._cursor, FRAME_SIZE)

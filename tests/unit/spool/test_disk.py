@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -275,3 +276,23 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     disk.commit([b"personal"])
     modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "spool").rglob("*")}
     assert modes == {0}
+
+
+def test_vanished_folder_closes_no_foreign_file(tmp_path: Path) -> None:
+    """The folder goes while a message of it is on its way: its files are closed once, not twice."""
+    disk = Disk(tmp_path, max_bytes=ROOMY)
+    disk.commit([b"one", b"two"])
+    first = disk.oldest()
+    assert first is not None
+    disk.remove(first)
+    second = disk.oldest()
+    assert second is not None
+    shutil.rmtree(second.room.folder)
+    disk.probe()  # notices it, and makes a new room
+    foreign = [os.open(tmp_path / f"foreign{n}", os.O_RDWR | os.O_CREAT) for n in range(8)]
+    disk.remove(second)
+    try:
+        assert [os.fstat(each).st_size for each in foreign] == [0] * 8
+    finally:
+        for each in foreign:
+            os.close(each)
