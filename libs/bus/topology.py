@@ -89,7 +89,7 @@ class Queue:
     retried: bool = False
     holds_for: int | None = None
     no_longer: tuple[str, ...] = ()
-    """Keys under which an earlier version bound it; they are taken away."""
+    """Keys under which an earlier version bound it, and still publishes for it while it runs."""
 
     def bindings(self) -> tuple[tuple[str, str], ...]:
         """Return every exchange with the key under which this queue is bound to it."""
@@ -155,8 +155,12 @@ async def apply_topology(
     *,
     exchanges: tuple[Exchange, ...] = EXCHANGES,
     queues: tuple[Queue, ...] = QUEUES,
+    retire: bool = False,
 ) -> TopologyReport:
     """Declare all of it; what is there already and equal stays as it is.
+
+    `retire` takes away what only an earlier version needs. While one of its processes runs, that
+    would lose: its ingress publishes once for both queues, and the archive would get nothing.
 
     Raises `TopologyConflictError` with everything that differs, after declaring what could be, and
     `TemporaryError` where the broker cannot be reached.
@@ -165,7 +169,7 @@ async def apply_topology(
         async with asyncio.timeout(APPLY_WITHIN):
             connection = await aio_pika.connect(url)
             async with connection:
-                conflicts = await _declare(connection, exchanges, queues)
+                conflicts = await _declare(connection, exchanges, queues, retire=retire)
     except (AMQPError, OSError, TimeoutError) as error:
         what = type(error).__name__
         raise TemporaryError(f"the broker at {place(url)} did not do it: {what}") from error
@@ -196,7 +200,11 @@ def topology() -> dict[str, list[dict[str, Any]]]:
 
 
 async def _declare(
-    connection: AbstractConnection, exchanges: tuple[Exchange, ...], queues: tuple[Queue, ...]
+    connection: AbstractConnection,
+    exchanges: tuple[Exchange, ...],
+    queues: tuple[Queue, ...],
+    *,
+    retire: bool,
 ) -> list[str]:
     conflicts: list[str] = []
     things: tuple[Exchange | Queue, ...] = (*exchanges, *queues)
@@ -204,14 +212,14 @@ async def _declare(
         # the broker closes a channel on which it finds a difference: one for each
         async with connection.channel(publisher_confirms=False) as channel:
             try:
-                await _declare_one(channel, thing)
+                await _declare_one(channel, thing, retire=retire)
             except ChannelPreconditionFailed as error:
                 kind = type(thing).__name__.lower()
                 conflicts.append(f"{kind} {thing.name} differs from ours: {error}")
     return conflicts
 
 
-async def _declare_one(channel: AbstractChannel, thing: Exchange | Queue) -> None:
+async def _declare_one(channel: AbstractChannel, thing: Exchange | Queue, *, retire: bool) -> None:
     if isinstance(thing, Exchange):
         await channel.declare_exchange(thing.name, thing.kind, durable=True)
         return
@@ -219,5 +227,5 @@ async def _declare_one(channel: AbstractChannel, thing: Exchange | Queue) -> Non
     queue = await channel.declare_queue(thing.name, durable=True, arguments=arguments)
     for exchange, routing_key in thing.bindings():
         await queue.bind(exchange, routing_key)
-    for routing_key in thing.no_longer:
+    for routing_key in thing.no_longer if retire else ():
         await queue.unbind(thing.exchange, routing_key)

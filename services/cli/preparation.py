@@ -30,12 +30,17 @@ def topology() -> None:
 
 
 @topology.command()
+@click.option(
+    "--retire",
+    is_flag=True,
+    help="Also take away what only an earlier version needs, when none of its processes runs.",
+)
 @options.data_dir
 @options.as_json
-def apply(data_dir: Path, *, as_json: bool) -> None:
+def apply(data_dir: Path, *, retire: bool, as_json: bool) -> None:
     """Declare exchanges and queues; what is there already stays as it is."""
     load_settings()
-    report = asyncio.run(apply_topology(options.amqp_url(data_dir)))
+    report = asyncio.run(apply_topology(options.amqp_url(data_dir), retire=retire))
     if as_json:
         click.echo(json.dumps({"exchanges": report.exchanges, "queues": report.queues}))
         return

@@ -61,7 +61,7 @@ async def stack(
         async with servers(data_dir, env=environment, on_progress=on_progress) as found:
             on_progress("applying migrations and topology")
             await asyncio.to_thread(migrate, found.postgres_dsn)
-            await apply_topology(found.amqp_url)
+            await apply_topology(found.amqp_url, retire=True)  # nothing else runs on it
             on_progress("starting ingress, normalizers and reconcilers")
             told = {
                 AMQP_URL: found.amqp_url,

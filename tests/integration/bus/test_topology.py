@@ -70,15 +70,19 @@ async def test_one_missing_queue_is_noticed(
     assert depths == {NORMALIZER_QUEUE: 2, ARCHIVE_QUEUE: 2, missing: 1}
 
 
-async def test_binding_of_old_is_removed(
+async def test_binding_of_old_is_kept_until_retired(
     url: str, channel: AbstractChannel, publisher: Publisher
 ) -> None:
-    """An earlier version bound the archive to what is to be translated: it got all of it twice."""
+    """An ingress of an earlier version publishes once for both queues, until it is gone."""
     queue = await channel.get_queue(ARCHIVE_QUEUE)
     await queue.bind(WEBHOOKS, RECEIVED)
     await apply_topology(url)
-    await publisher.publish(WEBHOOKS, RECEIVED, b"one", content_type="text/plain")
-    assert await queue_depths(url, [ARCHIVE_QUEUE]) == {ARCHIVE_QUEUE: 0}
+    await publisher.publish(WEBHOOKS, RECEIVED, b"old", content_type="text/plain")
+    assert await queue_depths(url, [ARCHIVE_QUEUE]) == {ARCHIVE_QUEUE: 1}
+
+    await apply_topology(url, retire=True)
+    await publisher.publish(WEBHOOKS, RECEIVED, b"new", content_type="text/plain")
+    assert await queue_depths(url, [ARCHIVE_QUEUE]) == {ARCHIVE_QUEUE: 1}
 
 
 async def test_absent_broker_is_temporary() -> None:
