@@ -23,6 +23,8 @@ from libs.runtime.sources import Sources
 from services.normalizer.translate import Translator, failure
 
 MESSAGE_DELIVERIES: Final = 200
+# Of bodies, which outcomes carry; a reconciler has two hundred such messages in hand.
+MESSAGE_BYTES: Final = 1024 * 1024
 
 DELIVERIES: Final = Codec(
     content_type=webhook_received.CONTENT_TYPE,
@@ -51,8 +53,7 @@ class Normalizer:
     async def _translate(self, deliveries: Sequence[Delivery]) -> Sequence[Failed[Delivery]]:
         """Publish what deliveries say, and return those on which our code fails."""
         failures: list[Failed[Delivery]] = []
-        for start in range(0, len(deliveries), MESSAGE_DELIVERIES):
-            some = deliveries[start : start + MESSAGE_DELIVERIES]
+        for some in _portions(deliveries):
             outcomes, failed = self._outcomes(some)
             try:
                 message = webhook_translated.encode(outcomes)
@@ -95,6 +96,19 @@ class Normalizer:
         if outcome is not Outcome.CONFIRMED:
             raise TemporaryError(f"the outcomes were not confirmed: {outcome}")
         failpoint("normalizer.confirmed")
+
+
+def _portions(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Cut into what one message may carry, but at least one delivery."""
+    portions: list[list[Delivery]] = []
+    room = 0
+    for delivery in deliveries:
+        room -= len(delivery.body)
+        if not portions or room < 0 or len(portions[-1]) == MESSAGE_DELIVERIES:
+            portions.append([])
+            room = MESSAGE_BYTES - len(delivery.body)
+        portions[-1].append(delivery)
+    return portions
 
 
 def terms_of(sources: Sources) -> dict[str, Terms]:

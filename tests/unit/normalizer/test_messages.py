@@ -18,7 +18,7 @@ from libs.bus.topology import DEAD, NORMALIZER_QUEUE, RECEIVED, TRANSLATED, WEBH
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.readings import ParkReason, Unknown
 from libs.runtime.failures import TemporaryError
-from services.normalizer.run import MESSAGE_DELIVERIES, Normalizer
+from services.normalizer.run import MESSAGE_BYTES, MESSAGE_DELIVERIES, Normalizer
 from services.normalizer.translate import Translator
 from tests.unit.domain.saying import paid
 from tests.unit.normalizer.test_translator import DELIVERY, StandIn
@@ -92,6 +92,14 @@ async def test_large_batches_leave_in_portions() -> None:
     bus = Bus()
     await normalizer(bus).handle([message(*[b"x"] * (MESSAGE_DELIVERIES + 1))])
     assert [len(outcomes) for outcomes in bus.outcomes()] == [MESSAGE_DELIVERIES, 1]
+
+
+async def test_large_bodies_leave_in_portions() -> None:
+    """Outcomes carry them: eight messages of a megabyte must not become one of eleven."""
+    bus = Bus()
+    half = b"x" * (MESSAGE_BYTES // 2)
+    await normalizer(bus).handle([message(half, half, b"x"), message(3 * half, half)])
+    assert [len(outcomes) for outcomes in bus.outcomes()] == [2, 1, 1, 1]
 
 
 @pytest.mark.parametrize("bad", [SECRET, b"bad"], ids=["bug", "unsayable"])
