@@ -12,6 +12,8 @@
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
+# several processes, each with servers of its own; tests that share a stack stay together
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
 SEEDS := 1
 MINUTES := 10
 
@@ -36,7 +38,8 @@ check: venv-dev lint
 	$(BIN)/python -m pytest -q -m 'not servers and not slow'
 
 test: rabbitmq venv-dev lint
-	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q -m 'not containers and not faults and not soak'
+	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
+	  -m 'not containers and not faults and not soak'
 
 test-containers: venv-dev
 	$(BIN)/python -m pytest -q -m containers

@@ -99,7 +99,7 @@ def test_tampering_is_named(stack: Stack, ledger: Path) -> None:
     """Each deed is found, with what it was done to; undone, the verdict is clean again."""
     (target,) = execute(
         stack,
-        "select id, provider_ref, state from objects where state = 'paid' order by id limit 1",
+        "select id, provider_ref, state from objects where state = 'paid' and kind = 'payment' order by id limit 1",
     )
     (news,) = execute(
         stack, "select delivery_id from observations where object_id = $1 limit 1", target["id"]

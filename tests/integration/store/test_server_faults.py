@@ -134,17 +134,23 @@ async def test_killed_server_costs_nothing(server: EmbeddedPostgres) -> None:
     """Kill -9 of all of it between and during commits; recovered, each effect is there once."""
     batches = [some(n) for n in range(1, 40)]
 
-    async def work(pool: Pool) -> int:
-        return sum([await persistently(pool, batch) for batch in batches])
+    done = asyncio.Semaphore(0)
+    hurt: list[int] = []
+
+    async def work(pool: Pool) -> None:
+        for batch in batches:
+            hurt.append(await persistently(pool, batch))
+            done.release()
 
     async with open_pool(server.dsn) as pool:
         task = asyncio.create_task(work(pool))
         for _ in range(2):
-            await asyncio.sleep(0.2)  # somewhere in the middle of it
+            for _ in range(5):  # it is at work, and far from its end
+                await done.acquire()
             await server.kill()
             await server.start()
-        hurt = await task
-        assert hurt > 0
+        await task
+        assert sum(hurt) > 0
         assert await value(pool, "select count(*) from objects") == 39
         assert await value(pool, "select count(*) from outbox") == 39
         before = await everything(pool)
