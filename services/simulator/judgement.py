@@ -88,6 +88,8 @@ class Case:
         ):
             for what in found:
                 self.verdict.differs(kind, what)
+        if bugs := self._answers.kinds["500"]:
+            self.verdict.differs("wrong_answers", f"{bugs} requests were answered 500", bugs)
         _count(self.verdict, self._answers, self._books, self._events)
         self.verdict.counts |= {"objects": self._objects, "unjudged": self._unjudged}
         return self.verdict

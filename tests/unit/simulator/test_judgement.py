@@ -234,6 +234,11 @@ def answer_wrongly(world: World) -> None:
     world.answers.final[place] = 200
 
 
+def answer_with_a_bug(world: World) -> None:
+    """Answer one with 500 that is posted again and taken: no provider shall see that."""
+    world.answers.kinds["500"] += 1
+
+
 def park_wrongly(world: World) -> None:
     change(world, _is_news, parked=1, observations=0)
 
@@ -285,6 +290,7 @@ SPOILED = [
     (file_too_often, "filed_too_often"),
     (file_what_was_refused, "refused_but_filed"),
     (answer_wrongly, "wrong_answers"),
+    (answer_with_a_bug, "wrong_answers"),
     (park_wrongly, "wrongly_parked"),
     (park_a_ping, "wrongly_parked"),
     (unpark, "not_parked"),
