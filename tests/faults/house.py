@@ -35,6 +35,8 @@ WORKER_BROKER: Final = "worker-broker"
 POSTGRES: Final = "postgres"
 READY_WITHIN: Final = 60.0
 POLL: Final = 0.1
+# The sweep would make good what a consumer had acknowledged too early: cases go without its help.
+NO_SWEEP: Final = "86400"
 PUBLISH_DEADLINE: Final = 2.0  # seconds; the default, and what I8 is measured against
 
 
@@ -206,7 +208,7 @@ def _processes(made: House, shape: Shape) -> dict[str, Kept]:
         "CAUDAL_SOURCES": str(sources),
         "CAUDAL_LOG_FORMAT": "json",
         "CAUDAL_GRACE": "15",
-        "CAUDAL_SWEEP_AFTER": "10",
+        "CAUDAL_SWEEP_AFTER": NO_SWEEP,
         **shape.environment,
     }
     link = made.links.get(PROVIDER)

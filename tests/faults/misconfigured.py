@@ -21,6 +21,7 @@ from tests.faults.ground import thaw
 from tests.faults.house import Shape
 
 MISSING_FOR: Final = 3.0  # seconds until the operator notices
+SWEPT: Final = Shape(environment={"CAUDAL_SWEEP_AFTER": "10"})
 EVERYTHING: Final = (".*", ".*", ".*")
 
 
@@ -31,6 +32,7 @@ def cases() -> list[Case]:
             matrix="B4",
             on="broker",
             fault=f"`{queue}` deleted with all that 100 webhooks left in it; topology applied 3 s later",
+            shape=SWEPT,
             act=partial(_delete_queue, queue),
             webhooks=900,
             quiet_within=120,

@@ -35,7 +35,10 @@ MUTATIONS: Final = (
                 if not await self._handled(batch, inbox):
                     break
 """,
-        (f"{_SHORT_CUT}[kill-at-reconciler.applied]",),
+        (
+            "tests/integration/bus/test_consumer.py::test_grace_ends_a_stuck_handler",
+            f"{_SHORT_CUT}[kill-at-reconciler.applied]",
+        ),
     ),
     Mutation(
         "acknowledge a batch that failed",
