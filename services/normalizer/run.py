@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from libs.bus.consumer import BatchConsumer
-from libs.bus.isolation import Failed
+from libs.bus.isolation import Failed, isolate
 from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import NORMALIZER_QUEUE, TRANSLATED, WEBHOOKS
@@ -55,26 +55,26 @@ class Normalizer:
         failures: list[Failed[Delivery]] = []
         for some in _portions(deliveries):
             outcomes, failed = self._outcomes(some)
-            try:
-                message = webhook_translated.encode(outcomes)
-            except ValueError:  # a lone surrogate that an adapter let through: whose?
-                outcomes, failed = self._outcomes(some, check=True)
-                message = webhook_translated.encode(outcomes)
+            by_id = {delivery.id: delivery for delivery in some}
             failures += failed
-            if outcomes:
-                await self._publish(message)
+            failures += [
+                Failed(by_id[each.item.delivery_id], each.error)
+                for each in await isolate(outcomes, self._say)
+            ]
         return failures
 
+    async def _say(self, outcomes: Sequence[Translated]) -> None:
+        """Publish outcomes as one message; a lone surrogate in one of them is a ValueError."""
+        await self._publish(webhook_translated.encode(tuple(outcomes)))
+
     def _outcomes(
-        self, deliveries: Sequence[Delivery], *, check: bool = False
+        self, deliveries: Sequence[Delivery]
     ) -> tuple[tuple[Translated, ...], list[Failed[Delivery]]]:
         outcomes: list[Translated] = []
         failures: list[Failed[Delivery]] = []
         for delivery in deliveries:
             try:
                 outcome = self._translator.outcome_of(delivery)
-                if check:
-                    webhook_translated.encode((outcome,))
             except Exception as error:  # noqa: BLE001 - a bug becomes a delivery that failed, not a stuck queue
                 failures.append(Failed(delivery, error))
             else:

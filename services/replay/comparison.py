@@ -45,6 +45,11 @@ class Compared:
         return gone | new | other
 
     @property
+    def touched(self) -> set[ObjectKey]:
+        """The objects on which something would move."""
+        return {place.of for place in self.moved}
+
+    @property
     def no_longer_parked(self) -> list[Row]:
         """Parked rows that do not hold any more."""
         now = [_signature_of(each) for each in self.parked]

@@ -72,12 +72,36 @@ class _Telling(NamedTuple):
 async def plan(
     connection: Connection, deliveries: Sequence[Compared], rows: Mapping[ObjectKey, StoredObject]
 ) -> Planned:
-    """Say what to correct; `rows` has every object that one of the deliveries touches."""
-    differing = [each for each in deliveries if each.differs]
-    again = {each.outcome.delivery_id for each in differing}
+    """Say what to correct; `rows` has every object that one of the deliveries touches.
+
+    A delivery is corrected whole or not at all: one that would leave an object without a state is
+    not, nor is anything else that it says, or money that moves to another object would stand twice.
+    """
     numbers = [row.id for row in rows.values()]
     known = await observations_of(connection, numbers)
     repeats = await repeats_of(connection, numbers)
+    differing = [each for each in deliveries if each.differs]
+    left: set[ObjectKey] = set()
+    while True:
+        planned = _planned(differing, rows, known, repeats)
+        stuck = {each.before.key for each in planned.objects if each.left}
+        held = [each for each in differing if stuck & each.touched]
+        if not held:
+            break
+        left |= {key for each in held for key in each.touched}
+        differing = [each for each in differing if each not in held]
+    for each in planned.objects:
+        each.left = each.before.key in left
+    return planned
+
+
+def _planned(
+    differing: Sequence[Compared],
+    rows: Mapping[ObjectKey, StoredObject],
+    known: Mapping[int, Mapping[str, Observation]],
+    repeats: Mapping[int, Mapping[str, Sequence[Repeat]]],
+) -> Planned:
+    again = {each.outcome.delivery_id for each in differing}
     told: dict[ObjectKey, list[Observation]] = defaultdict(list)
     for each in differing:
         for place, said in each.told.items():
@@ -86,7 +110,7 @@ async def plan(
         _corrected(rows[key], known[rows[key].id], repeats[rows[key].id], told[key], again)
         for key in sorted(rows)
     ]
-    return Planned(corrected, differing)
+    return Planned(corrected, list(differing))
 
 
 def _corrected(
