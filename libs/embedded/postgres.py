@@ -71,6 +71,11 @@ class EmbeddedPostgres:
     def dsn(self) -> str:
         return self._dsn(DATABASE)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ended although nobody asked it to."""
+        return self.child is not None and not self.child.running
+
     async def start(self) -> str:
         """Start, wait until it is ready. Raises DataDirInUseError, StartFailedError."""
         self.data_dir.mkdir(parents=True, exist_ok=True)

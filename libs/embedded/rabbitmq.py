@@ -50,6 +50,11 @@ class EmbeddedRabbit:
     def url(self) -> str:
         return self._files.url
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ended although nobody asked it to."""
+        return any(child is not None and not child.running for child in (self.node, self.epmd))
+
     async def start(self) -> str:
         """Start, wait until it is ready. Raises DataDirInUseError, StartFailedError."""
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from libs.runtime.sources import load_sources
 from libs.store.migrate import migrate
 from services.stack.addresses import Addresses, forget, remember
 from services.stack.claimed_port import claimed_port
+from services.stack.watch import watched
 from services.stack.workers import Worker, keeping
 
 READY_WITHIN: Final = 60.0  # seconds
@@ -71,7 +72,7 @@ async def stack(
                 "CAUDAL_INGRESS_PORT": str(port),
                 "CAUDAL_SPOOL_DIR": str(data_dir / "spool"),
             }
-            async with keeping(told, wanted.log_file) as workers:
+            async with watched(found), keeping(told, wanted.log_file) as workers:
                 workers.start(_workers(wanted))
                 addresses = Addresses(
                     ingress_url=f"http://{LOOPBACK}:{port}",
@@ -89,11 +90,16 @@ async def stack(
 
 
 def _sources(wanted: Wanted, data_dir: Path) -> Path:
-    """Return the sources file, checked; the development one where none is given."""
+    """Return the sources file, checked; where none is given, the one of the data directory.
+
+    That one is made for development if it is not there, and left as it is if it is: somebody may
+    have changed it.
+    """
     path = wanted.sources
     if path is None:
         path = data_dir / "sources.toml"
-        path.write_text(development_sources(), encoding="utf-8")
+        if not path.exists():
+            path.write_text(development_sources(), encoding="utf-8")
     load_sources(path.absolute(), PROVIDERS)
     return path.absolute()
 

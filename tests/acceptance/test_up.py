@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -42,6 +43,18 @@ def pay(stack: Stack, name: str) -> None:
     body = encoded(rows_clip.full(name, *rows_clip.PAID[:3]))
     assert stack.send(Request("/webhooks/clip-mx", body, JSON)).status == 200
     assert wait_for(lambda: identifier(name) in references(stack), seconds=30)
+
+
+def server_of(stack: Stack, program: str) -> int:
+    """Return the pid of a server that the stack runs."""
+    [found] = [
+        pid
+        for pid in descendants(stack.process.pid)
+        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(program.encode())
+        and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        == str(stack.process.pid)
+    ]
+    return found
 
 
 def references(stack: Stack) -> set[str]:
@@ -175,3 +188,29 @@ def test_data_stays_over_kill_and_restart(start: Start) -> None:
     assert again.stop() == 0
     assert gone(children)
     assert (again.home / ".caudal").is_dir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the servers in /proc")
+def test_killed_servers_are_started_again(start: Start) -> None:
+    """What was accepted meanwhile lies in the spool, and arrives."""
+    stack = start("a", "--ephemeral").ready()
+    pay(stack, "before")
+    for times, name, program in ((1, "broker", "beam.smp"), (2, "database", "/postgres")):
+        os.kill(server_of(stack, program), signal.SIGKILL)
+
+        def back(times: int = times) -> bool:
+            return stack.log().count("server_started_again") == times
+
+        assert wait_for(back, seconds=40)
+        pay(stack, f"after-{name}")
+
+
+def test_edited_sources_are_kept(tmp_path: Path) -> None:
+    """The file that `up` makes for development may be changed, and is not written again."""
+    with Stack(tmp_path / "a"):
+        pass
+    file = tmp_path / "a" / ".caudal" / "sources.toml"
+    file.write_text(file.read_text() + "# mine\n")
+    with Stack(tmp_path / "a"):
+        pass
+    assert file.read_text().endswith("# mine\n")
