@@ -16,6 +16,7 @@ from aiormq.exceptions import AMQPError, ChannelNotFoundEntity
 from libs.bus.inbox import ANSWER_WITHIN, Inbox
 from libs.bus.link import cancelled_by_us, connected, place
 from libs.bus.message import Message, read
+from libs.bus.tail import queue_depths
 from libs.bus.topology import Exchange, Queue, apply_topology
 from libs.runtime.failures import PermanentError, TemporaryError
 
@@ -41,6 +42,16 @@ async def bind_tap(url: str, name: str, exchange: str, binding: str = "#") -> No
     """Make the queue, or make sure of it. Raises `TemporaryError` where the broker is away."""
     queue = Queue(name, exchange, binding, dead_letters_to=None)
     await apply_topology(url, exchanges=(Exchange(exchange),), queues=(queue,))
+
+
+async def tap_exists(url: str, name: str) -> bool:
+    """Tell whether there is such a queue. Raises `TemporaryError` where the broker is away."""
+    async with healing(url):
+        try:
+            await queue_depths(url, [name])
+        except PermanentError:
+            return False
+    return True
 
 
 async def drain_tap(url: str, name: str, put_away: Callable[[Sequence[Message]], None]) -> int:

@@ -18,8 +18,8 @@ _PREFETCH: Final = 1000  # rows
 class Filed:
     """One delivery of the archive; `digest` is the SHA-256 of its body as it is there now.
 
-    `outcome` is None where nothing has become of it. `parked` and `observations` count what stands
-    under its id.
+    `outcome` is None where nothing has become of it. `parked` has the reason of each parked reading,
+    `observations` counts what stands under its id.
     """
 
     id: str
@@ -27,7 +27,7 @@ class Filed:
     origin: str
     digest: bytes
     outcome: str | None
-    parked: int
+    parked: tuple[str, ...]
     observations: int
 
 
@@ -51,7 +51,7 @@ async def filed_with_mark(pool: Pool, mark: bytes, since: datetime) -> AsyncIter
                 origin=row["origin"],
                 digest=row["digest"],
                 outcome=row["outcome"],
-                parked=row["parked"],
+                parked=tuple(row["parked"]),
                 observations=row["observations"],
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import secrets
 import sys
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from libs.bus.tap import bind_tap, delete_tap
+from libs.bus.tap import bind_tap, delete_tap, tap_exists
 from libs.bus.topology import EVENTS
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.failures import PermanentError
@@ -42,6 +43,9 @@ from services.stack.addresses import recall
 _FOLDER: Final = "simulate"
 _SHARE: Final = click.FloatRange(0, 1)
 _COUNT: Final = 1000
+_RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+# What a verdict leaves open, by its count.
+_OPEN: Final = {"unjudged": "objects", "unsettled": "webhooks that nobody took"}
 
 
 @click.command()
@@ -169,6 +173,10 @@ def simulate(*, verifies: bool, data_dir: Path, as_json: bool, **told: Any) -> N
     """
     settings = load_settings()
     configure_logs("simulate", LogLevel.WARNING, settings.log_format)
+    if told["run_name"] is not None and not _RUN_NAME.fullmatch(told["run_name"]):
+        raise click.BadParameter(
+            "up to 40 letters, digits, - and _ (a letter or a digit first)", param_hint="--run"
+        )
     if verifies:
         _verify(data_dir, told, as_json=as_json)
     else:
@@ -240,6 +248,11 @@ def _url(data_dir: Path, told: str | None) -> str:
 
 
 async def _drive(driver: Driver, amqp_url: str, tap: str, count: int | None) -> Progress:
+    if await tap_exists(amqp_url, tap):
+        raise PermanentError(
+            "a run of this seed and name is there already: give another --run, or remove its"
+            " queue by --verify --clean-up"
+        )
     await bind_tap(amqp_url, tap, EVENTS)
     with stop_event() as stop:
         reporting = asyncio.create_task(_report(driver.progress, count))
@@ -296,4 +309,14 @@ def _print(verdict: Verdict) -> None:
         click.secho(f"{kind}: {difference['total']} ({difference['means']})", fg="red")
         for example in difference["examples"]:
             click.echo(f"    {example}")
-    click.echo("clean: nothing differs" if verdict.clean else "not clean")
+    click.echo(_word(verdict))
+
+
+def _word(verdict: Verdict) -> str:
+    """Say in one line what was found, and of how much it is not known."""
+    if not verdict.clean:
+        return "not clean"
+    left = [
+        f"{verdict.counts[name]} {what}" for name, what in _OPEN.items() if verdict.counts[name]
+    ]
+    return "clean: nothing differs" + (f"; not judged: {', '.join(left)}" if left else "")

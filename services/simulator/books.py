@@ -21,7 +21,7 @@ class Entry:
     """One body. `accepted` 2xx answers mean as many deliveries; more than `possible` cannot be.
 
     `settled` tells of the webhook itself, without its repetitions, that it was accepted.
-    `filed`, `parked` and `observations` are what a judgement finds.
+    `filed`, `parked`, `observations` and `reasons` are what a judgement finds.
     """
 
     index: int
@@ -36,6 +36,7 @@ class Entry:
     filed: int = 0
     parked: int = 0
     observations: int = 0
+    reasons: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Books:
         """Forget what an earlier judgement found."""
         for entry in self.bodies.values():
             entry.filed = entry.parked = entry.observations = 0
+            entry.reasons.clear()
 
 
 def books_of(answers: Answers) -> Books:

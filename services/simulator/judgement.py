@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
 
+from libs.contracts.readings import ParkReason
 from libs.store.audit import AuditedObject, Filed, filed_with_mark, named_objects
 from libs.store.database import Pool
 from libs.store.objects import ObjectKey
@@ -19,6 +20,11 @@ from services.simulator.verdict import Verdict
 AT_ONCE: Final = 2000  # objects asked for together
 SLACK: Final = timedelta(days=1)  # clocks may have jumped while it ran
 _FROM_PROVIDERS: Final = "webhook"
+# Why what must have no effect may be parked: never because our own code fails on it.
+_NOT_OURS: Final = frozenset(ParkReason) - {ParkReason.FAILED}
+_REASONS: Final = dict.fromkeys(Role, _NOT_OURS) | {
+    Role.UNKNOWN: frozenset({ParkReason.UNKNOWN_VALUE})
+}
 
 Item = TypeVar("Item")
 
@@ -57,7 +63,8 @@ class Case:
             self.verdict.differs("never_sent", f"delivery {filed.id} of {filed.source}")
             return
         entry.filed += 1
-        entry.parked += filed.parked > 0
+        entry.parked += bool(filed.parked)
+        entry.reasons.update(filed.parked)
         entry.observations += filed.observations
         if filed.outcome is None:
             self.verdict.differs("lost_outcomes", f"delivery {filed.id} of {filed.source}")
@@ -127,6 +134,8 @@ def _judge_nothing(verdict: Verdict, name: str, entry: Entry) -> None:
         verdict.differs("wrongly_parked", name, entry.parked)
     elif not entry.silent and entry.parked < entry.filed:
         verdict.differs("not_parked", name, entry.filed - entry.parked)
+    if wrong := entry.reasons - _REASONS[entry.role]:
+        verdict.differs("wrong_reasons", f"{name}: {', '.join(sorted(wrong))}")
 
 
 def _judge_object(

@@ -31,6 +31,7 @@ OTHERS: Final = {
     "wrong_answers": "not the answer that the provider documents",
     "wrongly_parked": "translatable, and parked",
     "not_parked": "malformed or unknown, and not parked",
+    "wrong_reasons": "malformed or unknown, and parked for another reason than that",
     "effect_of_nothing": "malformed, unknown or empty, and folded all the same",
     "wrong_states": "another final state than the history has",
     "wrong_amounts": "another amount than the history has",

@@ -165,3 +165,17 @@ def test_clean_up_ends_it(stack: Stack, ledger: Path) -> None:
 )
 def test_misuse_is_told(stack: Stack, misuse: list[str]) -> None:
     assert simulate(stack, *misuse).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "", ".hidden", "x" * 41])
+def test_odd_run_names_are_refused(stack: Stack, name: str) -> None:
+    ran = stack.caudal("simulate", "--run", name, "--count", "1")
+    assert (ran.returncode, "--run" in ran.stderr) == (2, True)
+
+
+def test_name_is_taken_once(stack: Stack, tmp_path: Path) -> None:
+    """Two runs of one name would accuse each other."""
+    told = ("simulate", "--run", "once", "--count", "5", "--url", stack.line["ingress_url"])
+    assert stack.caudal(*told, "--ledger", str(tmp_path / "one")).returncode == 0
+    again = stack.caudal(*told, "--ledger", str(tmp_path / "two"))
+    assert (again.returncode, "another --run" in again.stderr) == (1, True)

@@ -1,7 +1,7 @@
 -- name: filed_with_mark
 -- What the archive holds whose body has a mark in it, and what became of each.
 select d.id, d.source, d.origin, sha256(d.body) as digest, t.outcome,
-       (select count(*) from parked p where p.delivery_id = d.id) as parked,
+       array(select p.reason from parked p where p.delivery_id = d.id) as parked,
        (select count(*) from observations o where o.delivery_id = d.id) as observations
 from deliveries d
 left join translations t on t.delivery_id = d.id and t.received_at = d.received_at

@@ -81,9 +81,14 @@ def _filed(digest: bytes, entry: Entry, copy: int) -> Filed:
     outcome = "observed" if news and not entry.silent else "poked" if news else "parked"
     return Filed(
         id=f"{entry.index}-{copy}", source=entry.source, origin="webhook", digest=digest,
-        outcome=outcome, parked=int(not news),
+        outcome=outcome, parked=_reasons(entry.role),
         observations=int(outcome == "observed" and copy == 0),
     )  # fmt: skip
+
+
+def _reasons(role: Role) -> tuple[str, ...]:
+    reasons = {Role.UNKNOWN: ("unknown_value",), Role.MALFORMED: ("malformed",)}
+    return reasons.get(role, ())
 
 
 def _row(number: int, key: ObjectKey, told: int, ends: Ends) -> StoredObject:
@@ -148,7 +153,7 @@ def test_faultless_world_is_clean(world: World) -> None:
     counts = verdict.counts
     assert counts["accepted"] == counts["archived"] == len(world.filed)
     assert counts["emitted"] == len(world.events)
-    assert counts["parked"] == sum(each.parked for each in world.filed)
+    assert counts["parked"] == sum(bool(each.parked) for each in world.filed)
     assert counts["unjudged"] == 0
 
 
@@ -240,15 +245,19 @@ def answer_with_a_bug(world: World) -> None:
 
 
 def park_wrongly(world: World) -> None:
-    change(world, _is_news, parked=1, observations=0)
+    change(world, _is_news, parked=("failed",), observations=0)
 
 
 def park_a_ping(world: World) -> None:
-    change(world, _is_poke, parked=1)
+    change(world, _is_poke, parked=("malformed",))
 
 
 def unpark(world: World) -> None:
-    change(world, _is_parked, parked=0)
+    change(world, _is_parked, parked=())
+
+
+def crash_on_the_unknown(world: World) -> None:
+    change(world, _is_parked, parked=("failed",))
 
 
 def fold_nothing(world: World) -> None:
@@ -293,6 +302,7 @@ SPOILED = [
     (answer_with_a_bug, "wrong_answers"),
     (park_wrongly, "wrongly_parked"),
     (park_a_ping, "wrongly_parked"),
+    (crash_on_the_unknown, "wrong_reasons"),
     (unpark, "not_parked"),
     (fold_nothing, "effect_of_nothing"),
     (change_state, "wrong_states"),
