@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from libs.domain.lifecycle import Kind, State
+from libs.providers.registry import PROVIDERS
 from libs.store.database import Pool
 from libs.store.inspect import Poked, list_objects, pokes_of
 from services.cli import options
@@ -29,7 +30,9 @@ def objects() -> None:
 @_source
 @_kind
 @click.option("--state", type=click.Choice([state.value for state in State]), default=None)
-@click.option("--provider", default=None, help="Only this provider.")
+@click.option(
+    "--provider", type=click.Choice(sorted(PROVIDERS)), default=None, help="Only this provider."
+)
 @click.option("--limit", type=click.IntRange(min=1), default=None, help="At most so many.")
 @options.data_dir
 @options.as_json

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from libs.contracts.readings import ParkReason
+from libs.providers.registry import PROVIDERS
 from libs.store.parked import Choice
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -34,7 +35,9 @@ class _DeliveryId(click.ParamType[str]):
 DELIVERY_ID: Final = _DeliveryId()
 
 by_source = click.option("--source", default=None, help="Only this source (slug).")
-by_provider = click.option("--provider", default=None, help="Only this provider.")
+by_provider = click.option(
+    "--provider", type=click.Choice(sorted(PROVIDERS)), default=None, help="Only this provider."
+)
 
 
 def park_reason(name: str) -> Decorator:

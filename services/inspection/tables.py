@@ -22,7 +22,7 @@ from libs.store.objects import StoredObject
 from libs.store.parked import ParkedGroup
 from services.inspection.explanation import Explanation
 
-_PIPED_WIDTH: Final = 160
+_PIPED_WIDTH: Final = 190
 _WIDE: Final = 130  # columns from which a terminal has room for every column
 _EVENT_BESIDE_REF: Final = 78  # columns of an event's line beside the reference
 _BAND_COLOURS: Final = {
@@ -240,13 +240,20 @@ def _table(
     shown = [name for name in columns if _width() >= _WIDE or name not in spared]
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     for name in shown:
-        table.add_column(name, overflow="fold", justify="right" if name in _RIGHT else "left")
+        table.add_column(
+            name,
+            overflow="fold",
+            justify="right" if name in _RIGHT else "left",
+            no_wrap=name in _WHOLE,
+        )
     for row in rows:
         table.add_row(*(row[name] for name in shown))
     return table
 
 
 _RIGHT: Final[Sequence[str]] = ("amount", "refunded", "events", "count")
+# What is copied into the next command, or read as one: never broken over lines.
+_WHOLE: Final[Sequence[str]] = ("delivery", "sample", "first seen", "last seen")
 
 
 def _money(amount: object, currency: str | None) -> str:
