@@ -94,9 +94,10 @@ async def await_taken(pool: Pool, found: Reentered, within: float, on_progress: 
     clock = asyncio.get_running_loop().time
     end = clock() + within
     while waiting:
+        asked, taken = list(waiting.values()), set[str]()
         async with session(pool) as connection:
-            some = list(waiting.values())[:ASKED_AT_ONCE]
-            taken = await with_outcome(connection, some)
+            for start in range(0, len(asked), ASKED_AT_ONCE):
+                taken |= await with_outcome(connection, asked[start : start + ASKED_AT_ONCE])
         for replay in taken:
             del waiting[replay]
         if taken:
