@@ -132,7 +132,8 @@ async def exchange_vhosts(broker: RabbitMq, released: list[str], count: int) -> 
         f'[catch rabbit_vhost:delete(V, <<"tests">>) || V <- [{old}]], '
         f'rabbit_definitions:import_raw(base64:decode(<<"{packed}">>)).',
     )
-    assert said.strip() == "ok", said
+    # it may warn before, of a directory that was gone already
+    assert said.strip().splitlines()[-1:] == ["ok"], said
     return names
 
 
