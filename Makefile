@@ -35,7 +35,7 @@ up: rabbitmq venv-demo
 	@$(BIN)/caudal up
 
 check: venv-dev lint
-	$(BIN)/python -m pytest -q -m 'not servers and not slow'
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not servers and not slow'
 
 test: rabbitmq venv-dev lint
 	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
