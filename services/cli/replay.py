@@ -81,8 +81,9 @@ def replay(  # noqa: PLR0913 - options of a command
     place of what they said: one corrected event for each object that changed, none for the others.
     Works from the archive alone, and beside running reconcilers. Doing it again changes nothing.
 
-    An object that would be left without any state stays as it is, for a person to look at: exit
-    code 1, the others are done. The same for a delivery on which our code fails.
+    A delivery that would leave an object without any state is not corrected at all, and the objects
+    that it touches are named for a person to look at: exit code 1, the others are done. The same
+    for a delivery on which our code fails.
 
     With --json: one array with source, kind, provider_ref, before, after and changed (the names of
     the fields that differ) of each object.
@@ -123,7 +124,7 @@ def _sum_up(found: Replayed, *, dry_run: bool) -> None:
     )
     for key in found.left:
         click.echo(
-            f"left as it is, nothing would tell its state: {key.source} {key.kind} "
+            f"left as it is, or nothing would tell the state of what is touched: {key.source} {key.kind} "
             f"{key.provider_ref}",
             err=True,
         )

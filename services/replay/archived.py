@@ -173,7 +173,7 @@ def _take(found: Replayed, planned: Planned) -> None:
     for each in planned.objects:
         if each.left:
             found.left.append(each.before.key)
-        elif each.after is not None:
+        if each.after is not None:
             found.changed.append((each.before, each.after))
     for delivery in planned.deliveries:
         found.unparked += len(delivery.no_longer_parked)

@@ -89,7 +89,7 @@ async def plan(
         if not held:
             break
         left |= {key for each in held for key in each.touched}
-        differing = [each for each in differing if each not in held]
+        differing = [each for each in differing if not stuck & each.touched]
     for each in planned.objects:
         each.left = each.before.key in left
     return planned
