@@ -1,19 +1,27 @@
-"""What a batch puts aside, and what a replay takes off that list again.
+"""What a batch puts aside, and what a replay takes off that list again, or corrects.
 
 A replay stands for the delivery that it repeats: what is parked of that one is replaced by what is
-still not translated. Outcomes that are on record change nothing any more, so a replay that comes
-twice is applied once, and the delivery that it repeats is not parked again when a copy of it comes
-late.
+still not translated, and what it said before by what it says now. Outcomes that are on record
+change nothing any more, so a replay that comes twice is applied once, and the delivery that it
+repeats is not parked again when a copy of it comes late.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from libs.contracts.webhook_translated import Translated
-from libs.store.database import Connection
-from libs.store.outcomes import Parked, park, unpark, with_outcome
+from libs.runtime.failures import PermanentError, TemporaryError
+from libs.store.database import Connection, Pool, transaction
+from libs.store.objects import ObjectKey, lock_objects
+from libs.store.outcomes import Parked, park, record_outcomes, record_pokes, unpark, with_outcome
 from libs.store.parked import Row, lock_parked, park_again
+from services.reconciler.correction import Planned, plan, write_objects
+from services.reconciler.standing import Compared, beside_standing
+
+ROUNDS: Final = 5  # in which a replay may turn out to touch more objects than thought
 
 
 async def not_on_record(
@@ -38,16 +46,76 @@ async def put_aside(
     parked: Sequence[Parked],
     before: Sequence[Row],
 ) -> None:
-    """Park what deliveries did not tell; of a replayed one, instead of the rows in `before`.
-
-    Of several replays of one delivery the last one counts, and of the delivery itself nothing.
-    """
-    last = {
-        o.evidence: o.delivery_id
-        for o in sorted(news, key=lambda o: o.delivery_id)
-        if o.replay_of is not None
-    }
-    await park(connection, [p for p in parked if p.outcome.evidence not in last])
+    """Park what deliveries did not tell; of a replayed one, instead of the rows in `before`."""
+    replayed = {o.evidence for o in news if o.replay_of is not None}
+    await park(connection, [p for p in parked if p.outcome.evidence not in replayed])
     await unpark(connection, [row.id for row in before])
-    still = [p for p in parked if last.get(p.outcome.evidence) == p.outcome.delivery_id]
-    await park_again(connection, still, before)
+    await park_again(connection, [p for p in parked if p.outcome.evidence in replayed], before)
+
+
+async def to_correct(connection: Connection, news: Sequence[Translated]) -> dict[str, Translated]:
+    """Return, by their own ids, the replays that cannot just be added to what stands.
+
+    They say something else than their delivery did: a mapping of another part of it has changed
+    since. Or they come together with it, or with another replay of it, and stand for that too.
+    """
+    replays = {o.delivery_id: o for o in news if o.replay_of is not None}
+    if not replays:
+        return {}
+    tellers = defaultdict[str, set[str]](set)
+    for outcome in news:
+        tellers[outcome.evidence].add(outcome.delivery_id)
+    compared = await beside_standing(connection, list(replays.values()))
+    return {
+        each.outcome.delivery_id: replays[each.outcome.delivery_id]
+        for each in compared
+        if each.contradicts or len(tellers[each.outcome.evidence]) > 1
+    }
+
+
+class Correction(NamedTuple):
+    """What one did, in counts."""
+
+    events: int = 0
+    parked: int = 0
+
+
+async def correct(pool: Pool, replay: Translated) -> Correction:
+    """Put what a replay says in the place of what its delivery said, in one transaction.
+
+    Raises `PermanentError` where that would leave an object without any state: then all stays.
+    """
+    wanted = dict[ObjectKey, str]()
+    for _ in range(ROUNDS):
+        async with transaction(pool) as connection:
+            news, before = await not_on_record(connection, [replay])
+            if not news:
+                return Correction()
+            rows = await lock_objects(connection, wanted) if wanted else {}
+            [compared] = await beside_standing(connection, news)
+            more = compared.touched - rows.keys()
+            if not more:
+                planned = await plan(connection, [compared], rows)
+                await _write(connection, compared, planned, before)
+                return Correction(
+                    events=sum(each.after is not None for each in planned.objects),
+                    parked=len(compared.parked),
+                )
+        wanted |= dict.fromkeys(more, replay.provider)
+    raise TemporaryError("other processes move the same objects all the time")
+
+
+async def _write(
+    connection: Connection, compared: Compared, planned: Planned, before: Sequence[Row]
+) -> None:
+    for each in planned.objects:
+        if each.left:
+            key = each.before.key
+            raise PermanentError(
+                f"what it says now would leave {key.source} {key.kind} {key.provider_ref} without a state"
+            )
+    outcome = compared.outcome
+    await write_objects(connection, planned)
+    await put_aside(connection, [outcome], compared.parked, before)
+    await record_pokes(connection, [outcome])
+    await record_outcomes(connection, [outcome])

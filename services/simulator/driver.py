@@ -201,7 +201,9 @@ class Driver:
             self.progress.answers[word] += 1
             return _Answer(None, None)
         took = 1000 * (run.elapsed() - sent)
-        run.ledger.answered(webhook.index, response.status, took, run.elapsed())
+        run.ledger.answered(
+            webhook.index, response.status, took, run.elapsed(), retry_after=answer.retry_after
+        )
         self.progress.answers[str(answer.status)] += 1
         if answer.accepts:
             self.progress.longest_accept_ms = max(self.progress.longest_accept_ms, took)

@@ -7,6 +7,7 @@ line is handed to the system at once, so a driver that is killed loses at most t
     {"caudal": "simulate", "version": 1, "plan": {…}, "tap": "caudal.simulate.…", "begun": "…"}
     {"n": 17, "status": 200, "ms": 3.1, "at": 0.52}
     {"n": 18, "error": "timeout", "ms": 5000.2, "at": 5.61}
+    {"n": 19, "status": 503, "ms": 1980.4, "at": 6.02, "retry_after": 1}
     {"end": "done", "close_at": null, "at": 61.3}
 """
 
@@ -18,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -52,10 +54,19 @@ class LedgerWriter:
             {"caudal": "simulate", "version": VERSION, **told, "begun": header.begun.isoformat()}
         )
 
-    def answered(self, index: int, status: int, milliseconds: float, at: float) -> None:
-        """Note an answer; `at` is seconds since the driver began."""
+    def answered(
+        self,
+        index: int,
+        status: int,
+        milliseconds: float,
+        at: float,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
+        """Note an answer; `at` is seconds since the driver began, `retry_after` what it asked for."""
+        more = "" if retry_after is None else f', "retry_after": {retry_after:.0f}'
         self._file.write(
-            f'{{"n": {index}, "status": {status}, "ms": {milliseconds:.1f}, "at": {at:.3f}}}\n'
+            f'{{"n": {index}, "status": {status}, "ms": {milliseconds:.1f}, "at": {at:.3f}{more}}}\n'
         )
 
     def unanswered(self, index: int, error: str, milliseconds: float, at: float) -> None:
@@ -88,7 +99,8 @@ class Answers:
     """What a ledger says: for each place of the plan how often it was posted and how that went.
 
     `accepted` counts the 2xx answers of a webhook, `tries` the requests that may have arrived,
-    `final` is the status of the last one (0: no answer).
+    `final` is the status of the last one (0: no answer). `bare_refusals` are answers 503 that did
+    not say when to come again.
     """
 
     header: Header
@@ -100,6 +112,7 @@ class Answers:
     accept_ms: array[float] = field(default_factory=lambda: array("f"))
     longest_ms: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
+    bare_refusals: int = 0
 
     @property
     def known(self) -> int:
@@ -116,6 +129,7 @@ class Answers:
         self.tries[index] += kind != NOT_CONNECTED
         self.final[index] = status
         self.kinds[kind] += 1
+        self.bare_refusals += status == HTTPStatus.SERVICE_UNAVAILABLE and "retry_after" not in line
         if status:
             self.longest_ms = max(self.longest_ms, line["ms"])
         if 200 <= status < 300:

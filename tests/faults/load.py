@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from libs.bus.topology import EVENTS
 from libs.runtime.failures import PermanentError, TemporaryError
 from services import simulator
 from services.simulator import Driver, Pace, Plan, Verdict, credentials_from, tap_of, verify
-from services.simulator.ledger import read_ledger
+from services.simulator.ledger import Answers, read_ledger
 from tests.faults.case import Case
 from tests.faults.house import House
 from tests.faults.report import Row
@@ -88,8 +87,7 @@ class Running:
         if verdict.clean:
             row.quiet = time.monotonic() - healed
         _count(row, verdict)
-        answers = (await asyncio.to_thread(read_ledger, self._ledger)).kinds
-        row.problems += _dishonest(answers)
+        row.problems += _dishonest(await asyncio.to_thread(read_ledger, self._ledger))
 
     async def close(self) -> None:
         """Stop the driver, and remove its queue."""
@@ -119,10 +117,13 @@ def _count(row: Row, verdict: Verdict) -> None:
         row.problems.append(f"{found.total} {kind}: {'; '.join(found.examples[:SHOWN])}")
 
 
-def _dishonest(answers: Mapping[str, int]) -> list[str]:
-    """I8: an answer is 2xx, 4xx or 503, and nothing else."""
-    return [
+def _dishonest(answers: Answers) -> list[str]:
+    """I8: an answer is 2xx, 4xx or a 503 that says when to come again, and nothing else."""
+    found = [
         f"{count} answers {answer}"
-        for answer, count in sorted(answers.items())
+        for answer, count in sorted(answers.kinds.items())
         if answer.isdigit() and answer[0] not in "24" and answer not in EXPECTED
     ]
+    if answers.bare_refusals:
+        found.append(f"{answers.bare_refusals} answers 503 without Retry-After")
+    return found

@@ -51,6 +51,14 @@ def test_refused_connection_is_no_try(path: Path) -> None:
     assert answers.kinds == {"not_connected": 1, "cut": 1}
 
 
+def test_refusal_without_a_time_to_come_again_is_counted(path: Path) -> None:
+    with LedgerWriter(path, HEADER) as ledger:
+        ledger.answered(0, 503, 1.0, 0.1, retry_after=1.0)
+        ledger.answered(0, 503, 1.0, 0.2)
+        ledger.answered(0, 200, 1.0, 0.3)
+    assert read_ledger(path).bare_refusals == 1
+
+
 def test_lines_are_there_before_the_end(path: Path) -> None:
     """A driver that is killed closes nothing."""
     ledger = LedgerWriter(path, HEADER)
