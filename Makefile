@@ -14,6 +14,8 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 BIN := .venv/bin
 # several processes, each with servers of its own; tests that share a stack stay together
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
+# whole systems, each with servers of its own, on which faults are played at the same time
+HOUSES := 2
 SEEDS := 1
 MINUTES := 10
 
@@ -46,7 +48,8 @@ test-containers: venv-dev
 
 faults: rabbitmq faketime venv-dev
 	@mkdir -p build && rm -f build/faults.jsonl
-	$(BIN)/python -m pytest -q tests/faults -m faults --seeds $(SEEDS) --rows build/faults.jsonl
+	$(BIN)/python -m pytest -v --no-header -n $(HOUSES) --dist worksteal tests/faults -m faults \
+	  --seeds $(SEEDS) --rows build/faults.jsonl
 
 faults-soak: rabbitmq venv-dev
 	@mkdir -p build

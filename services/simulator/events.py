@@ -1,7 +1,8 @@
 """The events of a run: taken from its tap, kept in a file beside the ledger, and entered by object.
 
 An event is put into the file before it leaves the queue, so that verifying may be interrupted and
-repeated. The same event may come several times; what must not be is another one in its place.
+repeated. The same event may come several times; what must not be is another one in its place, or
+one that comes for the first time when a later one of its object was there already.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class EventBook:
     repeated: int = 0
     altered: list[str] = field(default_factory=list)
     taken_twice: list[str] = field(default_factory=list)
+    disordered: list[str] = field(default_factory=list)
     _ids: dict[str, tuple[ObjectKey, int]] = field(default_factory=dict)
 
     def load(self) -> None:
@@ -74,8 +76,12 @@ class EventBook:
             return False
         sequence = int(event["sequence"])
         seen = Seen(event["id"], _digest(body), _part(data, _CHANGE), _part(data, _COMPARED))
-        known = self.by_object.setdefault(key, {}).setdefault(sequence, seen)
+        of_object = self.by_object.setdefault(key, {})
+        last = next(reversed(of_object), 0)
+        known = of_object.setdefault(sequence, seen)
         name = f"{_named(key)} #{sequence}"
+        if known is seen and sequence < last:
+            self.disordered.append(f"{name} came after #{last}")
         if known is not seen:
             self.repeated += 1
             if known.id != seen.id:

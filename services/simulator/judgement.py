@@ -92,6 +92,7 @@ class Case:
             ("wrong_answers", self._books.wrong_answers),
             ("taken_twice", self._events.taken_twice),
             ("altered_events", self._events.altered),
+            ("disordered_events", self._events.disordered),
         ):
             for what in found:
                 self.verdict.differs(kind, what)

@@ -36,6 +36,7 @@ OTHERS: Final = {
     "wrong_states": "another final state than the history has",
     "wrong_amounts": "another amount than the history has",
     "altered_events": "the same event with two bodies",
+    "disordered_events": "published when a later event of its object was out already",
     "last_events_differ": "the last event does not say what the object's row says",
 }
 KINDS: Final = LOST | DUPLICATES | OTHERS

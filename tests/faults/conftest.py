@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -63,6 +64,8 @@ async def houses(pytestconfig: pytest.Config) -> AsyncIterator[Houses]:
     with tempfile.TemporaryDirectory(prefix="caudal-faults-", ignore_cleanup_errors=True) as place:
         unprivileged.let_pass(Path(place))
         async with ground(Path(place) / "ground") as on:
-            made = Houses(on, pytestconfig.rootpath / LOGS / f"{datetime.now(UTC):%H%M%S}")
+            beside = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+            name = f"{datetime.now(UTC):%H%M%S}-{beside}"
+            made = Houses(on, pytestconfig.rootpath / LOGS / name)
             yield made
             await made.pull_down()

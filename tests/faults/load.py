@@ -113,6 +113,8 @@ def _count(row: Row, verdict: Verdict) -> None:
     row.longest_answer_ms = float(counts["longest_answer_ms"])
     row.lost = verdict.lost
     row.duplicates_of_effect = verdict.duplicates_of_effect
+    if given_up := verdict.counts["dead_letters"]:
+        row.problems.append(f"{given_up} messages in the dead letter queue")
     for kind, found in verdict.differences.items():
         row.problems.append(f"{found.total} {kind}: {'; '.join(found.examples[:SHOWN])}")
 

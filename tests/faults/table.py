@@ -11,7 +11,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tests.faults.matrix import CASES
 from tests.faults.report import Row, rows_of
+
+_ORDER = {name: place for place, name in enumerate(CASES)}
 
 HEAD = """\
 # What was done to Caudal, and what came of it
@@ -39,7 +42,7 @@ def render(rows: Sequence[Row]) -> str:
     )
     lines.append("|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     by_case: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: _ORDER.get(row.case, len(_ORDER))):
         by_case.setdefault(row.case, []).append(row)
     lines += [_line(case, of_case) for case, of_case in by_case.items()]
     lines.append(_total(rows))

@@ -277,6 +277,13 @@ def alter_event(world: World) -> None:
     world.events.append(first | {"data": first["data"] | {"state": "expired"}})
 
 
+def publish_out_of_order(world: World) -> None:
+    """Publish the second after all others; the first once more after that is no disorder."""
+    first, second, *_ = world.of(world.longest())
+    world.events.remove(second)
+    world.events += [second, first]
+
+
 def differ_in_the_end(world: World) -> None:
     world.of(world.longest())[-1]["data"]["state"] = "expired"
 
@@ -308,6 +315,7 @@ SPOILED = [
     (change_state, "wrong_states"),
     (change_amount, "wrong_amounts"),
     (alter_event, "altered_events"),
+    (publish_out_of_order, "disordered_events"),
     (differ_in_the_end, "last_events_differ"),
 ]
 
