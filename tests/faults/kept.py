@@ -181,7 +181,7 @@ class Kept:
             return await start_child(
                 [sys.executable, "-P", "-m", "services.cli", *self.arguments],
                 name=self.name,
-                env=_variables(self.environment, armed),
+                env=variables(self.environment, armed),
                 stdout=log,
                 stderr=log,
             )
@@ -197,6 +197,7 @@ def open_files(pid: int | None) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def _variables(told: Mapping[str, str], armed: str) -> dict[str, str]:
+def variables(told: Mapping[str, str], armed: str = "") -> dict[str, str]:
+    """Return our environment with what is told instead of all that is ours in it."""
     around = {name: value for name, value in os.environ.items() if not name.startswith("CAUDAL_")}
     return around | dict(told) | ({"CAUDAL_FAILPOINTS": armed} if armed else {})
