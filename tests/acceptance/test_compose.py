@@ -179,7 +179,7 @@ def project(compose: tuple[str, ...], tmp_path: Path) -> Iterator[Project]:
 
 
 def test_operator_brings_up_scales_and_returns(project: Project) -> None:
-    """The state of an accepted webhook outlives its containers; workers scale while they run."""
+    """An accepted webhook outlives its containers, broker or not; workers scale while they run."""
     project.up()
     clip = f"{project.ingress}/webhooks/clip?token=clip-token"
     assert post(clip, WEBHOOK.read_bytes()) == 200
@@ -194,12 +194,21 @@ def test_operator_brings_up_scales_and_returns(project: Project) -> None:
     assert project.become_healthy("normalizer", 3)
     assert project.become_healthy("reconciler", 2)
 
+    other = str(uuid.uuid4())
+    project.compose("stop", "rabbitmq")
+    assert post(clip, WEBHOOK.read_bytes().replace(REFERENCE.encode(), other.encode())) == 200
+    project.compose("kill", "ingress")
+    project.compose("rm", "--force", "ingress")  # what was spooled is in its volume
+    project.up("--scale", "normalizer=3", "--scale", "reconciler=2")
+    known = {REFERENCE: "created", other: "created"}
+    assert within(READY_SECONDS, lambda: project.objects() == known)
+
     project.compose("stop", *OURS)
     for service in OURS:
         assert {found["State"]["ExitCode"] for found in project.containers(service)} == {0}
     project.down("--timeout", "15")
     project.up()
-    assert project.objects() == {REFERENCE: "created"}
+    assert project.objects() == known
 
 
 def only_ingress_is_published(project: Project) -> bool:
