@@ -1,7 +1,8 @@
 """Messages in, items done: what fails is tried again later by itself, and given up in the end.
 
     messages ─► items ─► do ─┬─ done
-                             ├─ server away ─────► all of it is held and tried again (TemporaryError)
+                             ├─ server away ─────► all of it is held and tried again (TemporaryError),
+                             │                     and so it is where memory is short
                              ├─ too much fails ──► the same, loudly (`brake`)
                              └─ fails by itself ─► alone to a delay queue, and back … ─► give up
 
@@ -142,6 +143,8 @@ class Itemwise(Generic[Item]):
             so_far = tried(message)
             try:
                 items = self._codec.decode(message.body)
+            except MemoryError:
+                raise _short_of_memory() from None
             except ContractError as error:
                 log.error("message_not_readable", queue=self._queue, error=str(error))  # noqa: TRY400
                 unreadable.append((message, str(error)))
@@ -164,6 +167,8 @@ class Itemwise(Generic[Item]):
             await self._put_aside(piece, error)
         except TemporaryError:
             raise
+        except MemoryError:
+            raise _short_of_memory() from None
         except Exception as bug:  # noqa: BLE001 - what cannot even be put aside is buried as it came
             log.error("item_not_put_aside", queue=self._queue, at=where(bug))  # noqa: TRY400
             await self._bury(piece.message, BUG)
@@ -204,6 +209,11 @@ class Itemwise(Generic[Item]):
 
     def _count(self, outcome: str, count: int = 1) -> None:
         ITEMS.labels(queue=self._queue, outcome=outcome).inc(count)
+
+
+def _short_of_memory() -> TemporaryError:
+    """Say that it is us: a message that could be read yesterday must not be buried for that."""
+    return TemporaryError("memory is short")
 
 
 def _bugs(failed: Sequence[tuple[object, Exception]]) -> int:

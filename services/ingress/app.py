@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 from libs.runtime.metrics import answer_metrics
 from services.ingress.health import Health
 from services.ingress.receiving import continue_if_welcome
-from services.ingress.rejections import Rejection, error_response
+from services.ingress.rejections import Rejection, error_response, unavailable
 from services.ingress.webhooks import Webhooks
 
 log = structlog.get_logger()
@@ -46,6 +46,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         allow = error.headers.get("Allow")
         words = (error.reason or "error").lower()
         return error_response(error.status, words, {"Allow": allow} if allow else {})
+    except MemoryError:
+        log.error("memory_short", method=request.method)  # noqa: TRY400  # no frames: they need some
+        return unavailable().response()
     except Exception as error:  # noqa: BLE001  # the one place where a bug becomes a 500
         # Neither the exception's text nor the query is logged: both may hold what was sent.
         log.error(  # noqa: TRY400  # the frames alone, without the text

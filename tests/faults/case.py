@@ -84,6 +84,8 @@ class Case:
     warm: float = 0.1
     """The share of them that is accepted before the fault begins."""
     open_door: bool = True
+    may_end: bool = False
+    """A process may end by itself of the fault: whoever runs it starts it again."""
     quiet_within: float = 90.0
     """Seconds from the end of the load until nothing is under way any more."""
     seconds: float = 300.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from tests.faults.case import Act, Case, Scene
+from tests.faults.case import PLAIN, Act, Case, Scene
 from tests.faults.house import INGRESS_BROKER
 
 REACHED_WITHIN: Final = 60.0  # seconds until an armed point is passed
@@ -104,6 +104,7 @@ def cases() -> list[Case]:
             matrix="P1",
             on="ingress",
             fault="SIGTERM and start, three times",
+            shape=PLAIN,
             act=_restart_ingress,
             webhooks=900,
             open_door=False,

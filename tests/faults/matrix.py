@@ -14,6 +14,7 @@ from tests.faults import (
     outages,
     replays,
     rivals,
+    rotation,
     severed,
     standstills,
 )
@@ -26,6 +27,7 @@ _FOUND: Final = (
     *severed.cases(),
     *misconfigured.cases(),
     *rivals.cases(),
+    *rotation.cases(),
     *replays.cases(),
     *exhausted.cases(),
     *disks.cases(),

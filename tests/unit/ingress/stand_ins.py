@@ -73,6 +73,8 @@ class StandInProvider:
 def _documented(delivery: Delivery) -> Answer:
     if delivery.body == b"bug":
         raise RuntimeError(delivery.body.decode())
+    if delivery.body == b"too much":
+        raise MemoryError
     if not delivery.body.startswith(b"{"):
         return Answer(status=400, body=b'{"no": 1}', content_type="application/json")
     return Answer(status=201, body=b'{"status":"received"}', content_type="application/json")

@@ -292,6 +292,15 @@ async def test_bug_tells_nothing(ingress: Ingress) -> None:
     assert (await ingress.post("/webhooks/documented", b"{}"))[0] == 201
 
 
+async def test_short_of_memory_is_no_bug(ingress: Ingress) -> None:
+    """It passes: the sender shall come again."""
+    with structlog.testing.capture_logs() as logs:
+        url = ingress.url + "/webhooks/documented"
+        async with ingress.http.post(url, data=b"too much") as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["memory_short"]
+
+
 async def test_only_listed_headers_travel(ingress: Ingress) -> None:
     trace = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-00"
     sent = {

@@ -156,6 +156,24 @@ async def test_bug_while_publishing_stops_nobody() -> None:
             await normalizer(bus).handle([message(*[b"x"] * 20)])
 
 
+async def test_short_of_memory_buries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where a message is read nor where an item is put aside: all of it comes again."""
+    bus = Bus()
+
+    def too_much(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with structlog.testing.capture_logs():
+        with monkeypatch.context() as patch:
+            patch.setattr(webhook_received, "_entries", too_much)
+            with pytest.raises(TemporaryError, match="memory is short"):
+                await normalizer(bus).handle([message(b"1")])
+        monkeypatch.setattr("libs.bus.itemwise.set_back", too_much)
+        with pytest.raises(TemporaryError, match="memory is short"):
+            await normalizer(bus).handle([message(SECRET)])
+    assert bus.sent == []
+
+
 async def test_attempt_before_last_sets_back() -> None:
     bus = Bus()
     with structlog.testing.capture_logs():
