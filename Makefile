@@ -17,6 +17,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
 # whole systems, each with servers of its own, on which faults are played at the same time
 HOUSES := 2
 SEEDS := 1
+FIRST_SEED := 1
 MINUTES := 10
 
 help:
@@ -49,7 +50,7 @@ test-containers: venv-dev
 faults: rabbitmq faketime venv-dev
 	@mkdir -p build && rm -f build/faults.jsonl
 	$(BIN)/python -m pytest -v --no-header -n $(HOUSES) --dist worksteal tests/faults -m faults \
-	  --seeds $(SEEDS) --rows build/faults.jsonl
+	  --seeds $(SEEDS) --first-seed $(FIRST_SEED) --rows build/faults.jsonl
 
 faults-soak: rabbitmq venv-dev
 	@mkdir -p build
