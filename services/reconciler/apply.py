@@ -89,7 +89,8 @@ async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
         news, before = await not_on_record(connection, outcomes)
         apart = await to_correct(connection, news)
         news = [outcome for outcome in news if outcome.delivery_id not in apart]
-        before = [row for row in before if row.delivery_id in {o.evidence for o in news}]
+        replayed = {outcome.evidence for outcome in news if outcome.replay_of is not None}
+        before = [row for row in before if row.delivery_id in replayed]
         told = await _locate(connection, news)
         applied = await fold_in(connection, told.by_object, told.providers)
         await put_aside(connection, news, told.parked, before)

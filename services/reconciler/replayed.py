@@ -12,11 +12,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
-from libs.runtime.failures import PermanentError, TemporaryError
+from libs.runtime.failures import TemporaryError
 from libs.store.database import Connection, Pool, transaction
 from libs.store.objects import ObjectKey, lock_objects
-from libs.store.outcomes import Parked, park, record_outcomes, record_pokes, unpark, with_outcome
+from libs.store.outcomes import (
+    Parked,
+    park,
+    record_failed,
+    record_outcomes,
+    record_pokes,
+    unpark,
+    with_outcome,
+)
 from libs.store.parked import Row, lock_parked, park_again
 from services.reconciler.correction import Planned, plan, write_objects
 from services.reconciler.standing import Compared, beside_standing
@@ -83,39 +92,53 @@ class Correction(NamedTuple):
 async def correct(pool: Pool, replay: Translated) -> Correction:
     """Put what a replay says in the place of what its delivery said, in one transaction.
 
-    Raises `PermanentError` where that would leave an object without any state: then all stays.
+    Where that would leave an object without any state, all stays, and a person has to look: the
+    delivery is parked as `failed`.
     """
     wanted = dict[ObjectKey, str]()
     for _ in range(ROUNDS):
-        async with transaction(pool) as connection:
-            news, before = await not_on_record(connection, [replay])
-            if not news:
-                return Correction()
-            rows = await lock_objects(connection, wanted) if wanted else {}
-            [compared] = await beside_standing(connection, news)
-            more = compared.touched - rows.keys()
-            if not more:
-                planned = await plan(connection, [compared], rows)
-                await _write(connection, compared, planned, before)
-                return Correction(
-                    events=sum(each.after is not None for each in planned.objects),
-                    parked=len(compared.parked),
-                )
+        try:
+            async with transaction(pool) as connection:
+                news, before = await not_on_record(connection, [replay])
+                if not news:
+                    return Correction()
+                rows = await lock_objects(connection, wanted) if wanted else {}
+                [compared] = await beside_standing(connection, news)
+                more = compared.touched - rows.keys()
+                if not more:
+                    planned = await plan(connection, [compared], rows)
+                    return await _carry_out(connection, compared, planned, before)
+        except _StatelessError as stateless:
+            return await _park(pool, replay, str(stateless))
         wanted |= dict.fromkeys(more, replay.provider)
     raise TemporaryError("other processes move the same objects all the time")
 
 
-async def _write(
+class _StatelessError(Exception):
+    """Rolls back a correction that would leave an object without a state."""
+
+
+async def _carry_out(
     connection: Connection, compared: Compared, planned: Planned, before: Sequence[Row]
-) -> None:
-    for each in planned.objects:
-        if each.left:
-            key = each.before.key
-            raise PermanentError(
-                f"what it says now would leave {key.source} {key.kind} {key.provider_ref} without a state"
-            )
+) -> Correction:
     outcome = compared.outcome
+    if left := [each.before.key for each in planned.objects if each.left]:
+        named = ", ".join(f"{key.source} {key.kind} {key.provider_ref}" for key in left)
+        raise _StatelessError(f"what it says now would leave one of these without a state: {named}")
     await write_objects(connection, planned)
     await put_aside(connection, [outcome], compared.parked, before)
     await record_pokes(connection, [outcome])
     await record_outcomes(connection, [outcome])
+    events = sum(each.after is not None for each in planned.objects)
+    return Correction(events=events, parked=len(compared.parked))
+
+
+async def _park(pool: Pool, replay: Translated, detail: str) -> Correction:
+    why = Unknown(reason=ParkReason.FAILED, detail=detail)
+    async with transaction(pool) as connection:
+        news, before = await not_on_record(connection, [replay])
+        if not news:
+            return Correction()
+        await put_aside(connection, news, [Parked(replay, -1, why)], before)
+        await record_failed(connection, replay)
+    return Correction(parked=1)
