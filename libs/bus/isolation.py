@@ -1,7 +1,7 @@
 """Finding what spoils a batch: it is split in halves until the culprit stands alone.
 
-Three kinds of failure are told apart. A server that is away (`TemporaryError`) is nobody's fault:
-it ends the search, and the whole is tried again later. A place that somebody else holds
+Three kinds of failure are told apart. A server that is away (`TemporaryError`) or memory that is
+short is no item's fault: it ends the search, and the whole is tried again later. A place that somebody else holds
 (`ContentionError`) gets one more try of the whole, since deadlocks are over at once; then the
 search finds out what is held. Anything else is a bug or poison and is searched for at once.
 
@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from libs.runtime.failures import ContentionError, TemporaryError, where
+from libs.runtime.failures import ContentionError, TemporaryError, short_of_memory, where
 
 FRUITLESS_ROUNDS: Final = 2
 
@@ -92,6 +92,8 @@ async def _error_of(
         return error
     except TemporaryError:
         raise
+    except MemoryError:
+        raise short_of_memory() from None
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes one item that failed
         return error
     return None

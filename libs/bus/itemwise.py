@@ -28,7 +28,13 @@ from libs.bus.isolation import Failed, Item
 from libs.bus.message import Message
 from libs.bus.publisher import Publisher
 from libs.contracts.errors import ContractError
-from libs.runtime.failures import ContentionError, TemporaryError, reason_of, where
+from libs.runtime.failures import (
+    ContentionError,
+    TemporaryError,
+    reason_of,
+    short_of_memory,
+    where,
+)
 from libs.runtime.metrics import ITEMS
 from libs.runtime.settings import Settings
 
@@ -144,7 +150,7 @@ class Itemwise(Generic[Item]):
             try:
                 items = self._codec.decode(message.body)
             except MemoryError:
-                raise _short_of_memory() from None
+                raise short_of_memory() from None
             except ContractError as error:
                 log.error("message_not_readable", queue=self._queue, error=str(error))  # noqa: TRY400
                 unreadable.append((message, str(error)))
@@ -168,7 +174,7 @@ class Itemwise(Generic[Item]):
         except TemporaryError:
             raise
         except MemoryError:
-            raise _short_of_memory() from None
+            raise short_of_memory() from None
         except Exception as bug:  # noqa: BLE001 - what cannot even be put aside is buried as it came
             log.error("item_not_put_aside", queue=self._queue, at=where(bug))  # noqa: TRY400
             await self._bury(piece.message, BUG)
@@ -209,11 +215,6 @@ class Itemwise(Generic[Item]):
 
     def _count(self, outcome: str, count: int = 1) -> None:
         ITEMS.labels(queue=self._queue, outcome=outcome).inc(count)
-
-
-def _short_of_memory() -> TemporaryError:
-    """Say that it is us: a message that could be read yesterday must not be buried for that."""
-    return TemporaryError("memory is short")
 
 
 def _bugs(failed: Sequence[tuple[object, Exception]]) -> int:

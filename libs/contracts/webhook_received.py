@@ -99,7 +99,9 @@ def decode(message: bytes) -> tuple[Delivery, ...]:
 def _entries(line: bytes) -> list[dict[str, Any]]:
     try:
         head = orjson.loads(line)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        if "memory" in error.msg:  # what orjson says where there is none: it is not the message
+            raise MemoryError from None
         raise ContractError("the metadata is not JSON") from None
     if not isinstance(head, dict) or "version" not in head:
         raise ContractError("the metadata tells no version")

@@ -29,6 +29,11 @@ class ContentionError(TemporaryError):
     """
 
 
+def short_of_memory() -> TemporaryError:
+    """Say what a `MemoryError` is: ours, and no fault of what was worked on at that moment."""
+    return TemporaryError("memory is short")
+
+
 class PermanentError(Exception):
     """Trying again cannot help: put it aside with the message as the reason, for a person to see.
 

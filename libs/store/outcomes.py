@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from libs.contracts.readings import ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import OBSERVATION, Translated
 from libs.domain.observation import Observation
 from libs.store.database import Connection, execute_rows
 from libs.store.queries import query
+
+WHOLE: Final = -1  # the ordinal of a delivery that is parked whole, for no reading of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,7 @@ def replay(*, wait: bool, timeout: float, data_dir: Path, as_json: bool, **told:
 
     The exact bytes enter through the front door once more, under an identity of their own and with
     the time at which they were first received. What they say now takes the place of what is
-    parked, and of what the rest of them said before; what stands already is not told again. A
-    replay that would leave an object without any state is parked as `failed`. A delivery that was discarded is replayed when
+    parked; what stands already is not told again, nor taken back (`caudal replay`). A delivery that was discarded is replayed when
     it is named by its id, and is on the list again if it stays unknown. Where a delivery is no
     longer in the archive, the copy that was parked is taken, as unsigned.
 

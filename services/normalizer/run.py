@@ -17,7 +17,7 @@ from libs.contracts.webhook_translated import Translated
 from libs.providers.port import Terms
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failpoints import failpoint
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import TemporaryError, short_of_memory
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from services.normalizer.translate import Translator, failure
@@ -75,6 +75,8 @@ class Normalizer:
         for delivery in deliveries:
             try:
                 outcome = self._translator.outcome_of(delivery)
+            except MemoryError:
+                raise short_of_memory() from None
             except Exception as error:  # noqa: BLE001 - a bug becomes a delivery that failed, not a stuck queue
                 failures.append(Failed(delivery, error))
             else:

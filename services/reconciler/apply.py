@@ -3,7 +3,6 @@
     locate the objects ─► lock them in key order ─► add what is new ─► fold ─► rows and events
 
 Doing the same batch again is a no-op, so a commit whose answer was lost may simply be repeated.
-Replays that take back something that stands come after it, each in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ from libs.store.objects import (
     update_objects,
 )
 from libs.store.outcomes import (
+    WHOLE,
     Parked,
     record_failed,
     record_outcomes,
     record_pokes,
 )
 from services.reconciler.change import change_of, outbox_row
-from services.reconciler.replayed import correct, not_on_record, put_aside, to_correct
-from services.reconciler.standing import not_found
+from services.reconciler.replayed import not_on_record, put_aside
 
 # Observations of one object, beyond which a batch folds it once and no longer step by step.
 CROWDED: Final = 200
@@ -84,13 +83,9 @@ class _Told:
 
 
 async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
-    """Apply a batch in one transaction, and replays that correct what stands one by one after it."""
+    """Apply a batch in one transaction."""
     async with transaction(pool) as connection:
         news, before = await not_on_record(connection, outcomes)
-        apart = await to_correct(connection, news)
-        news = [outcome for outcome in news if outcome.delivery_id not in apart]
-        replayed = {outcome.evidence for outcome in news if outcome.replay_of is not None}
-        before = [row for row in before if row.delivery_id in replayed]
         told = await _locate(connection, news)
         applied = await fold_in(connection, told.by_object, told.providers)
         await put_aside(connection, news, told.parked, before)
@@ -99,11 +94,8 @@ async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
         await _file_missing(connection, outcomes)
         failpoint("reconciler.applied")
     failpoint("reconciler.committed")
-    applied.parked = len(told.parked)
-    for number in sorted(apart):
-        corrected = await correct(pool, apart[number])
-        applied.add(Applied(events=corrected.events, parked=corrected.parked))
     applied.outcomes = len(outcomes)
+    applied.parked = len(told.parked)
     return applied
 
 
@@ -153,6 +145,15 @@ def _place(
     told.providers[key] = outcome.provider
     told.by_object.setdefault(key, []).append(
         said if said.provider_ref is not None else replace(said, provider_ref=ref)
+    )
+
+
+def not_found(said: Observation) -> Unknown:
+    """Say why an observation waits for its object."""
+    return Unknown(
+        reason=ParkReason.OBJECT_NOT_FOUND,
+        detail="names its object only by the merchant's reference, which no object has yet, or several have",
+        value=said.merchant_ref,
     )
 
 
@@ -244,7 +245,7 @@ async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts:
         news, before = await not_on_record(connection, [outcome])
         if not news:
             return
-        await put_aside(connection, news, [Parked(outcome, -1, why)], before)
+        await put_aside(connection, news, [Parked(outcome, WHOLE, why)], before)
         await record_failed(connection, outcome)
         try:
             async with savepoint(connection):

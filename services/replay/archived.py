@@ -22,8 +22,8 @@ from libs.store.database import Connection, Pool, transaction
 from libs.store.objects import ObjectKey, StoredObject, lock_objects, unknown_object
 from libs.store.parked import Kept, lock_parked
 from services.normalizer.translate import Translator
-from services.reconciler.correction import Planned, carry_out, plan
 from services.replay.comparison import compare
+from services.replay.correction import Planned, carry_out, plan
 from services.replay.grouping import Touching, groups
 
 CHUNK: Final = 100  # deliveries in one transaction, where a group is not larger by itself

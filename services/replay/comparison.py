@@ -3,17 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from libs.contracts.delivery import Delivery
-from libs.contracts.webhook_translated import Translated
+from libs.contracts.readings import Unknown
+from libs.contracts.webhook_translated import OBSERVATION, Translated
+from libs.domain.observation import Observation
 from libs.runtime.failures import where
+from libs.store.corrections import Place, Standing, standing_of
 from libs.store.database import Connection
+from libs.store.objects import ObjectKey, refs_by_merchant_ref
+from libs.store.outcomes import Parked
+from libs.store.parked import Row
 from services.normalizer.translate import Translator
-from services.reconciler.standing import Compared, beside_standing
+from services.reconciler.apply import not_found
+
+Signature = tuple[int, str, str | None, str | None, Observation | None]
+Refs = dict[tuple[str, str, str], str]
 
 log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Compared:
+    """One delivery: what it says now, and what stands."""
+
+    outcome: Translated
+    standing: Standing
+    told: dict[Place, Observation] = field(default_factory=dict)
+    parked: list[Parked] = field(default_factory=list)
+
+    @property
+    def moved(self) -> set[Place]:
+        """Where what it says now and what stands are not the same."""
+        said, repeated = self.standing.said, self.standing.repeated
+        gone = (said.keys() | repeated) - self.told.keys()
+        new = {place for place in self.told if place not in said and place not in repeated}
+        other = {place for place, was in said.items() if self.told.get(place, was) != was}
+        return gone | new | other
+
+    @property
+    def touched(self) -> set[ObjectKey]:
+        """The objects on which something would move."""
+        return {place.of for place in self.moved}
+
+    @property
+    def no_longer_parked(self) -> list[Row]:
+        """Parked rows that do not hold any more."""
+        now = [_signature_of(each) for each in self.parked]
+        return [row for row in self.standing.parked if _signature(row) not in now]
+
+    @property
+    def newly_parked(self) -> list[Parked]:
+        """Readings that would be parked today and are not."""
+        was = [_signature(row) for row in self.standing.parked]
+        return [each for each in self.parked if _signature_of(each) not in was]
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything to correct."""
+        return bool(self.moved or self.no_longer_parked or self.newly_parked)
+
+
+def _signature(row: Row) -> Signature:
+    waiting = None if row.reading is None else OBSERVATION.validate_json(row.reading)
+    return row.ordinal, row.reason, row.field, row.value, waiting
+
+
+def _signature_of(parked: Parked) -> Signature:
+    why = parked.why
+    return parked.ordinal, why.reason.value, why.field, why.value, parked.waiting
 
 
 async def compare(
@@ -27,8 +88,62 @@ async def compare(
     failed: list[str] = []
     for delivery in deliveries:
         try:
-            outcomes.append(translator.outcome_of(delivery))
+            outcomes.append(_translated(translator, delivery))
         except Exception as error:  # noqa: BLE001 - a bug is reported with the delivery, the others go on
             log.error("translation_failed", delivery_id=delivery.id, at=where(error))  # noqa: TRY400
             failed.append(delivery.id)
-    return await beside_standing(connection, outcomes), failed
+    standing = await standing_of(connection, [outcome.delivery_id for outcome in outcomes])
+    refs = await refs_by_merchant_ref(connection, _nameless(outcomes))
+    compared = [
+        _placed(outcome, standing.get(outcome.delivery_id, Standing()), refs)
+        for outcome in outcomes
+    ]
+    return compared, failed
+
+
+def _translated(translator: Translator, delivery: Delivery) -> Translated:
+    """Translate, with observations exactly as they would be stored."""
+    outcome = translator.outcome_of(delivery)
+    return replace(
+        outcome,
+        readings=tuple(
+            OBSERVATION.validate_json(OBSERVATION.dump_json(each, exclude_defaults=True))
+            if isinstance(each, Observation)
+            else each
+            for each in outcome.readings
+        ),
+    )
+
+
+def _nameless(outcomes: Sequence[Translated]) -> set[tuple[str, str, str]]:
+    return {
+        (outcome.source, each.kind.value, each.merchant_ref)
+        for outcome in outcomes
+        for each in outcome.readings
+        if isinstance(each, Observation)
+        and each.provider_ref is None
+        and each.merchant_ref is not None
+    }
+
+
+def _placed(outcome: Translated, standing: Standing, refs: Refs) -> Compared:
+    found = Compared(outcome, standing)
+    for ordinal, reading in enumerate(outcome.readings):
+        if isinstance(reading, Unknown):
+            found.parked.append(Parked(outcome, ordinal, reading))
+        elif isinstance(reading, Observation):
+            ref = reading.provider_ref or _ref_of(outcome.source, reading, standing, refs)
+            if ref is None:
+                found.parked.append(Parked(outcome, ordinal, not_found(reading), waiting=reading))
+                continue
+            place = Place(ObjectKey(outcome.source, reading.kind.value, ref), reading.key)
+            found.told.setdefault(place, replace(reading, provider_ref=ref))
+    return found
+
+
+def _ref_of(source: str, said: Observation, standing: Standing, refs: Refs) -> str | None:
+    """Find the object of one that is named by the merchant's reference: where it stands, stays."""
+    for place in (*standing.said, *standing.repeated):
+        if (place.of.source, place.of.kind, place.key) == (source, said.kind.value, said.key):
+            return place.of.provider_ref
+    return refs.get((source, said.kind.value, said.merchant_ref or ""))

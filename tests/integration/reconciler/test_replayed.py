@@ -13,10 +13,10 @@ from libs.contracts.readings import ParkReason, Reading, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.store.database import Pool
 from libs.store.inspect import list_objects, list_parked
-from services.reconciler.apply import apply
+from services.reconciler.apply import apply, park_failed
 from services.reconciler.waiting import fold_in_waiting
 from tests.integration.store.rooms import everything, fetch, table, value
-from tests.unit.domain.saying import declined, paid, pending
+from tests.unit.domain.saying import paid, pending
 from tests.unit.reconciler.telling import about, delivery_id, told
 
 pytestmark = pytest.mark.servers
@@ -157,64 +157,29 @@ async def test_discarded_one_waits_no_longer(pool: Pool) -> None:
     assert [row.state for row in await list_objects(pool)] == ["pending"]
 
 
-async def test_what_is_no_longer_said_goes(pool: Pool) -> None:
-    """Between the two, a mapping of the part that was understood has changed as well."""
-    await apply(pool, [told(1, paid(at=1), ODD), told(2, pending(at=0))])
-    replay = again(50, 1, declined(at=1), pending(at=0))
-    await apply(pool, [replay])
-    [row] = await list_objects(pool)
-    assert (row.state, row.previous_state) == ("declined", "paid")
-    assert [said[0] for said in await fetch(pool, "select key from observations order by key")] == [
-        "declined@1/secret",
-        "pending@0/secret",
-    ]
+async def test_failing_replay_leaves_what_is_parked(pool: Pool) -> None:
+    """Our code fails on it: one reading waits on for its object, the other for its mapping."""
+    nameless = about(None, paid(at=2), merchant_ref="m-1")
+    await apply(pool, [told(1, nameless, ODD)])
+    failed = Unknown(reason=ParkReason.FAILED, detail="a bug")
+    await apply(pool, [again(50, 1, failed)])
+    await park_failed(pool, again(51, 1, nameless, EVEN), reason="another bug", attempts=5)
+    found = [(each.ordinal, each.reason, each.replays) for each in await list_parked(pool)]
+    assert sorted(found) == [(-1, "failed", 2), (0, "object_not_found", 0), (1, "unknown_value", 0)]
+    await apply(pool, [told(2, about("ref-1", pending(at=1), merchant_ref="m-1"))])
+    assert await fold_in_waiting(pool) == 1
+    await apply(pool, [again(52, 1, nameless, paid(at=3))])
     assert await list_parked(pool) == []
-    [repeat] = await fetch(pool, "select key, delivery_id from repeats")
-    assert (repeat["key"], str(repeat["delivery_id"])) == ("pending@0/secret", delivery_id(2))
-    assert await events(pool) == row.sequence
-    before = await everything(pool)
-    await apply(pool, [replay])
-    assert await everything(pool) == before
 
 
-async def test_what_moves_to_another_object_leaves_the_first(pool: Pool) -> None:
-    await apply(pool, [told(1, about("a", paid(at=2)), ODD), told(2, about("a", pending(at=1)))])
-    await apply(pool, [again(50, 1, about("b", paid(at=2)), EVEN)])
-    states = {row.provider_ref: row.state for row in await list_objects(pool)}
-    assert states == {"a": "pending", "b": "paid"}
-    [parked] = await list_parked(pool)
-    assert (parked.value, parked.replays) == ("EVEN", 1)
-
-
-async def test_object_that_would_lose_its_state_stays(pool: Pool) -> None:
-    """A person has to look: nothing of the delivery is corrected, and it stays parked."""
-    await apply(pool, [told(1, about("a", paid(at=2)), ODD)])
-    before = await table(pool, "observations"), await table(pool, "outbox")
-    replay = again(50, 1, about("b", paid(at=2)), EVEN)
-    applied = await apply(pool, [replay, told(2, about("c", paid(at=2)))])
-    assert (applied.outcomes, applied.events, applied.parked) == (2, 1, 1)
-    await apply(pool, [replay])
-    [parked] = await list_parked(pool)
-    assert (parked.reason, parked.delivery_id, parked.replays) == ("failed", delivery_id(1), 1)
-    assert "clip-mx payment a" in parked.detail
-    states = {row.provider_ref: row.state for row in await list_objects(pool)}
-    assert states == {"a": "paid", "c": "paid"}
-    assert [len(rows) for rows in before] == [
-        len(await table(pool, "observations")) - 1,
-        len(await table(pool, "outbox")) - 1,
-    ]
-
-
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
-async def test_replays_beside_what_they_repeat(pool: Pool, order: tuple[int, ...]) -> None:
-    """All in one batch; what the last one says counts, whatever the order."""
-    all_of_it = [
-        told(1, pending(at=1), ODD),
-        again(50, 1, paid(at=1), ODD),
-        again(51, 1, declined(at=1), EVEN),
-    ]
-    await apply(pool, [all_of_it[index] for index in order])
-    assert [row.state for row in await list_objects(pool)] == ["declined"]
-    [said] = await fetch(pool, "select key from observations")
-    assert said["key"] == "declined@1/secret"
-    assert [(each.value, each.replays) for each in await list_parked(pool)] == [("EVEN", 2)]
+async def test_who_waited_sees_what_the_other_parked(pool: Pool) -> None:
+    """Two replays one right after the other; the second has a mapping that the first had not."""
+    await apply(pool, [told(1, ODD)])
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.fetch("select 1 from parked for update")
+        first = asyncio.create_task(apply(pool, [again(50, 1, EVEN)]))
+        await asyncio.sleep(0.3)
+        second = asyncio.create_task(apply(pool, [again(51, 1, paid(at=1))]))
+        await asyncio.sleep(0.3)
+    await asyncio.gather(first, second)
+    assert await list_parked(pool) == []

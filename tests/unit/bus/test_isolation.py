@@ -101,3 +101,11 @@ async def test_nothing_to_do_is_done() -> None:
     doing = Doing()
     assert await isolate([], doing) == []
     assert doing.calls == []
+
+
+async def test_short_of_memory_is_no_items_fault() -> None:
+    async def do(_: Sequence[int]) -> None:
+        raise MemoryError
+
+    with pytest.raises(TemporaryError, match="memory is short"):
+        await isolate(range(4), do)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+import orjson
 import pytest
 import structlog
 
@@ -61,6 +62,8 @@ class Choosy(StandIn):
 
     def translate(self, delivery: Any, terms: Any) -> tuple[Any, ...]:  # noqa: ANN401
         assert terms is not None
+        if delivery.body == b"too much":
+            raise MemoryError
         if delivery.body == SECRET:
             raise ValueError(f"cannot read {SECRET!r}")
         word = "\ud800" if delivery.body == b"bad" else "PAID"
@@ -157,17 +160,22 @@ async def test_bug_while_publishing_stops_nobody() -> None:
 
 
 async def test_short_of_memory_buries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither where a message is read nor where an item is put aside: all of it comes again."""
+    """Where a message is read, translated or put aside: all of it comes again."""
     bus = Bus()
 
     def too_much(*_: object, **__: object) -> None:
         raise MemoryError
 
+    def no_buffer(_: bytes) -> None:
+        raise orjson.JSONDecodeError("Not enough memory to allocate buffer for parsing", "", 0)
+
     with structlog.testing.capture_logs():
         with monkeypatch.context() as patch:
-            patch.setattr(webhook_received, "_entries", too_much)
+            patch.setattr("libs.contracts.webhook_received.orjson.loads", no_buffer)
             with pytest.raises(TemporaryError, match="memory is short"):
                 await normalizer(bus).handle([message(b"1")])
+        with pytest.raises(TemporaryError, match="memory is short"):
+            await normalizer(bus).handle([message(b"1", b"too much")])
         monkeypatch.setattr("libs.bus.itemwise.set_back", too_much)
         with pytest.raises(TemporaryError, match="memory is short"):
             await normalizer(bus).handle([message(SECRET)])

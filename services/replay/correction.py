@@ -30,7 +30,7 @@ from libs.store.objects import (
 from libs.store.outcomes import record_pokes, unpark
 from libs.store.parked import park_again
 from services.reconciler.change import Change, change_of, outbox_row
-from services.reconciler.standing import Compared
+from services.replay.comparison import Compared
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ def _planned(
     known: Mapping[int, Mapping[str, Observation]],
     repeats: Mapping[int, Mapping[str, Sequence[Repeat]]],
 ) -> Planned:
-    again = {each.outcome.evidence for each in differing}
+    again = {each.outcome.delivery_id for each in differing}
     told: dict[ObjectKey, list[Observation]] = defaultdict(list)
     for each in differing:
         for place, said in each.told.items():
@@ -200,19 +200,6 @@ def _ids(repeats: Iterable[Repeat]) -> list[tuple[datetime, str]]:
 
 async def carry_out(connection: Connection, planned: Planned) -> None:
     """Write it: observations, repeats, names, rows, events; then what is parked."""
-    await write_objects(connection, planned)
-    before = [row for each in planned.deliveries for row in each.standing.parked]
-    await unpark(
-        connection, [row.id for each in planned.deliveries for row in each.no_longer_parked]
-    )
-    await park_again(
-        connection, [new for each in planned.deliveries for new in each.newly_parked], before
-    )
-    await record_pokes(connection, [each.outcome for each in planned.deliveries])
-
-
-async def write_objects(connection: Connection, planned: Planned) -> None:
-    """Write what becomes of the objects: observations, repeats, names, rows and events."""
     objects = [each for each in planned.objects if each.gone]
     gone = [(each.before.id, key) for each in objects for key in each.gone]
     await remove_told(connection, gone, [each.before.id for each in objects])
@@ -225,3 +212,11 @@ async def write_objects(connection: Connection, planned: Planned) -> None:
         connection,
         [outbox_row(each.row.id, each.event) for each in changes if each.event is not None],
     )
+    before = [row for each in planned.deliveries for row in each.standing.parked]
+    await unpark(
+        connection, [row.id for each in planned.deliveries for row in each.no_longer_parked]
+    )
+    await park_again(
+        connection, [new for each in planned.deliveries for new in each.newly_parked], before
+    )
+    await record_pokes(connection, [each.outcome for each in planned.deliveries])
