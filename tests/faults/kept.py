@@ -27,20 +27,23 @@ KILLED: Final = -signal.SIGKILL
 
 @dataclass(slots=True)
 class Life:
-    """From a start to an end. `code` is None while it lasts, `asked` is how we ended it."""
+    """From a start to an end. `code` is None while it lasts, `asked` is how we meant to end it.
+
+    It may be asked twice: two faults at once may want the same process.
+    """
 
     pid: int
     code: int | None = None
-    asked: signal.Signals | None = None
+    asked: set[signal.Signals] = field(default_factory=set)
     armed: bool = False
 
     @property
     def ended_by_itself(self) -> bool:
         if self.code is None:
             return False
-        if self.asked is signal.SIGTERM:
-            return self.code not in {0, -signal.SIGTERM}  # the latter before it listens
-        return not (self.code == KILLED and (self.asked is signal.SIGKILL or self.armed))
+        if signal.SIGTERM in self.asked and self.code in {0, -signal.SIGTERM}:
+            return False  # the latter before it listens
+        return not (self.code == KILLED and (signal.SIGKILL in self.asked or self.armed))
 
 
 @dataclass(slots=True)
@@ -101,7 +104,7 @@ class Kept:
     def armed_deaths(self) -> int:
         """How often it died at a failpoint, since it was armed."""
         return sum(
-            life.armed and life.code == KILLED and life.asked is None
+            life.armed and life.code == KILLED and not life.asked
             for life in self.lives[self._armed_since :]
         )
 
@@ -158,7 +161,7 @@ class Kept:
 
     def _end(self, how: signal.Signals) -> None:
         if self._child is not None and self._child.running:
-            self.lives[-1].asked = how
+            self.lives[-1].asked.add(how)
             self.peak.look(self._child.pid)
             self._child.send(how)
             if how is signal.SIGKILL:
