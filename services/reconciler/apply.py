@@ -33,7 +33,6 @@ from libs.store.objects import (
     add_to_outbox,
     lock_objects,
     observations_of,
-    refs_by_merchant_ref,
     update_objects,
 )
 from libs.store.outcomes import (
@@ -44,6 +43,7 @@ from libs.store.outcomes import (
     record_pokes,
 )
 from services.reconciler.change import change_of, outbox_row
+from services.reconciler.placing import Places, not_found, places_of
 from services.reconciler.replayed import not_on_record, put_aside
 
 # Observations of one object, beyond which a batch folds it once and no longer step by step.
@@ -109,35 +109,21 @@ async def _file_missing(connection: Connection, outcomes: Sequence[Translated]) 
 
 async def _locate(connection: Connection, outcomes: Sequence[Translated]) -> _Told:
     """Say for each observation which object it is about."""
-    nameless = {
-        (outcome.source, reading.kind.value, reading.merchant_ref)
-        for outcome in outcomes
-        for reading in outcome.readings
-        if isinstance(reading, Observation)
-        and reading.provider_ref is None
-        and reading.merchant_ref is not None
-    }
-    refs = await refs_by_merchant_ref(connection, nameless)
+    places = await places_of(connection, outcomes)
     told = _Told()
     for outcome in outcomes:
         for ordinal, reading in enumerate(outcome.readings):
             if isinstance(reading, Unknown):
                 told.parked.append(Parked(outcome, ordinal, reading))
             elif isinstance(reading, Observation):
-                _place(told, outcome, ordinal, reading, refs)
+                _place(told, outcome, ordinal, reading, places)
     return told
 
 
 def _place(
-    told: _Told,
-    outcome: Translated,
-    ordinal: int,
-    said: Observation,
-    refs: dict[tuple[str, str, str], str],
+    told: _Told, outcome: Translated, ordinal: int, said: Observation, places: Places
 ) -> None:
-    ref = said.provider_ref
-    if ref is None:
-        ref = refs.get((outcome.source, said.kind.value, said.merchant_ref or ""))
+    ref = places.ref_of(outcome, said)
     if ref is None:
         told.parked.append(Parked(outcome, ordinal, not_found(said), waiting=said))
         return
@@ -145,15 +131,6 @@ def _place(
     told.providers[key] = outcome.provider
     told.by_object.setdefault(key, []).append(
         said if said.provider_ref is not None else replace(said, provider_ref=ref)
-    )
-
-
-def not_found(said: Observation) -> Unknown:
-    """Say why an observation waits for its object."""
-    return Unknown(
-        reason=ParkReason.OBJECT_NOT_FOUND,
-        detail="names its object only by the merchant's reference, which no object has yet, or several have",
-        value=said.merchant_ref,
     )
 
 

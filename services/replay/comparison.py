@@ -14,14 +14,13 @@ from libs.domain.observation import Observation
 from libs.runtime.failures import where
 from libs.store.corrections import Place, Standing, standing_of
 from libs.store.database import Connection
-from libs.store.objects import ObjectKey, refs_by_merchant_ref
+from libs.store.objects import ObjectKey
 from libs.store.outcomes import Parked
 from libs.store.parked import Row
 from services.normalizer.translate import Translator
-from services.reconciler.apply import not_found
+from services.reconciler.placing import Places, not_found, places_of
 
 Signature = tuple[int, str, str | None, str | None, Observation | None]
-Refs = dict[tuple[str, str, str], str]
 
 log = structlog.get_logger()
 
@@ -93,9 +92,9 @@ async def compare(
             log.error("translation_failed", delivery_id=delivery.id, at=where(error))  # noqa: TRY400
             failed.append(delivery.id)
     standing = await standing_of(connection, [outcome.delivery_id for outcome in outcomes])
-    refs = await refs_by_merchant_ref(connection, _nameless(outcomes))
+    places = await places_of(connection, outcomes, standing)
     compared = [
-        _placed(outcome, standing.get(outcome.delivery_id, Standing()), refs)
+        _placed(outcome, standing.get(outcome.delivery_id, Standing()), places)
         for outcome in outcomes
     ]
     return compared, failed
@@ -115,35 +114,16 @@ def _translated(translator: Translator, delivery: Delivery) -> Translated:
     )
 
 
-def _nameless(outcomes: Sequence[Translated]) -> set[tuple[str, str, str]]:
-    return {
-        (outcome.source, each.kind.value, each.merchant_ref)
-        for outcome in outcomes
-        for each in outcome.readings
-        if isinstance(each, Observation)
-        and each.provider_ref is None
-        and each.merchant_ref is not None
-    }
-
-
-def _placed(outcome: Translated, standing: Standing, refs: Refs) -> Compared:
+def _placed(outcome: Translated, standing: Standing, places: Places) -> Compared:
     found = Compared(outcome, standing)
     for ordinal, reading in enumerate(outcome.readings):
         if isinstance(reading, Unknown):
             found.parked.append(Parked(outcome, ordinal, reading))
         elif isinstance(reading, Observation):
-            ref = reading.provider_ref or _ref_of(outcome.source, reading, standing, refs)
+            ref = places.ref_of(outcome, reading)
             if ref is None:
                 found.parked.append(Parked(outcome, ordinal, not_found(reading), waiting=reading))
                 continue
             place = Place(ObjectKey(outcome.source, reading.kind.value, ref), reading.key)
             found.told.setdefault(place, replace(reading, provider_ref=ref))
     return found
-
-
-def _ref_of(source: str, said: Observation, standing: Standing, refs: Refs) -> str | None:
-    """Find the object of one that is named by the merchant's reference: where it stands, stays."""
-    for place in (*standing.said, *standing.repeated):
-        if (place.of.source, place.of.kind, place.key) == (source, said.kind.value, said.key):
-            return place.of.provider_ref
-    return refs.get((source, said.kind.value, said.merchant_ref or ""))

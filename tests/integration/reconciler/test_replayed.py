@@ -183,3 +183,19 @@ async def test_who_waited_sees_what_the_other_parked(pool: Pool) -> None:
         await asyncio.sleep(0.3)
     await asyncio.gather(first, second)
     assert await list_parked(pool) == []
+
+
+async def test_what_was_placed_stays_in_its_place(pool: Pool) -> None:
+    """Folded in after waiting, it comes again when another object has that reference, too."""
+    nameless = about(None, paid(at=2), merchant_ref="m-1")
+    await apply(pool, [told(1, nameless)])
+    await apply(pool, [told(2, about("ref-1", pending(at=1), merchant_ref="m-1"))])
+    assert await fold_in_waiting(pool) == 1
+    await fetch(
+        pool, "update objects set merchant_ref = 'm-0' where provider_ref = 'ref-1' returning id"
+    )
+    await apply(pool, [told(3, about("ref-2", pending(at=1), merchant_ref="m-1"))])
+    await apply(pool, [again(50, 1, nameless)])
+    states = {row.provider_ref: row.state for row in await list_objects(pool)}
+    assert states == {"ref-1": "paid", "ref-2": "pending"}
+    assert await list_parked(pool) == []
