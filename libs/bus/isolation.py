@@ -1,9 +1,10 @@
 """Finding what spoils a batch: it is split in halves until the culprit stands alone.
 
 Three kinds of failure are told apart. A server that is away (`TemporaryError`) or memory that is
-short is no item's fault: it ends the search, and the whole is tried again later. A place that somebody else holds
-(`ContentionError`) gets one more try of the whole, since deadlocks are over at once; then the
-search finds out what is held. Anything else is a bug or poison and is searched for at once.
+short is no item's fault: it ends the search, and the whole is tried again later. A place that
+somebody else holds (`ContentionError`) gets one more try of the whole, since deadlocks are over at
+once; then the search finds out what is held. Anything else is a bug or poison and is searched for
+at once.
 
 All portions of one size are tried before any smaller one. So every round that is about single
 items leaves something done, and a search that gets nothing done twice in a row is not about single

@@ -47,9 +47,10 @@ def replay(*, wait: bool, timeout: float, data_dir: Path, as_json: bool, **told:
 
     The exact bytes enter through the front door once more, under an identity of their own and with
     the time at which they were first received. What they say now takes the place of what is
-    parked; what stands already is not told again, nor taken back (`caudal replay`). A delivery that was discarded is replayed when
-    it is named by its id, and is on the list again if it stays unknown. Where a delivery is no
-    longer in the archive, the copy that was parked is taken, as unsigned.
+    parked; what stands already is not told again, nor taken back (`caudal replay`). A delivery that
+    was discarded is replayed when it is named by its id, and is on the list again if it stays
+    unknown. Where a delivery is no longer in the archive, the copy that was parked is taken, as
+    unsigned.
 
     Exit code 0 where all were translated again, also if some are parked again; 1 where the broker
     or the workers did not take them, or a named delivery is not parked.
