@@ -7,7 +7,6 @@ import structlog
 from tests.unit.ingress.stand_ins import Ingress, running_ingress
 
 TOKEN = "/webhooks/shop?token=open-sesame"
-WORD = {"X-Word": "open-sesame"}
 
 
 async def test_server_names_no_version(ingress: Ingress) -> None:
