@@ -1,0 +1,1 @@
+"""What the kernel says about processes: time, memory."""
