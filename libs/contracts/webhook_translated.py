@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError, with_config
 
+from libs.contracts import observation_json
 from libs.contracts.delivery import Delivery, Origin
 from libs.contracts.errors import ContractError
 from libs.contracts.readings import Ignored, Poke, Reading, Unknown
@@ -105,7 +106,7 @@ class _Message:
 
 
 _MESSAGE: Final = TypeAdapter(_Message)
-OBSERVATION: Final = TypeAdapter(Observation)
+OBSERVATION: Final = observation_json.OBSERVATION
 
 
 def of(delivery: Delivery, identity: str, readings: tuple[Reading, ...]) -> Translated:

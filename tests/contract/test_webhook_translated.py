@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, timezone
 from typing import Any
 
 import orjson
@@ -14,90 +13,35 @@ from libs.contracts.delivery import Origin
 from libs.contracts.errors import ContractError
 from libs.contracts.readings import Ignored, ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import VERSION, Translated, decode, encode
-from libs.domain.lifecycle import Authority, Flag, Kind, State
-from libs.domain.money import Money
-from libs.domain.observation import (
-    CancelStatus,
-    DisputeStatus,
-    Extent,
-    FacetStatus,
-    Observation,
-    Refund,
-)
+from libs.domain.lifecycle import Authority, Kind
+from libs.domain.observation import Observation
+from tests.contract.observations import OBSERVATIONS, TEXTS, TIMES, maybe
 from tests.unit.domain.saying import brl, entry, paid, refund
 from tests.unit.reconciler.telling import told
 
-_TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
-_ZONES = st.sampled_from((UTC, timezone(timedelta(hours=-3)), timezone(timedelta(hours=5.5))))
-_TIMES = st.datetimes(timezones=_ZONES)
-_NUMBERS = st.decimals(0, 10**15, allow_nan=False, allow_infinity=False)
-
-
-def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.none() | strategy
-
-
-_REFUNDS = st.builds(
-    Refund,
-    status=st.sampled_from(FacetStatus),
-    ledger_key=_TEXT,
-    amount=maybe(_NUMBERS),
-    extent=st.sampled_from(Extent),
-    void=st.booleans(),
-    answers_dispute=st.booleans(),
-)
-_OBSERVATIONS = st.builds(
-    Observation,
-    kind=st.sampled_from(Kind),
-    provider_ref=maybe(_TEXT),
-    key=_TEXT,
-    provider_status=_TEXT,
-    state=maybe(st.sampled_from(State)),
-    refunds=st.lists(_REFUNDS, max_size=2).map(tuple),
-    dispute=maybe(st.sampled_from(DisputeStatus)),
-    cancel=maybe(st.sampled_from(CancelStatus)),
-    attempt=st.booleans(),
-    settlement_step=maybe(_TEXT),
-    flags=st.frozensets(st.sampled_from(Flag)),
-    supersedes=st.lists(_TEXT, max_size=2).map(tuple),
-    amount=maybe(st.builds(Money, amount=_NUMBERS, currency=_TEXT)),
-    currency=maybe(_TEXT),
-    fees=maybe(_NUMBERS),
-    net=maybe(_NUMBERS),
-    merchant_ref=maybe(_TEXT),
-    method=maybe(_TEXT),
-    failure_reason=maybe(_TEXT),
-    expires_at=maybe(_TIMES),
-    aliases=st.lists(_TEXT, max_size=2).map(tuple),
-    facts=st.dictionaries(_TEXT, _TEXT, max_size=2),
-    authority=st.sampled_from(Authority),
-    occurred_at=maybe(_TIMES),
-    received_at=_TIMES,
-    delivery_id=_TEXT,
-)
 _READINGS = st.one_of(
-    _OBSERVATIONS,
-    st.builds(Poke, kind=st.sampled_from(Kind), provider_ref=_TEXT, why=_TEXT),
-    st.builds(Ignored, provider_status=_TEXT, why=_TEXT),
+    OBSERVATIONS,
+    st.builds(Poke, kind=st.sampled_from(Kind), provider_ref=TEXTS, why=TEXTS),
+    st.builds(Ignored, provider_status=TEXTS, why=TEXTS),
     st.builds(
         Unknown,
         reason=st.sampled_from(ParkReason),
-        detail=_TEXT,
-        field=maybe(_TEXT),
-        value=maybe(_TEXT),
+        detail=TEXTS,
+        field=maybe(TEXTS),
+        value=maybe(TEXTS),
     ),
 )
 _OUTCOMES = st.builds(
     Translated,
-    delivery_id=_TEXT,
-    source=_TEXT,
-    provider=_TEXT,
+    delivery_id=TEXTS,
+    source=TEXTS,
+    provider=TEXTS,
     origin=st.sampled_from(Origin),
     authority=st.sampled_from(Authority),
-    received_at=_TIMES,
-    identity=_TEXT,
+    received_at=TIMES,
+    identity=TEXTS,
     readings=st.lists(_READINGS, max_size=3).map(tuple),
-    traceparent=maybe(_TEXT),
+    traceparent=maybe(TEXTS),
     body=maybe(st.binary(max_size=60)),
 )
 
