@@ -7,11 +7,10 @@ only if *no* queue takes it: with one publish for both, a queue that is missing 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from libs.bus.publisher import Outcome
+from libs.bus.publisher import Outcome, Outgoing
 from libs.bus.topology import RECEIVED, TO_ARCHIVE, WEBHOOKS
 from libs.contracts.webhook_received import CONTENT_TYPE
 
@@ -26,16 +25,8 @@ class Publishing(Protocol):
     def ready(self) -> bool:
         """Whether the broker would take a message now."""
 
-    async def publish(
-        self,
-        exchange: str,
-        routing_key: str,
-        body: bytes,
-        *,
-        content_type: str,
-        headers: Mapping[str, str | int] | None = None,
-    ) -> Outcome:
-        """Send one message and tell what became of it."""
+    async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        """Send messages and tell what became of each."""
 
 
 async def deliver(publisher: Publishing, message: bytes) -> Outcome:
@@ -43,10 +34,10 @@ async def deliver(publisher: Publishing, message: bytes) -> Outcome:
 
     Whatever else it is, one of them may have it: to deliver it again is safe.
     """
-    outcomes = await asyncio.gather(
-        *(
-            publisher.publish(WEBHOOKS, key, message, content_type=CONTENT_TYPE)
+    outcomes = await publisher.publish_all(
+        [
+            Outgoing(exchange=WEBHOOKS, routing_key=key, body=message, content_type=CONTENT_TYPE)
             for key in (RECEIVED, TO_ARCHIVE)
-        )
+        ]
     )
     return max(outcomes, key=_WORST.index)

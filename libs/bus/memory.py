@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from libs.bus.backoff import Backoff
 from libs.bus.consumer import FIRST_PAUSE, LONGEST_PAUSE, Handle
 from libs.bus.link import wait_for_event
 from libs.bus.message import Message
-from libs.bus.publisher import Outcome
+from libs.bus.publisher import Outcome, Outgoing
 from libs.bus.topology import EXCHANGES, QUEUES, Queue
 from libs.runtime.failures import TemporaryError
 
@@ -59,6 +59,21 @@ class MemoryBus:
             message_id=uuid4().hex,
         )
         return Outcome.CONFIRMED if self._route(exchange, message, expiration) else Outcome.RETURNED
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        """Put messages into the queues, one after the other."""
+        return [
+            await self.publish(
+                message.exchange,
+                message.routing_key,
+                message.body,
+                content_type=message.content_type,
+                headers=message.headers,
+                message_type=message.message_type,
+                expiration=message.expiration,
+            )
+            for message in messages
+        ]
 
     async def close(self) -> None:
         """Do nothing; there is no connection."""

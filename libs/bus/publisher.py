@@ -11,48 +11,30 @@ publish carries a fresh one; identities that mean something travel in headers or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from enum import StrEnum
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Final, Self
-from uuid import uuid4
 
 import structlog
-from aiormq.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import DeliveryError, PublishError
-from pamqp.commands import Basic
+from aiormq.abc import AbstractConnection
 
 from libs.bus.link import (
     CLOSE_WITHIN,
-    cancelled_by_us,
     first_of,
     is_blocked,
     keep,
     place,
     wait_for_event,
 )
+from libs.bus.pipeline import Outcome, Outgoing, Pipeline
 
-PERSISTENT: Final = 2
-OPEN_WITHIN: Final = 5.0  # seconds to open the channel
-WINDOW: Final = 128  # publishes under way at once; more adds latency and no throughput
+__all__ = ["Outcome", "Outgoing", "Publisher"]
+
+WINDOW: Final = 128  # calls under way at once; more adds latency and no throughput
 # RabbitMQ 3.10 goes on refusing on a channel when a full queue's limit was taken away, not kept to.
 RENEW_AFTER: Final = 5.0  # seconds of refusals by one queue after which a fresh channel is tried
 LATE_AFTER: Final = 1.0  # seconds without an answer after which we no longer call it ready
 
 log = structlog.get_logger()
-
-
-class Outcome(StrEnum):
-    """What became of one publish."""
-
-    CONFIRMED = "confirmed"
-    """In every queue that it was routed to, on disk. The only one to build a promise on."""
-    REFUSED = "refused"
-    """Not taken: the broker said no (a queue is full), is blocked by an alarm, or is not there."""
-    RETURNED = "returned"
-    """Taken by no queue: the binding or the queue is missing. An operator has to act."""
-    UNKNOWN = "unknown"
-    """Sent, and no answer: it may have arrived."""
 
 
 class Publisher:
@@ -65,7 +47,7 @@ class Publisher:
         self._url = url
         self._name = name
         self._deadline = deadline
-        self._channel: AbstractChannel | None = None
+        self._pipeline: Pipeline | None = None
         self._linked = asyncio.Event()
         self._stop = asyncio.Event()
         self._window = asyncio.Semaphore(WINDOW)
@@ -117,86 +99,75 @@ class Publisher:
         message_type: str | None = None,
         expiration: float | None = None,
     ) -> Outcome:
-        """Send one message, persistent and mandatory, and tell what became of it.
+        """Send one message and tell what became of it, see `publish_all` and `Outgoing`."""
+        message = Outgoing(
+            exchange=exchange,
+            routing_key=routing_key,
+            body=body,
+            content_type=content_type,
+            headers=headers,
+            message_type=message_type,
+            expiration=expiration,
+        )
+        return (await self.publish_all([message]))[0]
 
-        `expiration` is for delay queues: after so many seconds at the head of its queue the
-        message moves on, however long the queue would hold it.
+    async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        """Send messages in order, and tell what became of each.
 
         Answers within the deadline, and at once where there is no connection or the broker has
         blocked it. Trouble with the broker is never raised.
         """
-        channel = self._usable()
-        if channel is None:
-            return Outcome.REFUSED
-        publish = partial(
-            channel.basic_publish,
-            body,
-            exchange=exchange,
-            routing_key=routing_key,
-            properties=Basic.Properties(
-                content_type=content_type,
-                headers=dict(headers or {}),
-                delivery_mode=PERSISTENT,
-                message_id=uuid4().hex,
-                message_type=message_type,
-                expiration=None if expiration is None else str(int(expiration * 1000)),
-            ),
-            mandatory=True,
-        )
-        try:
-            async with asyncio.timeout(self._deadline):
-                await self._send(publish)
-        except asyncio.CancelledError:
-            if cancelled_by_us():
-                raise
-            return Outcome.UNKNOWN
-        except (TypeError, ValueError):
-            raise  # a key or a header that cannot be written: our own mistake
-        except Exception as error:  # noqa: BLE001 - aiormq passes on whatever ended the channel
-            outcome = self._outcome(error)
+        pipeline = self._usable()
+        if pipeline is None:
+            return [Outcome.REFUSED] * len(messages)
+        outcomes = await self._send(pipeline, messages)
+        if Outcome.UNKNOWN in outcomes:
+            self._silent_since = asyncio.get_running_loop().time()
         else:
-            outcome, self._silent_since = Outcome.CONFIRMED, None
-        self._note_refusal((exchange, routing_key), refused=outcome is Outcome.REFUSED)
-        return outcome
+            self._silent_since = None
+        for message, outcome in zip(messages, outcomes, strict=True):
+            self._note_refusal(message, refused=outcome is Outcome.REFUSED)
+        return outcomes
 
     async def close(self) -> None:
         """Let what is under way finish, for no longer than the deadline, and disconnect."""
         self._stop.set()
         if self._link is None:
             return
-        if self._channel is not None:
+        if self._pipeline is not None:
             await asyncio.wait({self._link}, timeout=self._deadline + 2 * CLOSE_WITHIN)
         self._link.cancel()
         await asyncio.wait({self._link}, timeout=2 * CLOSE_WITHIN)
 
-    def _usable(self) -> AbstractChannel | None:
-        channel = self._channel
-        if channel is None or channel.is_closed or is_blocked(channel.connection):
+    def _usable(self) -> Pipeline | None:
+        pipeline = self._pipeline
+        if pipeline is None:
             return None
-        return channel
+        channel = pipeline.channel
+        return None if channel.is_closed or is_blocked(channel.connection) else pipeline
 
-    async def _send(self, publish: Callable[[], Awaitable[object]]) -> None:
-        async with self._window:
-            ticket = object()
-            self._under_way[ticket] = asyncio.get_running_loop().time()
-            try:
-                await publish()
-            finally:
-                del self._under_way[ticket]
-                if not self._under_way:
-                    self._idle.set()
+    async def _send(self, pipeline: Pipeline, messages: Sequence[Outgoing]) -> list[Outcome]:
+        until = asyncio.get_running_loop().time() + self._deadline
+        try:
+            async with asyncio.timeout_at(until):
+                await self._window.acquire()
+        except TimeoutError:
+            return [Outcome.UNKNOWN] * len(messages)
+        ticket = object()
+        now = self._under_way[ticket] = asyncio.get_running_loop().time()
+        try:
+            return await pipeline.publish(messages, within=until - now)
+        finally:
+            self._window.release()
+            del self._under_way[ticket]
+            if not self._under_way:
+                self._idle.set()
 
-    def _outcome(self, error: Exception) -> Outcome:
-        if isinstance(error, TimeoutError):
-            self._silent_since = asyncio.get_running_loop().time()
-            return Outcome.UNKNOWN
-        if not isinstance(error, DeliveryError):
-            return Outcome.UNKNOWN
-        self._silent_since = None
-        return Outcome.RETURNED if isinstance(error, PublishError) else Outcome.REFUSED
-
-    def _note_refusal(self, address: tuple[str, str], *, refused: bool) -> None:
+    def _note_refusal(self, message: Outgoing, *, refused: bool) -> None:
         """Ask for a fresh channel where one address has been refused for long."""
+        if not refused and not self._refused_since:
+            return
+        address = (message.exchange, message.routing_key)
         if not refused:
             self._refused_since.pop(address, None)
             return
@@ -205,18 +176,23 @@ class Publisher:
             self._renew.set()
 
     async def _session(self, connection: AbstractConnection) -> None:
-        async with asyncio.timeout(OPEN_WITHIN):
-            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        self._channel, self._silent_since = channel, None
+        pipeline = await Pipeline.open(connection)
+        self._pipeline, self._silent_since = pipeline, None
         self._refused_since.clear()
         self._renew.clear()
         self._linked.set()
         log.info("publisher_linked", link=self._name, at=place(self._url))
         try:
-            await first_of(channel.closing, self._stop, self._renew)
+            await first_of(pipeline.channel.closing, self._stop, self._renew)
+            self._leave()
+            self._idle.clear()
+            if self._under_way:
+                await wait_for_event(self._idle, self._deadline)
         finally:
-            self._channel = None
-            self._linked.clear()
-        self._idle.clear()
-        if self._under_way:
-            await wait_for_event(self._idle, self._deadline)
+            self._leave()
+            pipeline.abandon()
+
+    def _leave(self) -> None:
+        """Take no more: what is published from here on is refused, until there is a new channel."""
+        self._pipeline = None
+        self._linked.clear()

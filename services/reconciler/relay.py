@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from libs.bus.publisher import Outcome, Publisher
+from libs.bus.publisher import Outcome, Outgoing, Publisher
 from libs.bus.topology import EVENTS
 from libs.contracts.event import CONTENT_TYPE
 from libs.runtime.failpoints import failpoint
@@ -105,7 +105,7 @@ class Relay:
         until = loop.time() + TURN
         while queues and loop.time() < until:
             wave = [queue[0] for queue in queues.values()]
-            outcomes = await asyncio.gather(*(self._send(event) for event in wave))
+            outcomes = await self._publisher.publish_all([message_of(event) for event in wave])
             for event, outcome in zip(wave, outcomes, strict=True):
                 if outcome is Outcome.CONFIRMED:
                     confirmed.append(event)
@@ -117,11 +117,6 @@ class Relay:
             log.warning("events_not_confirmed", count=len(events) - len(confirmed))
         return confirmed
 
-    async def _send(self, event: WaitingEvent) -> Outcome:
-        return await self._publisher.publish(
-            EVENTS, event.routing_key, event.body, content_type=CONTENT_TYPE
-        )
-
     async def _wait(self, stop: asyncio.Event, seconds: float, *, wakeable: bool = True) -> None:
         waits = [asyncio.ensure_future(stop.wait())]
         if wakeable:
@@ -131,3 +126,10 @@ class Relay:
         finally:
             for wait in waits:
                 wait.cancel()
+
+
+def message_of(event: WaitingEvent) -> Outgoing:
+    """Give an event as it is published."""
+    return Outgoing(
+        exchange=EVENTS, routing_key=event.routing_key, body=event.body, content_type=CONTENT_TYPE
+    )

@@ -10,10 +10,10 @@ from types import ModuleType
 import asyncpg
 import pytest
 
-from libs.bus import link, tail
+from libs.bus import link, publisher, tail
 from libs.store.memory import Database, MemoryPool
 from tests.simulated.broker import Broker
-from tests.simulated.wire import Connection
+from tests.simulated.wire import Connection, Pipeline
 
 
 def install_database(patch: pytest.MonkeyPatch, database: Database) -> None:
@@ -41,3 +41,4 @@ def install_broker(patch: pytest.MonkeyPatch, broker: Broker, *others: ModuleTyp
 
     for module in (link, tail, *others):
         patch.setattr(module, "connected", connected)
+    patch.setattr(publisher, "Pipeline", Pipeline)

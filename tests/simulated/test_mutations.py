@@ -11,7 +11,7 @@ import pytest
 
 from libs.bus.itemwise import Itemwise
 from libs.bus.message import Message
-from libs.bus.publisher import Outcome, Publisher
+from libs.bus.publisher import Outcome, Outgoing, Publisher
 from libs.bus.topology import NORMALIZER_QUEUE, RECONCILER_QUEUE
 from libs.spool.errors import SpoolError
 from libs.store.database import Pool, transaction
@@ -24,7 +24,7 @@ from services.ingress.draining import Drain
 from services.ingress.ladder import Broker as Rung
 from services.ingress.ladder import Kept, Ladder
 from services.reconciler import apply
-from services.reconciler.relay import Relay
+from services.reconciler.relay import Relay, message_of
 from services.reconciler.sweep import Sweep
 from tests.simulated.house import House
 from tests.simulated.simulation import Spoil, simulate
@@ -61,13 +61,13 @@ def taken_for(outcome: Outcome) -> Spoil:
     """Take an answer of the broker, or its silence, for a confirm."""
 
     def spoil(patch: pytest.MonkeyPatch, _house: House) -> None:
-        real = Publisher.publish
+        real = Publisher.publish_all
 
-        async def publish(self: Publisher, *told: Any, **more: Any) -> Outcome:  # noqa: ANN401
-            found = await real(self, *told, **more)
-            return Outcome.CONFIRMED if found is outcome else found
+        async def publish_all(self: Publisher, messages: Sequence[Outgoing]) -> list[Outcome]:
+            found = await real(self, messages)
+            return [Outcome.CONFIRMED if each is outcome else each for each in found]
 
-        patch.setattr(Publisher, "publish", publish)
+        patch.setattr(Publisher, "publish_all", publish_all)
         answered = Rung.deliver
 
         async def deliver(self: Rung, message: bytes, *, until: float) -> Outcome:
@@ -93,7 +93,8 @@ def forgotten_before_confirmed(patch: pytest.MonkeyPatch, house: House) -> None:
 
 def events_overtake(patch: pytest.MonkeyPatch, _house: House) -> None:
     async def publish(self: Relay, events: Sequence[WaitingEvent]) -> list[WaitingEvent]:
-        outcomes = await asyncio.gather(*(self._send(event) for event in events))
+        sent = [self._publisher.publish_all([message_of(event)]) for event in events]
+        outcomes = [one for answered in await asyncio.gather(*sent) for one in answered]
         both = zip(events, outcomes, strict=True)
         return [event for event, outcome in both if outcome is Outcome.CONFIRMED]
 

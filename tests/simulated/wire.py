@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import ChannelInvalidStateError, DeliveryError, PublishError
 from pamqp.commands import Basic, Queue
 from pamqp.header import ContentHeader
 
+from libs.bus.pipeline import OPEN_WITHIN, PERSISTENT, Outcome, Outgoing
 from tests.simulated.loop import PROCESS
 
 if TYPE_CHECKING:
@@ -297,6 +299,64 @@ class Channel(Closing):
     def _check_open(self) -> None:
         if self.is_closed:
             raise ChannelInvalidStateError("closed")
+
+
+class Pipeline:
+    """What `libs.bus.pipeline` does with many messages, with a publish of its own for each."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self._under_way: set[asyncio.Future[None]] = set()
+
+    @classmethod
+    async def open(cls, connection: Connection) -> Pipeline:
+        async with asyncio.timeout(OPEN_WITHIN):
+            return cls(await connection.channel(publisher_confirms=True, on_return_raises=True))
+
+    async def publish(self, messages: Sequence[Outgoing], *, within: float) -> list[Outcome]:
+        """Publish side by side, in order; what has no answer by then is not known."""
+        publishes = [asyncio.ensure_future(self._publish(message)) for message in messages]
+        self._under_way.update(publishes)
+        try:
+            await asyncio.wait(publishes, timeout=within)
+        finally:
+            self._under_way.difference_update(publishes)
+            for publish in publishes:
+                publish.cancel()
+        return [_outcome(publish) for publish in publishes]
+
+    def abandon(self) -> None:
+        for publish in self._under_way:
+            publish.cancel()
+
+    async def _publish(self, message: Outgoing) -> None:
+        await self.channel.basic_publish(
+            message.body,
+            exchange=message.exchange,
+            routing_key=message.routing_key,
+            properties=Basic.Properties(
+                content_type=message.content_type,
+                headers=dict(message.headers or {}),
+                delivery_mode=PERSISTENT,
+                message_id=uuid4().hex,
+                message_type=message.message_type,
+                expiration=None
+                if message.expiration is None
+                else str(int(message.expiration * 1000)),
+            ),
+            mandatory=True,
+        )
+
+
+def _outcome(publish: asyncio.Future[None]) -> Outcome:
+    if not publish.done() or publish.cancelled():
+        return Outcome.UNKNOWN
+    error = publish.exception()
+    if error is None:
+        return Outcome.CONFIRMED
+    if isinstance(error, PublishError):
+        return Outcome.RETURNED
+    return Outcome.REFUSED if isinstance(error, DeliveryError) else Outcome.UNKNOWN
 
 
 def _returned(channel: Channel) -> DeliveredMessage:

@@ -19,6 +19,7 @@ from services.reconciler.apply import apply
 from services.reconciler.relay import BATCH, Relay, Relayed
 from tests.integration.bus.waiting import until
 from tests.integration.store.rooms import fetch, value
+from tests.publishing import PublishingOneByOne
 from tests.unit.domain.saying import pending
 from tests.unit.reconciler.telling import about, told
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.servers
 Verdict = Callable[[str], Outcome]
 
 
-class StandIn:
+class StandIn(PublishingOneByOne):
     """Takes events like a broker; `verdict` says what becomes of `<ref>#<sequence>`."""
 
     def __init__(self, verdict: Verdict | None = None) -> None:

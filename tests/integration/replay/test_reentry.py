@@ -21,13 +21,14 @@ from services.replay import reentry
 from services.replay.reentry import await_taken, reenter
 from tests.integration.replay.mapping import Mapped, delivered, take, unknown
 from tests.integration.store.rooms import fetch
+from tests.publishing import PublishingOneByOne
 from tests.unit.domain.saying import paid
 from tests.unit.reconciler.telling import delivery_id, received
 
 pytestmark = pytest.mark.servers
 
 
-class Door:
+class Door(PublishingOneByOne):
     """A broker that keeps what it is given, and answers as it is told."""
 
     ready = True

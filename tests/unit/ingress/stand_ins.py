@@ -22,6 +22,7 @@ from libs.runtime.secret_references import SecretReader
 from libs.runtime.settings import load_settings
 from libs.runtime.sources import read_sources
 from services.ingress.run import serve
+from tests.publishing import PublishingOneByOne
 
 DEADLINE: Final = 0.25  # seconds: what the stand-in ingress waits for a confirm
 
@@ -92,7 +93,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
 
 
 @dataclass
-class StandInPublisher:
+class StandInPublisher(PublishingOneByOne):
     """Keeps what is published; `behave` decides what becomes of a message."""
 
     ready: bool = True
