@@ -21,6 +21,8 @@ from libs.bus.tail import backlog, consumer_counts
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE, apply_topology
 from libs.embedded.children import Child, start_child
 from libs.embedded.ports import LOOPBACK, free_port
+from libs.embedded.postgres import EmbeddedPostgres
+from libs.embedded.rabbitmq import EmbeddedRabbit
 from libs.embedded.servers import AMQP_URL, POSTGRES_DSN, Servers, servers
 from libs.runtime.development import development_sources
 from libs.store.migrate import migrate
@@ -43,13 +45,11 @@ class House:
     def pids(self) -> dict[str, int]:
         """The roots of all process trees."""
         found = {name: child.pid for name, child in self.running.items()}
-        for name, server in (
-            ("broker", self.servers.rabbitmq),
-            ("postgres", self.servers.postgres),
-        ):
-            child = getattr(server, "child", None)
-            if child is not None:
-                found[name] = child.pid
+        rabbitmq, postgres = self.servers.rabbitmq, self.servers.postgres
+        if isinstance(rabbitmq, EmbeddedRabbit) and rabbitmq.node is not None:
+            found["broker"] = rabbitmq.node.pid
+        if isinstance(postgres, EmbeddedPostgres) and postgres.child is not None:
+            found["postgres"] = postgres.child.pid
         return found
 
     def cpu(self) -> dict[str, float]:

@@ -1,10 +1,10 @@
 """Many messages with one write and one wait: the fast way to publish with confirms.
 
-The client library spends some 150 µs of CPU on each publish (a lock, two futures, a timer, a hop to
-its writer, a system call), whatever it carries. Here all messages of a call are written as one
-piece and the broker's answers are taken as they come, many with one frame: 6 µs a message where
-hundreds travel together, 80 µs for one alone. Connection, channel, frames and the pairing of
-answers stay the library's; nothing but the loop around them is ours.
+The client library spends about 90 µs of CPU on each publish of many (a lock, two futures, a timer, a
+hop to its writer, a system call), whatever it carries. Here all messages of a call are written as
+one piece, and one call waits for their answers: 6 µs a message of 1.2 kB where hundreds travel
+together, and 140 µs instead of 190 for one that travels alone. Connection, channel, frames and the
+pairing of answers stay the library's; nothing but the loop around them is ours.
 
 Tags are counted by the channel, so a pipeline must be the only one that publishes on it.
 """
@@ -34,6 +34,8 @@ _BODY_FRAME: Final = 3
 _FRAME_END: Final = b"\xce"
 _SIZE_AT: Final = 11  # in a frame of a content header: behind its own head, class and weight
 _ID_DIGITS: Final = 32
+# Messages of one piece. For each frame of answers the library goes through all that are outstanding.
+_PIECE: Final = 128
 _FORMS: Final = 1024  # addresses that are remembered; a topology has some dozens
 
 
@@ -117,16 +119,21 @@ class Pipeline:
         """Send all, in order, and return what became of each in `within` seconds.
 
         What has no answer by then, or when `abandon` is called, is `UNKNOWN`. Raises `TypeError` or
-        `ValueError` for what cannot be written, before anything is sent.
+        `ValueError` for what cannot be written.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + within
+        until = asyncio.get_running_loop().time() + within
+        outcomes: list[Outcome] = []
+        for start in range(0, len(messages), _PIECE):
+            outcomes += await self._publish(messages[start : start + _PIECE], until)
+        return outcomes
+
+    async def _publish(self, messages: Sequence[Outgoing], until: float) -> list[Outcome]:
         try:
             async with asyncio.timeout_at(until):
                 batch = await self._send(messages)
         except (ChannelInvalidStateError, TimeoutError):
             return [Outcome.UNKNOWN] * len(messages)
-        alarm = loop.call_at(until, batch.end)
+        alarm = asyncio.get_running_loop().call_at(until, batch.end)
         self._batches.add(batch)
         try:
             await batch.done
