@@ -108,7 +108,7 @@ def exposition() -> bytes:
     return generate_latest(REGISTRY)
 
 
-async def answer_metrics(_request: web.Request) -> web.Response:
+async def answer_metrics(_request: web.BaseRequest) -> web.Response:
     """Handle `GET /metrics`."""
     return web.Response(
         body=exposition(),

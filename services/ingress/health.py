@@ -17,10 +17,10 @@ class Health:
 
     level: Callable[[], Level]
 
-    async def live(self, _request: web.Request) -> web.Response:
+    async def live(self, _request: web.BaseRequest) -> web.Response:
         return _told(200, {"status": "live"})
 
-    async def ready(self, _request: web.Request) -> web.Response:
+    async def ready(self, _request: web.BaseRequest) -> web.Response:
         level = self.level()
         if level is Level.REFUSING:
             return _told(503, {"status": "not ready", "level": level.value})

@@ -11,7 +11,7 @@ from services.ingress.budget import Hold
 from services.ingress.rejections import Rejection, error_response, too_large, unavailable
 
 
-def check_head(request: web.Request, max_body_bytes: int) -> None:
+def check_head(request: web.BaseRequest, max_body_bytes: int) -> None:
     """Refuse by the header fields alone what need not be read: 413 and 415."""
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
@@ -21,7 +21,7 @@ def check_head(request: web.Request, max_body_bytes: int) -> None:
 
 
 async def read_body(
-    request: web.Request, hold: Hold, *, max_body_bytes: int, within: float
+    request: web.BaseRequest, hold: Hold, *, max_body_bytes: int, within: float
 ) -> bytes:
     """Return the body. Rejected are: empty 400, broken off 400, slow 408, large 413, no room 503.
 
@@ -47,7 +47,7 @@ async def read_body(
     return b"".join(chunks)
 
 
-async def continue_if_welcome(request: web.Request, max_body_bytes: int) -> web.Response | None:
+async def continue_if_welcome(request: web.BaseRequest, max_body_bytes: int) -> web.Response | None:
     """Answer `Expect: 100-continue`, before a body is sent that would be too large anyway."""
     if request.headers.get("Expect", "").lower() != "100-continue":
         return error_response(417, "expectation failed")

@@ -24,10 +24,10 @@ from libs.runtime.source_authentication import NoAuthentication
 from libs.runtime.sources import Sources
 from libs.spool.spool import Spool
 from services.ingress.accept import PUBLISH_PART, Acceptor
-from services.ingress.app import create_app
 from services.ingress.budget import Budget
 from services.ingress.doors import Doors, build_doors
 from services.ingress.draining import Drain
+from services.ingress.front import Front
 from services.ingress.health import Health
 from services.ingress.http_log import http_log
 from services.ingress.ladder import Broker, Ladder, Level
@@ -99,15 +99,15 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         tally=tally,
     )
     health = Health(lambda: Level.REFUSING if stop.is_set() else ladder.tell())
-    runner = web.AppRunner(
-        create_app(webhooks, health),
+    server = web.Server(
+        Front(webhooks, health).handle,
         access_log=None,
         auto_decompress=False,
         keepalive_timeout=settings.keepalive_timeout,
         lingering_time=LINGERING,
-        shutdown_timeout=settings.grace,
         logger=http_log(tally),
     )
+    runner = web.ServerRunner(server, shutdown_timeout=settings.grace)
     await runner.setup()
     beside = [
         asyncio.create_task(drain.run(), name="spool-drain"),
@@ -139,7 +139,7 @@ async def _tell_level(ladder: Ladder) -> None:
         await asyncio.sleep(LEVEL_EVERY)
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> str:
+async def _listen(runner: web.ServerRunner, settings: Settings) -> str:
     host, port = settings.ingress_host, settings.ingress_port
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import Final
 
 import structlog
 from aiohttp import web
@@ -20,12 +18,11 @@ from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
 from services.ingress.envelope import wrap
 from services.ingress.ladder import RefusedError
-from services.ingress.receiving import check_head, read_body
+from services.ingress.receiving import check_head, continue_if_welcome, read_body
 from services.ingress.redaction import RedactionError
-from services.ingress.rejections import Rejection, not_found, unauthorized, unavailable
+from services.ingress.rejections import Rejection, unauthorized, unavailable
 from services.ingress.tally import Tally
-
-_EVENT: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+from services.ingress.ways import Way
 
 log = structlog.get_logger()
 
@@ -41,49 +38,41 @@ class Webhooks:
     body_timeout: float
     tally: Tally = field(default_factory=Tally)
 
-    async def by_slug(self, request: web.Request) -> web.Response:
-        """Handle `/webhooks/{source}` and `/webhooks/{source}/{event}`."""
-        return await self._receive(request, request.match_info["source"])
-
-    async def by_path(self, request: web.Request) -> web.Response:
-        """Handle a path of its own, or one that the provider's document prescribes."""
-        return await self._receive(request, self.doors.by_path[request.path].source.slug)
-
-    async def _receive(self, request: web.Request, slug: str) -> web.Response:
-        door = self.doors.open_at(slug)
-        if door is None:
-            raise not_found()
-        route_event = _route_event(request)
+    async def receive(self, request: web.BaseRequest, way: Way) -> web.Response:
+        """Handle a request that has found its door."""
+        door = way.door
+        if "Expect" in request.headers:
+            refused = await continue_if_welcome(request, self.max_body_bytes)
+            if refused is not None:
+                return refused
         check_head(request, self.max_body_bytes)
         with self.budget.hold() as hold:
             if not hold.take(REQUEST_COST):
                 raise self._unavailable(door, "memory")
-            delivery = await self._delivery(request, door, hold, route_event)
+            delivery = await self._delivery(request, way, hold)
             answer = door.provider.acknowledge(delivery)
             if answer.status < 400:
                 await self._accept(door, delivery)
         return _response(answer)
 
-    async def _delivery(
-        self, request: web.Request, door: Door, hold: Hold, route_event: str | None
-    ) -> Delivery:
-        attempt = Attempt(headers=request.headers, query=request.query)
+    async def _delivery(self, request: web.BaseRequest, way: Way, hold: Hold) -> Delivery:
+        door, headers = way.door, request.headers
         authority = None
         if not door.authenticator.needs_document:
-            authority = self._verify(door, attempt)
+            authority = self._verify(door, Attempt(headers=headers, query=way.query))
         body = await read_body(
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
         document = None
         if authority is None:
             document = _document(body)
-            attempt = Attempt(headers=request.headers, query=request.query, document=document)
+            attempt = Attempt(headers=headers, query=way.query, document=document)
             authority = self._verify(door, attempt)
         try:
             redacted = door.redactor.body(body, document)
         except RedactionError:
             raise Rejection(400, "body not readable") from None
-        return wrap(door, redacted, request.headers, authority=authority, route_event=route_event)
+        return wrap(door, redacted, headers, authority=authority, route_event=way.route_event)
 
     def _verify(self, door: Door, attempt: Attempt) -> Authority:
         authority = door.authenticator.verify(attempt)
@@ -109,17 +98,6 @@ class Webhooks:
         INGRESS_ANSWERS.labels("refused").inc()
         self.tally.note("delivery_refused", door.source.slug, why=why)
         return unavailable()
-
-
-def _route_event(request: web.Request) -> str | None:
-    """Return the event that the URL names: the path's last segment, else `?event=`."""
-    in_path = request.match_info.get("event")
-    event = request.query.get("event") if in_path is None else in_path
-    if not event:
-        return None
-    if not _EVENT.fullmatch(event):
-        raise not_found() if in_path is not None else Rejection(400, "event not readable")
-    return event
 
 
 def _document(body: bytes) -> dict[str, Json]:
