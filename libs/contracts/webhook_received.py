@@ -48,7 +48,7 @@ def pack(delivery: Delivery) -> Packed:
         "id": delivery.id,
         "source": delivery.source,
         "provider": delivery.provider,
-        "received_at": delivery.received_at.astimezone(UTC).isoformat(),
+        "received_at": delivery.received_at.astimezone(UTC),
         "authority": delivery.authority.value,
         "content_type": delivery.content_type,
         "headers": dict(delivery.headers),

@@ -51,6 +51,8 @@ class Acceptor:
         self._batch_deliveries = batch_deliveries
         self._batch_bytes = batch_bytes
         self._waiting: deque[_Waiting] = deque()
+        self._unanswered: deque[_Waiting] = deque()  # in order of arrival, so of deadline
+        self._alarm: asyncio.TimerHandle | None = None
         self._pump: asyncio.Task[None] | None = None
 
     async def accept(self, delivery: Delivery) -> None:
@@ -59,23 +61,38 @@ class Acceptor:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(pack(delivery), loop.time(), loop.create_future())
         self._waiting.append(waiting)
+        self._unanswered.append(waiting)
+        if self._alarm is None:
+            self._alarm = loop.call_at(waiting.arrived + self._deadline, self._expire)
         if self._pump is None:
             self._pump = asyncio.create_task(self._keep_all(), name="ingress-accept")
         try:
-            async with asyncio.timeout(self._deadline):
-                kept = await waiting.answer
-        except TimeoutError:
-            raise RefusedError("deadline") from None
+            kept = await waiting.answer
         finally:
             waiting.packed = None
         if isinstance(kept, RefusedError):
             raise RefusedError(str(kept))
-        _ANSWERS[kept].inc()
 
     async def drain(self) -> None:
         """Wait until nothing is under way any more; bounded by the deadline of each message."""
         while (pump := self._pump) is not None:
             await asyncio.wait({pump})
+
+    def _expire(self) -> None:
+        """Refuse what is past its deadline, and wake up again for the next.
+
+        One timer for all: with one for each request it took 4 µs of every request.
+        """
+        loop = asyncio.get_running_loop()
+        late = loop.time() - self._deadline
+        while self._unanswered and self._unanswered[0].arrived <= late:
+            waiting = self._unanswered.popleft()
+            if not waiting.answer.done():
+                waiting.answer.set_result(RefusedError("deadline"))
+        self._alarm = None
+        if self._unanswered:
+            due = self._unanswered[0].arrived + self._deadline
+            self._alarm = loop.call_at(due, self._expire)
 
     async def _keep_all(self) -> None:
         try:
@@ -113,6 +130,15 @@ class Acceptor:
         except Exception as error:  # noqa: BLE001 - a bug of ours becomes a refusal: safe
             log.error("accept_failed", deliveries=len(batch), at=where(error))  # noqa: TRY400
         finally:
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_result(answer)
+            self._answer(batch, answer)
+
+    def _answer(self, batch: list[_Waiting], answer: Kept | RefusedError) -> None:
+        answered = 0
+        for waiting in batch:
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+                answered += 1
+        if isinstance(answer, Kept):
+            _ANSWERS[answer].inc(answered)
+        while self._unanswered and self._unanswered[0].answer.done():
+            self._unanswered.popleft()

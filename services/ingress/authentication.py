@@ -95,6 +95,10 @@ class BodyFieldAuthenticator:
     secrets: tuple[bytes, ...] = field(repr=False)
     needs_document: bool = True
     carrier_header: str | None = None
+    _lowered: tuple[bytes, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_lowered", tuple(secret.lower() for secret in self.secrets))
 
     @property
     def secret_fields(self) -> tuple[str, ...]:
@@ -103,7 +107,7 @@ class BodyFieldAuthenticator:
     def verify(self, attempt: Attempt) -> Authority | None:
         value = attempt.document.get(self.name)
         presented = [value.encode().lower()] if isinstance(value, str) else []
-        return _verdict(presented, tuple(secret.lower() for secret in self.secrets))
+        return _verdict(presented, self._lowered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Door:
     provider: Provider
     authenticator: Authenticator
     redactor: Redactor
+    carrier_header: str | None
+    """The header that holds the credential, in lower case: it must not travel on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def _door(source: Source, provider: Provider) -> Door:
             (*provider.secret_body_fields, *authenticator.secret_fields),
             (secret.get_secret_value() for secret in source.secrets),
         ),
+        authenticator.carrier_header,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -44,12 +44,12 @@ def wrap(
     route_event: str | None,
 ) -> Delivery:
     """Make the delivery of a request that `door` has let in; `body` is free of credentials."""
-    travelling = {
-        name: value
-        for name, limit in TRAVELLING.items()
-        if name != door.authenticator.carrier_header
-        and (value := _clean(headers.get(name, ""), limit, door))
-    }
+    travelling: dict[str, str] = {}
+    for name, limit in TRAVELLING.items():
+        if (told := headers.get(name)) and name != door.carrier_header:
+            value = _clean(told, limit, door)
+            if value:
+                travelling[name] = value
     return Delivery(
         id=str(uuid_utils.uuid7()),
         source=door.source.slug,
@@ -68,7 +68,8 @@ def trace(traceparent: str | None) -> str:
     """Keep a valid trace context, begin a new one otherwise."""
     if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
         return traceparent
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    drawn = f"{random.getrandbits(192):048x}"
+    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def _clean(value: str, limit: int, door: Door) -> str:

@@ -24,6 +24,8 @@ _PLAIN_WORD: Final = 20
 # A credential that nobody has checked is looked for elsewhere only where that stays cheap.
 _LONGEST: Final = 128
 _STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+# Letters with accents, as many senders write them: nothing that a name, a quote or a secret has.
+_ACCENTED: Final = re.compile(rb"\\u00(?!df)[a-f][0-9a-f]", re.IGNORECASE)
 _STRUCTURE: Final = re.compile(_STRING + r"|[{}\[\],:]")
 _SCALAR: Final = re.compile(rf"({_STRING})(\s*:)?|-?[0-9][0-9.eE+-]*")
 
@@ -38,12 +40,43 @@ class Redactor:
     def __init__(self, fields: Iterable[str], secrets: Iterable[str]) -> None:
         self._fields = frozenset(name.casefold() for name in fields)
         self._secrets = Spellings(filter(_unmistakable, secrets))
+        names = b"|".join(re.escape(name.encode()) for name in sorted(self._fields))
+        self._plain_field = re.compile(
+            rb'"(?:' + names + rb')"[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"', re.IGNORECASE
+        )
 
     def body(self, body: bytes, document: Mapping[str, Json] | None = None) -> bytes:
         """Return the body without credentials; `document` is what it says, where that is known.
 
         Raises `RedactionError` where a credential may be left, or cannot be looked for.
         """
+        if self._fields and document is not None:
+            redacted = self.plainly(body)
+            if redacted is not None:
+                return redacted
+        return self.thoroughly(body, document)
+
+    def plainly(self, body: bytes) -> bytes | None:
+        """Redact a readable document whose text leaves no doubt, or return None.
+
+        That is nearly every one: the name of a credential field stands once in it, as a key, without
+        escapes, before a string that is a secret of ours. 5 µs, where reading the text token by
+        token and the result once more takes 90.
+        """
+        if b"\\" in body and b"\\" in _ACCENTED.sub(b"", body):
+            return None
+        text = body.decode().casefold()
+        if sum(text.count(name) for name in self._fields) != 1:
+            return None
+        field = self._plain_field.search(body)
+        if field is None or not self._needs_no_search(field[1].decode()):
+            return None
+        start, end = field.span(1)
+        redacted = body[:start] + REDACTED.encode() + body[end:]
+        return None if self._secrets.may_be_in(redacted) else redacted
+
+    def thoroughly(self, body: bytes, document: Mapping[str, Json] | None = None) -> bytes:
+        """Redact any body, see `body`."""
         secrets, redacted = self._secrets, body
         if self._fields:
             found = self._found(dict(document or _document(body)))
@@ -57,7 +90,12 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a header's value, or what else travels beside the body, without secrets."""
+        if not self._secrets.may_be_in(text.encode("utf-8", "surrogatepass")):
+            return text
         return self._secrets.out_of(text)
+
+    def _needs_no_search(self, value: str) -> bool:
+        return value in self._secrets or not _worth_seeking([value])
 
     def _found(self, document: Json) -> list[Json]:
         """Return the values of credential fields, at any depth."""

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Final
 
 REDACTED: Final = "[redacted]"
-# A printable ASCII character that does not stand there as it is.
-_ESCAPED: Final = re.compile(rb"\\u00[2-7]|%[2-7]")
+# A printable ASCII character that does not stand there as it is, in lower case.
+_ESCAPED: Final = re.compile(rb"\\+u00([2-7][0-9a-f])|%([2-7][0-9a-f])")
+_SLASH: Final = re.compile(rb"\\+/")
 
 
 class Spellings:
@@ -27,6 +28,8 @@ class Spellings:
             not text.isascii() or not text.isprintable() or set(text) & set('"\\ ')
             for text in self._texts
         )
+        # Text that reads like an escape might be meant as it stands: then nothing is ruled out.
+        self._like_escapes = any("%" in text or "u00" in text.lower() for text in self._texts)
 
     def __contains__(self, text: str) -> bool:
         return text.lower().encode() in self._plain
@@ -40,10 +43,22 @@ class Spellings:
         """Rule out, for the price of a search, what nearly every body is: free of secrets."""
         if not self._plain:
             return False
-        flat = body.lower().replace(rb"\/", b"/")
-        if self._odd or any(text in flat for text in self._plain):
+        if self._odd:
             return True
-        return (b"\\u00" in flat or b"%" in flat) and _ESCAPED.search(flat) is not None
+        flat = body.lower()
+        if b"\\" in flat:
+            flat = _SLASH.sub(b"/", flat)
+        if self._is_in(flat):
+            return True
+        if not ((b"%" in flat or b"\\u00" in flat) and _ESCAPED.search(flat)):
+            return False
+        return self._like_escapes or self._is_in(_ESCAPED.sub(_unescaped, flat).lower())
+
+    def _is_in(self, flat: bytes) -> bool:
+        for text in self._plain:  # noqa: SIM110 - one or two, and asked for every request: no generator
+            if text in flat:
+                return True
+        return False
 
     def out_of(self, text: str) -> str:
         """Return the text with `[redacted]` for every secret."""
@@ -56,6 +71,10 @@ class Spellings:
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         return re.compile("|".join(map(_spellings, self._texts)) or r"(?!)", re.IGNORECASE)
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape[1] or escape[2], 16),))
 
 
 def _spellings(secret: str) -> str:
