@@ -7,12 +7,15 @@ provider's document prescribes where that can mean one source only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from libs.providers.port import Provider
 from libs.runtime.sources import Source, Sources
 from services.ingress.authentication import Authenticator, authenticator_of
 from services.ingress.redaction import Redactor
+
+KNOWN_HEADERS: Final = 256  # of one door
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,14 @@ class Door:
     redactor: Redactor
     carrier_header: str | None
     """The header that holds the credential, in lower case: it must not travel on."""
+    known_headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """Values of headers that were cleaned before; a stranger can make some up: not too many."""
+
+    def know_header(self, told: str, cleaned: str) -> None:
+        """Remember what becomes of a header's value."""
+        if len(self.known_headers) >= KNOWN_HEADERS:
+            self.known_headers.clear()
+        self.known_headers[told] = cleaned
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 import uuid_utils
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDictProxy, istr
 
 from libs.contracts.delivery import Delivery
 from libs.domain.lifecycle import Authority
@@ -31,6 +31,10 @@ TRAVELLING: Final[Mapping[str, int]] = MappingProxyType(
         "conectados-jws-signature": 8190,
     }
 )
+# As multidict has them, which then need not look for capitals.
+_TRAVELLING: Final = tuple((istr(name), name, limit) for name, limit in TRAVELLING.items())
+# What a sender says in all of its requests is cleaned once.
+_SAME_FOR_EVER: Final = frozenset({"content-type", "user-agent"})
 # https://www.w3.org/TR/trace-context/#traceparent-header, version 00
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -45,9 +49,13 @@ def wrap(
 ) -> Delivery:
     """Make the delivery of a request that `door` has let in; `body` is free of credentials."""
     travelling: dict[str, str] = {}
-    for name, limit in TRAVELLING.items():
-        if (told := headers.get(name)) and name != door.carrier_header:
-            value = _clean(told, limit, door)
+    for sought, name, limit in _TRAVELLING:
+        if (told := headers.get(sought)) and name != door.carrier_header:
+            value = door.known_headers.get(told)
+            if value is None:
+                value = _clean(told, limit, door)
+                if name in _SAME_FOR_EVER:
+                    door.know_header(told, value)
             if value:
                 travelling[name] = value
     return Delivery(

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
 
 import structlog
 from aiohttp import web
 
 from libs.runtime.metrics import answer_metrics
+from services.ingress.answering import SERVER
 from services.ingress.health import Health
 from services.ingress.rejections import Rejection, error_response, not_found, unavailable
 from services.ingress.ways import Ways
 from services.ingress.webhooks import Webhooks
-
-SERVER: Final = "caudal"
 
 log = structlog.get_logger()
 

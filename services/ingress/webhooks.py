@@ -9,10 +9,10 @@ from aiohttp import web
 
 from libs.contracts.delivery import Delivery
 from libs.domain.lifecycle import Authority
-from libs.providers.port import Answer
 from libs.providers.reading import Json, NotReadableError, read_object
 from libs.runtime.metrics import INGRESS_ANSWERS
 from services.ingress.accept import Acceptor
+from services.ingress.answering import answered
 from services.ingress.authentication import Attempt
 from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
@@ -38,7 +38,7 @@ class Webhooks:
     body_timeout: float
     tally: Tally = field(default_factory=Tally)
 
-    async def receive(self, request: web.BaseRequest, way: Way) -> web.Response:
+    async def receive(self, request: web.BaseRequest, way: Way) -> web.StreamResponse:
         """Handle a request that has found its door."""
         door = way.door
         if "Expect" in request.headers:
@@ -53,7 +53,7 @@ class Webhooks:
             answer = door.provider.acknowledge(delivery)
             if answer.status < 400:
                 await self._accept(door, delivery)
-        return _response(answer)
+        return answered(request, answer)
 
     async def _delivery(self, request: web.BaseRequest, way: Way, hold: Hold) -> Delivery:
         door, headers = way.door, request.headers
@@ -105,8 +105,3 @@ def _document(body: bytes) -> dict[str, Json]:
         return read_object(body)
     except NotReadableError:
         raise Rejection(400, "body not readable") from None
-
-
-def _response(answer: Answer) -> web.Response:
-    headers = {"Content-Type": answer.content_type}
-    return web.Response(status=answer.status, body=answer.body, headers=headers)

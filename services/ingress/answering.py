@@ -1,0 +1,67 @@
+"""What the provider is told, written in one piece.
+
+aiohttp builds an answer from a dictionary of headers: 9 µs of a request. Ours differ in a status, a
+type and a body, so the bytes are put together here (2 µs). Whoever closes the connection after its
+request, or speaks HTTP/1.0, gets aiohttp's own answer: it knows what that takes.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import HttpVersion11, web
+
+from libs.providers.port import Answer
+
+SERVER: Final = "caudal"
+
+
+def answered(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """Give the response for a provider's answer."""
+    plain = request.version == HttpVersion11 and request.keep_alive and 200 <= answer.status < 300
+    if plain and answer.status != HTTPStatus.NO_CONTENT:
+        return _Written(answer)
+    headers = {"Content-Type": answer.content_type}
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+class _Written(web.StreamResponse):
+    """An answer on a connection that stays open; the three methods are all that aiohttp calls."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(status=answer.status)
+        self._answer = answer
+        self._request: web.BaseRequest | None = None
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        self._request = request
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - nothing follows
+        transport = None if self._request is None else self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the sender is gone")
+        answer = self._answer
+        head = _head(answer.status, answer.content_type, _now(int(time.time())))
+        transport.write(b"%b%d\r\n\r\n%b" % (head, len(answer.body), answer.body))
+
+
+@lru_cache(maxsize=64)
+def _head(status: int, content_type: str, now: str) -> bytes:
+    """Write everything up to the length of the body; another second, another head."""
+    return (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {content_type}\r\n"
+        f"Date: {now}\r\nServer: {SERVER}\r\nContent-Length: "
+    ).encode()
+
+
+@lru_cache(maxsize=2)
+def _now(second: int) -> str:
+    return formatdate(second, usegmt=True)
