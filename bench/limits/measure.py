@@ -38,7 +38,7 @@ class Extent:
     seconds: float = 2.0
     apart: float = 0.01
     clients: tuple[int, ...] = (1, 2, 4)
-    batches: int = 30
+    batches: int = 40
     webhooks: int = 100
 
 
