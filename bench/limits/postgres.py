@@ -96,7 +96,9 @@ async def replayed_rate(
             "lowest_round": min(rates) * captured.webhooks,
             "highest_round": max(rates) * captured.webhooks,
             **cpu_cost(
-                cpu, len(rounds) * clients * captured.batches * captured.webhooks, "webhook"
+                cpu,
+                len(rounds) * clients * captured.batches * captured.webhooks,
+                "webhook_with_taking",
             ),
             **spread(times, "ms", 1e3),
         },
