@@ -63,5 +63,6 @@ Reading = Observation | Poke | Ignored | Unknown
 def shown(value: object) -> str:
     """Render an offending value for `Unknown.value`: text, cut, without control characters."""
     text = value if isinstance(value, str) else repr(value)
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from libs.domain.frozen import unguarded
+
 # ISO 4217 minor-unit exponents that differ from 2.
 _NO_MINOR_UNIT = (
     *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND"),
@@ -15,6 +17,7 @@ _EXPONENTS = (
     | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
     | dict.fromkeys(("CLF", "UYW"), 4)
 )
+_QUANTA = tuple(Decimal(1).scaleb(-places) for places in range(5))
 _LIMIT = Decimal(10) ** 15
 
 
@@ -27,6 +30,7 @@ def exponent(currency: str) -> int:
     return _EXPONENTS.get(currency, 2)
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Money:
     """A non-negative amount in major units, quantized to its currency: `Money.of("47.5", "BRL")`."""
@@ -60,9 +64,8 @@ def amount_of(value: str | int | Decimal, currency: str) -> Decimal:
         raise MoneyError("negative")
     if number >= _LIMIT:
         raise MoneyError("more than 15 digits")
-    quantum = Decimal(1).scaleb(-exponent(currency))
     try:
-        exact = number.quantize(quantum)
+        exact = number.quantize(_QUANTA[exponent(currency)])
     except InvalidOperation:
         raise MoneyError("too many digits") from None
     if exact != number:

@@ -6,7 +6,6 @@ Pure: no clock, no network, no database. Whatever a function needs is in the `De
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -65,9 +64,9 @@ def identity_of(delivery: Delivery, readings: tuple[Reading, ...]) -> str:
 
     The keys of its observations where it has any; else the SHA-256 of its body.
     """
-    keys = sorted(
+    keys = [
         f"{reading.kind}/{reading.provider_ref or reading.merchant_ref}/{reading.key}"
         for reading in readings
         if isinstance(reading, Observation)
-    )
-    return "\n".join(keys) if keys else "body:" + hashlib.sha256(delivery.body).hexdigest()
+    ]
+    return "\n".join(sorted(keys)) if keys else f"body:{delivery.sha256}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Final
+
+import structlog
 
 from libs.bus.consumer import BatchConsumer
 from libs.bus.isolation import Failed, isolate
@@ -25,6 +28,8 @@ from services.normalizer.translate import Translator, failure
 MESSAGE_DELIVERIES: Final = 200
 # Of bodies, which outcomes carry; a reconciler has two hundred such messages in hand.
 MESSAGE_BYTES: Final = 1024 * 1024
+
+log = structlog.get_logger()
 
 DELIVERIES: Final = Codec(
     content_type=webhook_received.CONTENT_TYPE,
@@ -81,6 +86,8 @@ class Normalizer:
                 failures.append(Failed(delivery, error))
             else:
                 outcomes.append(outcome)
+        if log.is_enabled_for(logging.DEBUG):
+            _tell(outcomes)
         return tuple(outcomes), failures
 
     async def _give_up(self, given_up: GivenUp[Delivery]) -> None:
@@ -98,6 +105,16 @@ class Normalizer:
         if outcome is not Outcome.CONFIRMED:
             raise TemporaryError(f"the outcomes were not confirmed: {outcome}")
         failpoint("normalizer.confirmed")
+
+
+def _tell(outcomes: Sequence[Translated]) -> None:
+    for outcome in outcomes:
+        log.debug(
+            "delivery_translated",
+            delivery_id=outcome.delivery_id,
+            source=outcome.source,
+            readings=[type(reading).__name__ for reading in outcome.readings],
+        )
 
 
 def _portions(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-import structlog
-
 from libs.contracts import webhook_translated
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Poke, Reading, Unknown
@@ -20,7 +18,7 @@ from libs.runtime.failures import PermanentError
 REFERENCE_LIMIT: Final = 200
 KEY_LIMIT: Final = 600
 
-log = structlog.get_logger()
+_NO_TERMS: Final = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +31,15 @@ class Translator:
     def outcome_of(self, delivery: Delivery) -> Translated:
         """Say what the delivery means. Raises whatever goes wrong in our own code."""
         readings = tuple(_bounded(reading) for reading in self._readings(delivery))
-        log.debug(
-            "delivery_translated",
-            delivery_id=delivery.id,
-            source=delivery.source,
-            readings=[type(reading).__name__ for reading in readings],
-        )
         return webhook_translated.of(delivery, _identity(delivery, readings), readings)
 
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
         provider = self.providers.get(delivery.provider)
         if provider is None:
             raise PermanentError(f"no provider is called {delivery.provider}")
-        # What a replay says stands under the delivery that it repeats.
-        evidence = replace(delivery, id=delivery.evidence)
-        found = provider.translate(evidence, self.terms.get(delivery.source, Terms()))
+        if delivery.replay_of is not None:  # what it says stands under the one that it repeats
+            delivery = replace(delivery, id=delivery.evidence)
+        found = provider.translate(delivery, self.terms.get(delivery.source, _NO_TERMS))
         if not found:
             raise PermanentError("the adapter said nothing")
         return found

@@ -45,7 +45,12 @@ class _Notice:
     ref: str
     data: Data
     times: Times
-    fingerprint: str
+    body: Json
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for the content of the body; it takes long and few notices need it."""
+        return fingerprint(self.body)
 
     @property
     def status(self) -> str:
@@ -91,7 +96,7 @@ def _reading(body: Json, delivery: Delivery, terms: Terms) -> Reading:
         ref=identity(data, execution=known.startswith("subscription:execution")),
         data=data,
         times=times_of(data),
-        fingerprint=fingerprint(body),
+        body=body,
     )
     return _observation(notice, meaning, delivery, terms)
 

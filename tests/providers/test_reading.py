@@ -1,0 +1,68 @@
+"""JSON of strangers reads as Python's own decoder reads it, whatever stands around it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.providers import reading
+from libs.providers.reading import Json, NotReadableError, read_json
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+_AROUND = st.text(" \t\r\n", max_size=2)
+_NOISE = st.sampled_from(
+    ["", "\ufeff", "x", "{}", '{"a":1,"a":2}', "[1,]", '"\\ud800"', '"\\u0000"', "\0", "NaN", "-", "1e9"]
+)  # fmt: skip
+_HOSTILE = [
+    b"", b" ", b"\xef\xbb\xbf", b"\xef\xbb\xbf{}", b"\xef\xbb\xbf\xef\xbb\xbf{}", b"\xff", b"{\xff}",
+    b"\xef\xbb\xbf\xff", b"{", b"[", b"{}{}", b"{} ", b" {}", b"[1] 2", b'{"a":1,"a":1}', b"[NaN]",
+    b"[Infinity]", b"[1e400]", b"[" + b"9" * 41 + b"]", b"[1e99999999999999999999]", b"[01]", b"[.5]",
+    b"[" * 33 + b"]" * 33, b"[" * 32 + b"]" * 32, b"[" * 200_000, b'{"a":' * 100_000,
+    b'["\\ud800"]', b'["\\ud83d\\ude00"]', b'["\\u0000"]', b'["\x00"]', b'["\x01"]', b"\x00", b"[1,]",
+    "[\u0661]".encode(), b"[-0]", b"[-0.0]", b"[1E+3]", b'{"a"\n:\t1}', b"nul", b"true", b'"x"',
+]  # fmt: skip
+
+
+def by_python(raw: bytes) -> Json:
+    """Read with all of the decoder, as `read_json` did before it had a fast way."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotReadableError(f"not UTF-8 at byte {error.start}") from None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_parsed", reading._DECODER.decode)
+        return read_json(text)
+
+
+def agree(raw: bytes) -> None:
+    try:
+        expected = repr(by_python(raw))
+    except NotReadableError as error:
+        with pytest.raises(NotReadableError) as refused:
+            read_json(raw)
+        assert str(refused.value) == str(error)
+    else:
+        assert repr(read_json(raw)) == expected
+
+
+@given(_VALUES, _AROUND, _AROUND | _NOISE, st.booleans())
+def test_fast_way_reads_the_same(value: object, before: str, after: str, plain: bool) -> None:  # noqa: FBT001
+    agree((before + json.dumps(value, ensure_ascii=plain) + after).encode("utf-8", "surrogatepass"))
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_read_the_same(raw: bytes) -> None:
+    agree(raw)
+    agree(b"{" + raw)
+
+
+@pytest.mark.parametrize("raw", _HOSTILE, ids=lambda raw: repr(raw[:20]))
+def test_hostile_bytes_read_the_same(raw: bytes) -> None:
+    agree(raw)
