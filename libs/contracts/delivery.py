@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority
 
 
@@ -22,6 +23,7 @@ class Origin(StrEnum):
     OPERATOR = "operator"
 
 
+@unguarded
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """The envelope. `id` is a UUIDv7; `body` is exact but for a credential that was taken out.

@@ -17,6 +17,7 @@ from libs.contracts import observation_json
 from libs.contracts.delivery import Delivery, Origin
 from libs.contracts.errors import ContractError
 from libs.contracts.readings import Ignored, Poke, Reading, Unknown
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
 
@@ -49,6 +50,7 @@ _Tagged = Annotated[
 _BYTES: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
+@unguarded
 @with_config(_BYTES)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translated:

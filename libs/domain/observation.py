@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority, Flag, Kind, State
 from libs.domain.money import Money
 
@@ -50,6 +51,7 @@ class CancelStatus(StrEnum):
     FAILED = "failed"
 
 
+@unguarded
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
     """One entry of the refund ledger. Two notices of one refund share the `ledger_key`."""
@@ -62,6 +64,7 @@ class Refund:
     answers_dispute: bool = False
 
 
+@unguarded
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What one delivery says about one object.
