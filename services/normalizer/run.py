@@ -69,7 +69,7 @@ class Normalizer:
         return failures
 
     async def _say(self, outcomes: Sequence[Translated]) -> None:
-        """Publish outcomes as one message; a lone surrogate in one of them is a ValueError."""
+        """Publish outcomes as one message; a lone surrogate in one of them is an error."""
         await self._publish(webhook_translated.encode(tuple(outcomes)))
 
     def _outcomes(

@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from libs.contracts.delivery import Origin
+from libs.contracts import webhook_translated_v1
 from libs.contracts.errors import ContractError
 from libs.contracts.readings import Ignored, ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import VERSION, Translated, decode, encode
-from libs.domain.lifecycle import Authority, Kind
+from libs.domain.lifecycle import Kind
 from libs.domain.observation import Observation
-from tests.contract.observations import OBSERVATIONS, TEXTS, TIMES, maybe
+from tests.contract import older
+from tests.contract.outcomes import OUTCOMES
 from tests.unit.domain.saying import brl, entry, paid, refund
 from tests.unit.reconciler.telling import told
 
-_READINGS = st.one_of(
-    OBSERVATIONS,
-    st.builds(Poke, kind=st.sampled_from(Kind), provider_ref=TEXTS, why=TEXTS),
-    st.builds(Ignored, provider_status=TEXTS, why=TEXTS),
-    st.builds(
-        Unknown,
-        reason=st.sampled_from(ParkReason),
-        detail=TEXTS,
-        field=maybe(TEXTS),
-        value=maybe(TEXTS),
-    ),
-)
-_OUTCOMES = st.builds(
-    Translated,
-    delivery_id=TEXTS,
-    source=TEXTS,
-    provider=TEXTS,
-    origin=st.sampled_from(Origin),
-    authority=st.sampled_from(Authority),
-    received_at=TIMES,
-    identity=TEXTS,
-    readings=st.lists(_READINGS, max_size=3).map(tuple),
-    traceparent=maybe(TEXTS),
-    body=maybe(st.binary(max_size=60)),
-)
+_BATCHES = st.lists(OUTCOMES, max_size=3).map(tuple)
+_PLAIN = told(1, paid(at=1, amount=brl("1.00")), Unknown(reason=ParkReason.FAILED, detail="x"))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(_OUTCOMES, max_size=3).map(tuple))
+@given(_BATCHES)
 def test_every_outcome_reads_back(outcomes: tuple[Translated, ...]) -> None:
     found = decode(encode(outcomes))
     assert found == outcomes
@@ -55,6 +33,7 @@ def test_every_outcome_reads_back(outcomes: tuple[Translated, ...]) -> None:
         [type(r) for r in o.readings] for o in outcomes
     ]
     assert repr(_numbers(found)) == repr(_numbers(outcomes))
+    assert repr(found) == repr(webhook_translated_v1.decode(older.encode(outcomes)))
 
 
 def _numbers(outcomes: tuple[Translated, ...]) -> list[object]:
@@ -67,24 +46,23 @@ def _numbers(outcomes: tuple[Translated, ...]) -> list[object]:
     ]
 
 
-@given(st.binary(max_size=2000))
-def test_raw_body_reads_back(body: bytes) -> None:
-    [outcome] = decode(encode((told(1, Unknown(reason=ParkReason.FAILED, detail="x")),)))
-    assert outcome.body == b"{}"
-    kept = Translated(**{**_fields(outcome), "body": body})
-    assert decode(encode((kept,)))[0].body == body
-
-
-def _fields(outcome: Translated) -> dict[str, Any]:
-    return {name: getattr(outcome, name) for name in Translated.__dataclass_fields__}
-
-
 def test_the_wire_form_stays() -> None:
     """Messages of an older process lie in the queue while a newer one starts."""
-    outcome = told(1, refund(entry("4.00"), at=3), Unknown(reason=ParkReason.FAILED, detail="x"))
-    said = orjson.loads(encode((outcome,)))
-    assert said["version"] == VERSION == 1
-    [sent] = said["outcomes"]
+    outcome = told(
+        1,
+        refund(entry("4.00"), at=3),
+        Unknown(reason=ParkReason.FAILED, detail="x"),
+        Poke(kind=Kind.PAYMENT, provider_ref="p", why="w"),
+        Ignored(provider_status="s", why="w"),
+    )
+    line, _, bodies = encode((outcome, replace(outcome, body=b"\n\xff", readings=()))).partition(
+        b"\n"
+    )
+    said = orjson.loads(line)
+    assert said["version"] == VERSION
+    assert bodies == b"{}\n\xff"
+    [sent, other] = said["outcomes"]
+    assert other["size"] == 2
     assert sent | {"identity": "", "readings": []} == {
         "delivery_id": "01900000-0000-7000-8000-000000000001",
         "source": "clip-mx",
@@ -94,40 +72,85 @@ def test_the_wire_form_stays() -> None:
         "received_at": "2026-03-03T04:41:00Z",
         "identity": "",
         "readings": [],
-        "body": "e30=",
+        "size": 2,
+        "traceparent": None,
+        "content_type": "",
+        "headers": {},
+        "route_event": None,
+        "replay_of": None,
     }
     assert sent["readings"] == [
         {
-            "kind": "payment",
-            "provider_ref": "ref-1",
-            "key": "refund:r1-succeeded-4.00@3/secret",
-            "provider_status": "refund:r1-succeeded-4.00",
-            "refunds": [{"status": "succeeded", "ledger_key": "r1", "amount": "4.00"}],
-            "authority": "secret",
-            "occurred_at": "2026-03-02T12:03:00Z",
-            "received_at": "2026-03-03T04:41:00Z",
-            "delivery_id": "01900000-0000-7000-8000-000000000001",
+            "observation": {
+                "kind": "payment",
+                "provider_ref": "ref-1",
+                "key": "refund:r1-succeeded-4.00@3/secret",
+                "provider_status": "refund:r1-succeeded-4.00",
+                "refunds": [{"status": "succeeded", "ledger_key": "r1", "amount": "4.00"}],
+                "authority": "secret",
+                "occurred_at": "2026-03-02T12:03:00Z",
+                "received_at": "2026-03-03T04:41:00Z",
+                "delivery_id": "01900000-0000-7000-8000-000000000001",
+            }
         },
-        {"reason": "failed", "detail": "x"},
-    ]
+        {
+            "unknown": {
+                "reason": "failed", "detail": "x", "field": None, "value": None, "attempts": 1,
+            }
+        },
+        {"poke": {"kind": "payment", "provider_ref": "p", "why": "w"}},
+        {"ignored": {"provider_status": "s", "why": "w"}},
+    ]  # fmt: skip
 
 
-def _changed(**more: object) -> bytes:
-    message = orjson.loads(encode((told(1, paid(at=1, amount=brl("1.00"))),)))
-    return orjson.dumps(message | more)
+def test_lone_surrogate_is_refused() -> None:
+    with pytest.raises(ContractError, match="cannot be written"):
+        encode((replace(_PLAIN, identity="\ud800"),))
+
+
+def changed(bodies: bytes = b"{}", **more: object) -> bytes:
+    """Give a message in which fields of its outcome, or of the line, are other ones."""
+    line = orjson.loads(encode((_PLAIN,)).partition(b"\n")[0])
+    outcome = line["outcomes"][0]
+    for name, value in more.items():
+        (line if name in line else outcome)[name] = value
+    return orjson.dumps(line) + b"\n" + bodies
+
+
+def reading(**more: object) -> list[object]:
+    """Give the readings with another value in the observation."""
+    said = orjson.loads(changed().partition(b"\n")[0])["outcomes"][0]["readings"]
+    said[0]["observation"] |= more
+    return list(said)
+
+
+def test_it_reads_unless_it_is_changed() -> None:
+    assert decode(changed()) == decode(changed(readings=reading())) == (_PLAIN,)
+    assert decode(changed(more="of a newer process")) == (_PLAIN,)
 
 
 @pytest.mark.parametrize(
-    "raw",
+    "message",
     [
-        b"", b"{", b"null", b"[]", b"{}", b'{"version":1}', b'{"outcomes":[]}', b"\xff\x00",
-        _changed(version=2), _changed(version=0), _changed(version=None), _changed(outcomes=None),
-        _changed(outcomes=[{}]), _changed(outcomes=[None]), _changed(outcomes={}),
+        changed()[:-3], changed()[:-1], changed(b"{}}"), changed(b""), changed().replace(b"}", b"", 1),
+        b'{"version":2,', b'{"version":2,\n', b'{"version":2,"outcomes":[]}', b'{"version":2,\xff}\n',
+        b'{"version":2,"outcomes":{}}\n', b'{"version":2,"outcomes":[null]}\n',
+        changed(version=1), changed(version=3), changed(version=None), changed(outcomes=[{}]),
+        b'{"version":2,"version":1,"outcomes":[]}\n', b'{"version":2,"outcomes":[],"version":"2"}\n',
+        changed(size=1), changed(size=3), changed(size=-2), changed(size="2"), changed(size=2.0),
+        changed(b"{", size=True), changed(size=None), changed(size=10**18),
+        changed(delivery_id=1), changed(source=None), changed(provider=[]), changed(origin="moon"),
+        changed(authority="rumour"), changed(received_at="yesterday"), changed(identity=None),
+        changed(traceparent=1), changed(content_type=None), changed(headers=[]),
+        changed(headers={"a": 1}), changed(route_event=1), changed(replay_of=1), changed(readings=None),
+        changed(readings=[{}]), changed(readings=[None]), changed(readings=[{"rumour": {}}]),
+        changed(readings=[{"observation": None}]), changed(readings=[{"observation": {}}]),
+        changed(readings=[{**reading()[0], **reading()[1]}]),  # type: ignore[dict-item]
     ],
 )  # fmt: skip
-def test_foreign_message_is_refused(raw: bytes) -> None:
+def test_foreign_message_is_refused(message: bytes) -> None:
     with pytest.raises(ContractError):
-        decode(raw)
+        decode(message)
 
 
 @pytest.mark.parametrize(
@@ -139,16 +162,21 @@ def test_foreign_message_is_refused(raw: bytes) -> None:
     ],
 )  # fmt: skip
 def test_foreign_word_is_refused(name: str, value: object) -> None:
-    message = orjson.loads(_changed())
-    message["outcomes"][0]["readings"][0][name] = value
     with pytest.raises(ContractError):
-        decode(orjson.dumps(message))
+        decode(changed(readings=reading(**{name: value})))
+
+
+@given(st.binary(max_size=60))
+def test_any_end_is_refused(rest: bytes) -> None:
+    for start in (b'{"version":2,', b'{"version":2,"outcomes":[]}', b""):
+        message = start + rest
+        if message != b'{"version":2,"outcomes":[]}\n':
+            with pytest.raises(ContractError):
+                decode(message)
 
 
 def test_refusal_quotes_nothing() -> None:
-    message = orjson.loads(_changed())
-    message["outcomes"][0]["readings"][0]["state"] = "card-holder-name"
     with pytest.raises(ContractError) as refused:
-        decode(orjson.dumps(message))
+        decode(changed(readings=reading(state="card-holder-name")))
     assert "card-holder" not in str(refused.value)
     assert refused.value.__suppress_context__

@@ -1,0 +1,36 @@
+"""`webhook.translated`, version 1: JSON by pydantic, the bodies in base64.
+
+Nobody writes it any more; what an older process left in a queue is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from libs.contracts.errors import ContractError
+from libs.contracts.translated import Translated
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    version: int
+    outcomes: tuple[Translated, ...]
+
+
+_MESSAGE: Final = TypeAdapter(_Message)
+
+
+def decode(raw: bytes) -> tuple[Translated, ...]:
+    """Read one message; `ContractError` for what is not of this version."""
+    try:
+        message = _MESSAGE.validate_json(raw)
+    except ValidationError as error:
+        raise ContractError(f"not webhook.translated: {error.error_count()} errors") from None
+    if message.version != VERSION:
+        raise ContractError(f"webhook.translated version {message.version} is not known")
+    return message.outcomes
