@@ -6,11 +6,12 @@ A field that is only worth showing and cannot be read is left out, and its name 
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from libs.domain.money import MoneyError, amount_of
 from libs.providers.safe2pay.refund_amount import Entries, plain
@@ -32,7 +33,7 @@ def key_of(notice: Notice, status: int, lines: Entries) -> str:
         _plain(notice.paid_value),
         [plain(amount) for amount in sorted(line.amount for line in lines.negative)],
     ]
-    digest = hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
+    digest = hashlib.sha256(orjson.dumps(told)).hexdigest()
     return f"{notice.id_transaction}:{status}:{digest[:32]}"
 
 

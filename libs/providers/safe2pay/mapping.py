@@ -13,8 +13,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from pydantic import ValidationError
-
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown, shown
 from libs.domain.lifecycle import Flag, Kind, State
@@ -24,7 +22,14 @@ from libs.providers.port import Terms
 from libs.providers.reading import Json, NotReadableError, read_json
 from libs.providers.safe2pay.facts import aliases_of, facts_of, key_of, sum_of, utc_of
 from libs.providers.safe2pay.refund_amount import Entries, GivenBack, entries_of, given_back
-from libs.providers.safe2pay.wire import Notice, Status, UnreadableError, whole_of
+from libs.providers.safe2pay.wire import (
+    MalformedError,
+    Notice,
+    Status,
+    UnreadableError,
+    notice_of,
+    whole_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +96,9 @@ def translate(delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
 def _of_transaction(delivery: Delivery, terms: Terms, body: dict[str, Json]) -> Reading:
     unreadable: list[str] = []
     try:
-        notice = Notice.model_validate(body, context=unreadable)
-    except ValidationError as error:
-        return _malformed(error)
+        notice = notice_of(body, unreadable)
+    except MalformedError as error:
+        return _parked(ParkReason.MALFORMED, error.field, error.value, str(error))
     if notice.id_transaction is None or notice.id_transaction <= 0:
         told = body.get("IdTransaction")
         return _parked(ParkReason.NO_IDENTITY, "IdTransaction", told, "no transaction id")
@@ -217,13 +222,6 @@ def _shown_status(number: int, status: Status | None) -> str:
     name = status.name.strip() if status and isinstance(status.name, str) else ""
     short = 0 < len(name) <= _NAME_LIMIT and name.isprintable()
     return f"{number} {name}" if short else str(number)
-
-
-def _malformed(error: ValidationError) -> Unknown:
-    first = error.errors(include_url=False, include_context=False)[0]
-    field = ".".join(str(step) for step in first["loc"])
-    detail = first["msg"].removeprefix("Value error, ")
-    return _parked(ParkReason.MALFORMED, field, first["input"], detail)
 
 
 def _parked(reason: ParkReason, field: str, value: object, detail: str) -> Unknown:

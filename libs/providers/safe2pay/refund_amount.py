@@ -21,29 +21,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from pydantic import ValidationError
-
 from libs.domain.money import MoneyError, amount_of
 from libs.domain.observation import Extent, FacetStatus, Refund
-from libs.providers.safe2pay.wire import Line
+from libs.providers.safe2pay.wire import Line, line_of
 
 _NOTHING: Final = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of `CheckingAccounts`, in major units."""
-
-    amount: Decimal
-    tax: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
     """The lines, by their sign; `complete` is False where one of them could not be read."""
 
-    positive: tuple[Entry, ...]
-    negative: tuple[Entry, ...]
+    positive: tuple[Line, ...]
+    negative: tuple[Line, ...]
     complete: bool
 
     @property
@@ -68,7 +58,7 @@ def entries_of(checking_accounts: object) -> Entries:
         return Entries((), (), complete=True)
     if not isinstance(checking_accounts, list):
         return Entries((), (), complete=False)
-    lines = [_entry(line) for line in checking_accounts]
+    lines = [line_of(line) for line in checking_accounts]
     read = [line for line in lines if line is not None]
     return Entries(
         positive=tuple(line for line in read if line.amount > 0),
@@ -102,16 +92,8 @@ def given_back(
     return GivenBack((full,), verify=unexplained)
 
 
-def _entry(line: object) -> Entry | None:
-    try:
-        read = Line.model_validate(line)
-    except ValidationError:
-        return None
-    return None if read.amount is None else Entry(read.amount, read.tax)
-
-
 def _by_lines(
-    transaction: str, negative: Sequence[Entry], grosses: Sequence[Decimal]
+    transaction: str, negative: Sequence[Line], grosses: Sequence[Decimal]
 ) -> tuple[Refund, ...]:
     """One refund for each line; equal lines are told apart by their ordinal."""
     seen: dict[Decimal, int] = defaultdict(int)
