@@ -25,6 +25,9 @@ from libs.domain.lifecycle import Authority
 
 CONTENT_TYPE: Final = "application/vnd.caudal.webhook-received.v1"
 VERSION: Final = 1
+# By their words: asking the class takes four times as long.
+_AUTHORITIES: Final = {authority.value: authority for authority in Authority}
+_ORIGINS: Final = {origin.value: origin for origin in Origin}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +126,11 @@ def _size(entry: dict[str, Any]) -> int:
 def _delivery(entry: dict[str, Any], body: bytes) -> Delivery:
     if hashlib.sha256(body).hexdigest() != entry.get("sha256"):
         raise ContractError("the SHA-256 of a body does not hold")
+    told = _text(entry, "received_at"), _text(entry, "authority"), _text(entry, "origin")
     try:
-        received_at = datetime.fromisoformat(_text(entry, "received_at"))
-        authority = Authority(_text(entry, "authority"))
-        origin = Origin(_text(entry, "origin"))
-    except ContractError:
-        raise
-    except ValueError:
+        received_at = datetime.fromisoformat(told[0])
+        authority, origin = _AUTHORITIES[told[1]], _ORIGINS[told[2]]
+    except (ValueError, KeyError):
         raise ContractError("received_at, authority or origin has an unknown value") from None
     if received_at.tzinfo is None:
         raise ContractError("received_at has no time zone")
@@ -157,7 +158,10 @@ def _text(entry: dict[str, Any], name: str) -> str:
 
 
 def _optional(entry: dict[str, Any], name: str) -> str | None:
-    return None if entry.get(name) is None else _text(entry, name)
+    value = entry.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ContractError(f"{name} is not text")
+    return value
 
 
 def _headers(entry: dict[str, Any]) -> MappingProxyType[str, str]:

@@ -17,6 +17,7 @@ from typing import Annotated, Final, Generic, TypeVar
 from pydantic import BaseModel, BeforeValidator, StringConstraints, ValidationError
 
 from libs.contracts.readings import shown
+from libs.domain.frozen import unguarded
 from libs.providers.reading import Json
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -51,6 +52,7 @@ Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
 Reference = Annotated[str, StringConstraints(max_length=512)]
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Partial(Generic[Model]):
     """What could be read; `value` is None where a required field is missing or broken."""

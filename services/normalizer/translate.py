@@ -30,7 +30,7 @@ class Translator:
 
     def outcome_of(self, delivery: Delivery) -> Translated:
         """Say what the delivery means. Raises whatever goes wrong in our own code."""
-        readings = tuple(_bounded(reading) for reading in self._readings(delivery))
+        readings = tuple([_bounded(reading) for reading in self._readings(delivery)])
         return webhook_translated.of(delivery, _identity(delivery, readings), readings)
 
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
@@ -60,14 +60,14 @@ def _identity(delivery: Delivery, readings: tuple[Reading, ...]) -> str:
 
 def _bounded(reading: Reading) -> Reading:
     """Park what names an object or itself with an absurdly long text; drop such other names."""
-    if isinstance(reading, Observation | Poke):
-        ref = reading.provider_ref or ""
-        key = reading.key if isinstance(reading, Observation) else ""
-        if len(ref) > REFERENCE_LIMIT or len(key) > KEY_LIMIT:
-            detail = f"an identifier of more than {REFERENCE_LIMIT} characters"
-            return Unknown(reason=ParkReason.MALFORMED, detail=detail)
-    if isinstance(reading, Observation) and any(map(_overlong, reading.aliases)):
-        return replace(reading, aliases=tuple(a for a in reading.aliases if not _overlong(a)))
+    if not isinstance(reading, Observation | Poke):
+        return reading
+    said = reading if isinstance(reading, Observation) else None
+    if _overlong(reading.provider_ref or "") or (said and len(said.key) > KEY_LIMIT):
+        detail = f"an identifier of more than {REFERENCE_LIMIT} characters"
+        return Unknown(reason=ParkReason.MALFORMED, detail=detail)
+    if said and any(map(_overlong, said.aliases)):
+        return replace(said, aliases=tuple(a for a in said.aliases if not _overlong(a)))
     return reading
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.providers import reading
-from libs.providers.reading import Json, NotReadableError, read_json
+from libs.providers.reading import Json, NotReadableError, read_form, read_json
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -68,3 +69,23 @@ def test_any_bytes_read_the_same(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", _HOSTILE, ids=lambda raw: repr(raw[:20]))
 def test_hostile_bytes_read_the_same(raw: bytes) -> None:
     agree(raw)
+
+
+_PIECES = st.sampled_from(
+    ["%", "%5B", "%5b", "%5D", "%5d", "%255B", "5B", "[", "]", "&", "=", "+", "a", "%C3", "%A9", "é", ";"]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_forms_read_as_python_reads_them(text: str) -> None:
+    """Brackets are put in before Python takes the form apart; it must not notice."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        expected = None
+    else:
+        expected = dict(pairs) if len(dict(pairs)) == len(pairs) else None
+    try:
+        assert read_form(text.encode()) == expected
+    except NotReadableError:
+        assert expected is None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from libs.domain.frozen import unguarded
 from libs.domain.money import Money, MoneyError, exponent
 from libs.providers.conectados.wire import Detail, RetailEvent
 
@@ -29,6 +30,7 @@ class AmountError(ValueError):
         self.value = value
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """The sum of the event, and whether another one in the same body contradicts it."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from libs.domain.frozen import unguarded
 from libs.providers.reading import Json, NotReadableError, decode, read_json
 
 # What we read as text. A Latin-1 body may hold accents in `message`, never in these.
@@ -27,6 +28,7 @@ class NotAnObjectError(NotReadableError):
     """JSON, but not an object."""
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Body:
     """The object, and the first used field whose text cannot be trusted, if there is one."""

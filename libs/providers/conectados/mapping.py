@@ -9,6 +9,7 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Flag, Kind
 from libs.domain.observation import Extent, FacetStatus, Observation, Refund
 from libs.providers.conectados.amounts import AmountError, Amounts, read_amounts
@@ -36,6 +37,7 @@ _FACTS: Final = (
 )
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class _Event:
     """An event whose name and object are known. `name` is canonical, `identity` the best we have."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from libs.contracts.readings import ParkReason, Unknown, shown
+from libs.domain.frozen import unguarded
 from libs.domain.money import Money, MoneyError
 from libs.providers.mobbex.body import number_text
 from libs.providers.mobbex.wire import Data, Payment
@@ -97,6 +98,7 @@ def _id(value: object, path: str) -> str:
     raise ParkedError(ParkReason.MALFORMED, "not an id", field=path, value=value)
 
 
+@unguarded
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
     """`payment.total` in its currency. `told` is False where the currency is the default."""
@@ -152,6 +154,7 @@ def total_of(data: Data, currency: str) -> Money | None:
     raise ParkedError(ParkReason.MALFORMED, detail, field="data.payment.total", value=value)
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Times:
     """The provider's clock: `updated` names the notice, `occurred_at` dates it."""

@@ -56,6 +56,8 @@ def _grown(node: _Branch | str) -> Json:
     if isinstance(node, str):
         return node
     children = {key: _grown(child) for key, child in node.items()}
+    if children and "0" not in children:
+        return children
     places = [str(place) for place in range(len(children))]
     if all(place in children for place in places):
         return [children[place] for place in places]

@@ -13,6 +13,7 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Ignored, ParkReason, Reading, Unknown, shown
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority, Band, Flag, Kind, band_of
 from libs.domain.observation import Extent, Observation, Refund
 from libs.providers.mobbex.body import fingerprint, read_body
@@ -36,6 +37,7 @@ from libs.providers.reading import Json, NotReadableError
 _PLAIN_CODE: Final = re.compile(r"[0-9]{1,6}")
 
 
+@unguarded
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Notice:
     """A notice with what names it."""

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown, shown
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Flag, Kind, State, band_of, place_of
 from libs.domain.money import Money, MoneyError
 from libs.domain.observation import CancelStatus, Observation
@@ -72,6 +73,7 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _IDENTITY: Final = ("pushPaymentId", "paymentOrderId")
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Word:
     """One of the two status fields: PayU's word, our word for it, or what is wrong with it."""

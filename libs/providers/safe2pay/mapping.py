@@ -15,6 +15,7 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown, shown
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Flag, Kind, State
 from libs.domain.money import Money, MoneyError
 from libs.domain.observation import DisputeStatus, FacetStatus, Observation, Refund
@@ -111,6 +112,7 @@ def _of_transaction(delivery: Delivery, terms: Terms, body: dict[str, Json]) -> 
     return _observation(delivery, Told(notice, number, amount, terms, unreadable))
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Told:
     """One notice with what had to be right in it, and the names of what could not be read."""

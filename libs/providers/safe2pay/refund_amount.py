@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from libs.domain.frozen import unguarded
 from libs.domain.money import MoneyError, amount_of
 from libs.domain.observation import Extent, FacetStatus, Refund
 from libs.providers.safe2pay.wire import Line, line_of
@@ -28,6 +29,7 @@ from libs.providers.safe2pay.wire import Line, line_of
 _NOTHING: Final = Decimal(0)
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Entries:
     """The lines, by their sign; `complete` is False where one of them could not be read."""
@@ -44,6 +46,7 @@ class Entries:
         return self.complete and bool(self.negative) and came == -went
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class GivenBack:
     """The entries of the refund ledger, and whether they need a second look."""

@@ -106,6 +106,7 @@ def moment_of(value: object) -> datetime | None:
 _Read = TypeVar("_Read")
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class _Fields:
     """The fields of one object. `noted` takes the names of those that are left out."""
@@ -131,6 +132,7 @@ class _Fields:
             return None
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Status:
     """`Id` and `Code` are the same number; `Name` varies and is free text."""
@@ -140,6 +142,7 @@ class Status:
     name: Json
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Line:
     """One of `CheckingAccounts`: net of the fee `Tax`; money given back is negative."""
