@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from libs.contracts.readings import shown
 from libs.providers.payu.wire import Notification
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,14}")
 _CODE_LIMIT: Final = 40
 _KEY_PART: Final = re.compile(r"\?|\??[A-Z0-9_.]{1,40}")
@@ -79,5 +78,5 @@ def _moment(name: str, text: str | None, noted: list[str]) -> str | None:
     if not _MILLISECONDS.fullmatch(text) or not int(text):
         noted.append(name)
         return None
-    moment = _EPOCH + timedelta(milliseconds=int(text))
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, milliseconds = divmod(int(text), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{milliseconds:03d}Z"

@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from pydantic import ValidationError
-
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown, shown
 from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Flag, Kind, State, band_of, place_of
 from libs.domain.money import Money, MoneyError
 from libs.domain.observation import CancelStatus, Observation
+from libs.providers.fields import MalformedError, UnreadableError
 from libs.providers.payu.body import read_body
 from libs.providers.payu.facts import facts_of, key_of, short_code
-from libs.providers.payu.wire import Notification, UnreadableError, text_of
+from libs.providers.payu.wire import Notification, notification_of, text_of
 from libs.providers.port import Terms
 from libs.providers.reading import Json, NotReadableError
 
@@ -110,8 +109,8 @@ def translate(delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
 def _of_payout(delivery: Delivery, terms: Terms, body: dict[str, Json]) -> tuple[Reading, ...]:
     unreadable: list[str] = []
     try:
-        notification = Notification.model_validate(body, context=unreadable)
-    except ValidationError as error:
+        notification = notification_of(body, unreadable)
+    except MalformedError as error:
         return (_malformed(error),)
     amount = _amount(notification, terms)
     if isinstance(amount, Unknown):
@@ -211,9 +210,6 @@ def _wrong(field: str, value: str, why: str) -> Unknown:
     return Unknown(reason=ParkReason.MALFORMED, field=field, value=shown(value), detail=why)
 
 
-def _malformed(error: ValidationError) -> Unknown:
-    first = error.errors(include_url=False, include_context=False)[0]
-    told = first["input"]
-    value = told if isinstance(told, str) else type(told).__name__
-    field = ".".join(str(step) for step in first["loc"])
-    return _wrong(field, value, first["msg"].removeprefix("Value error, "))
+def _malformed(error: MalformedError) -> Unknown:
+    value = error.value if isinstance(error.value, str) else type(error.value).__name__
+    return _wrong(error.field, value, str(error))

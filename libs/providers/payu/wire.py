@@ -1,9 +1,8 @@
 """PayU's notification as PayU writes it: JSON, or a form in which every value is text.
 
 Only what Caudal reads is named; the payee's name, document and bank account are personal data and
-never leave the raw body. A field that must be right to be used is strict (`ValidationError`); one
-that is only worth showing is dropped when it cannot be read, and its name is noted in the list
-that is the validation's context.
+never leave the raw body. A field that must be right to be used is strict (`MalformedError`); one
+that is only worth showing is left out when it cannot be read, and its name is noted.
 
 Source: https://developers.payulatam.com/latam/es/docs/services/payouts.html (variables in the
 notification).
@@ -12,20 +11,18 @@ notification).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
-from pydantic.alias_generators import to_camel
+from libs.domain.frozen import unguarded
+from libs.providers.fields import Fields, UnreadableError
+from libs.providers.reading import Json
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,20})?")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _IDENTITY_LIMIT: Final = 100
-
-
-class UnreadableError(ValueError):
-    """The value is not of the kind that the field needs; the message quotes nothing."""
 
 
 def text_of(value: object) -> str | None:
@@ -60,41 +57,40 @@ def _number(value: object) -> Decimal | None:
     return Decimal(value) if isinstance(value, int) else value
 
 
-def _or_noted(read: Callable[[object], Any]) -> Callable[[object, ValidationInfo], Any]:
-    def validate(value: object, info: ValidationInfo) -> Any:  # noqa: ANN401 - as `read` gives
-        try:
-            return read(value)
-        except UnreadableError:
-            if info.context is not None:
-                info.context.append(to_camel(str(info.field_name)))
-            return None
-
-    return validate
-
-
-Text = Annotated[str | None, BeforeValidator(text_of)]
-Identity = Annotated[str | None, BeforeValidator(_identity)]
-Number = Annotated[Decimal | None, BeforeValidator(_number)]
-OptionalText = Annotated[str | None, BeforeValidator(_or_noted(text_of))]
-OptionalIdentity = Annotated[str | None, BeforeValidator(_or_noted(_identity))]
-
-
-class Notification(BaseModel):
+@unguarded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
     """One notification. `state` is the payout's, `status` its payment order's.
 
     The two are read one by one (`mapping`), since one of them may be news while the other is not
     understood. `creation_date` and `date_of_the_next_validation` are epoch milliseconds as text.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+    push_payment_id: str | None
+    payment_order_id: str | None
+    state: Json
+    status: Json
+    value: Decimal | None
+    currency: str | None
+    creation_date: str | None
+    date_of_the_next_validation: str | None
+    error_code: str | None
+    validation_state: str | None
 
-    push_payment_id: Identity = None
-    payment_order_id: OptionalIdentity = None
-    state: object = None
-    status: object = None
-    value: Number = None
-    currency: Text = None
-    creation_date: OptionalText = None
-    date_of_the_next_validation: OptionalText = None
-    error_code: OptionalText = None
-    validation_state: OptionalText = None
+
+def notification_of(body: Mapping[str, Json], noted: list[str]) -> Notification:
+    """Read a notification, or raise `MalformedError`."""
+    fields = Fields(body, noted)
+    strict, loose = fields.strict, fields.loose
+    return Notification(
+        push_payment_id=strict("pushPaymentId", _identity),
+        payment_order_id=loose("paymentOrderId", _identity),
+        state=body.get("state"),
+        status=body.get("status"),
+        value=strict("value", _number),
+        currency=strict("currency", text_of),
+        creation_date=loose("creationDate", text_of),
+        date_of_the_next_validation=loose("dateOfTheNextValidation", text_of),
+        error_code=loose("errorCode", text_of),
+        validation_state=loose("validationState", text_of),
+    )

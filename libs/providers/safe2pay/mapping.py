@@ -19,18 +19,12 @@ from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Flag, Kind, State
 from libs.domain.money import Money, MoneyError
 from libs.domain.observation import DisputeStatus, FacetStatus, Observation, Refund
+from libs.providers.fields import MalformedError, UnreadableError
 from libs.providers.port import Terms
 from libs.providers.reading import Json, NotReadableError, read_json
 from libs.providers.safe2pay.facts import aliases_of, facts_of, key_of, sum_of, utc_of
 from libs.providers.safe2pay.refund_amount import Entries, GivenBack, entries_of, given_back
-from libs.providers.safe2pay.wire import (
-    MalformedError,
-    Notice,
-    Status,
-    UnreadableError,
-    notice_of,
-    whole_of,
-)
+from libs.providers.safe2pay.wire import Notice, Status, notice_of, whole_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
