@@ -28,6 +28,7 @@ from libs.bus.isolation import Failed, Item
 from libs.bus.message import Message
 from libs.bus.publisher import Publisher
 from libs.contracts.errors import ContractError
+from libs.domain.frozen import unguarded
 from libs.runtime.failures import (
     ContentionError,
     TemporaryError,
@@ -39,6 +40,7 @@ from libs.runtime.metrics import ITEMS
 from libs.runtime.settings import Settings
 
 BUG: Final = "a bug: the log says where"
+_UNTRIED: Final = Tried()
 
 log = structlog.get_logger()
 
@@ -87,6 +89,7 @@ class Limits:
         return cls(settings.max_attempts, settings.brake_share, settings.brake_minimum)
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class _Piece(Generic[Item]):
     """An item with the message that it came in."""
@@ -119,8 +122,8 @@ class Itemwise(Generic[Item]):
     async def handle(self, messages: Sequence[Message]) -> None:
         """Do a batch."""
         pieces, unreadable = self._read(messages)
-        new = [piece for piece in pieces if piece.so_far == Tried()]
-        old = [piece for piece in pieces if piece.so_far != Tried()]
+        new = [piece for piece in pieces if piece.so_far == _UNTRIED]
+        old = [piece for piece in pieces if piece.so_far != _UNTRIED]
         failed_new = await self._do(new)
         failed_old = await self._do(old)
         self._brake.judge(
@@ -164,8 +167,10 @@ class Itemwise(Generic[Item]):
     async def _do(self, pieces: Sequence[_Piece[Item]]) -> list[tuple[_Piece[Item], Exception]]:
         if not pieces:
             return []
-        by_item = {id(piece.item): piece for piece in pieces}
         failed = await self._work.do([piece.item for piece in pieces])
+        if not failed:
+            return []
+        by_item = {id(piece.item): piece for piece in pieces}
         return [(by_item[id(each.item)], each.error) for each in failed]
 
     async def _put_aside_or_bury(self, piece: _Piece[Item], error: Exception) -> None:

@@ -18,7 +18,8 @@ _EXPONENTS = (
     | dict.fromkeys(("CLF", "UYW"), 4)
 )
 _QUANTA = tuple(Decimal(1).scaleb(-places) for places in range(5))
-_LIMIT = Decimal(10) ** 15
+_LIMIT_WHOLE = 10**15
+_LIMIT = Decimal(_LIMIT_WHOLE)
 
 
 class MoneyError(ValueError):
@@ -54,6 +55,8 @@ def amount_of(value: str | int | Decimal, currency: str) -> Decimal:
         raise MoneyError(f"an amount is never a {type(value).__name__}")
     if isinstance(value, str) and ("_" in value or not value.isascii()):
         raise MoneyError("not a decimal number")  # Decimal would read 1_000 and other digits
+    if isinstance(value, int) and 0 <= value < _LIMIT_WHOLE:
+        return Decimal(value).quantize(_QUANTA[exponent(currency)])
     try:
         number = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
     except InvalidOperation:

@@ -60,12 +60,10 @@ class Normalizer:
         failures: list[Failed[Delivery]] = []
         for some in _portions(deliveries):
             outcomes, failed = self._outcomes(some)
-            by_id = {delivery.id: delivery for delivery in some}
             failures += failed
-            failures += [
-                Failed(by_id[each.item.delivery_id], each.error)
-                for each in await isolate(outcomes, self._say)
-            ]
+            if unsaid := await isolate(outcomes, self._say):
+                by_id = {delivery.id: delivery for delivery in some}
+                failures += [Failed(by_id[each.item.delivery_id], each.error) for each in unsaid]
         return failures
 
     async def _say(self, outcomes: Sequence[Translated]) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown, shown
 from libs.domain.frozen import unguarded
-from libs.domain.lifecycle import Flag, Kind, State, band_of, place_of
+from libs.domain.lifecycle import Flag, Kind, State, band_of, place_of, states_of
 from libs.domain.money import Money, MoneyError
 from libs.domain.observation import CancelStatus, Observation
 from libs.providers.fields import MalformedError, UnreadableError
@@ -67,6 +67,10 @@ CANCEL: Final = MappingProxyType(
     }
 )
 
+_PLACES: Final = {
+    state: (band_of(Kind.PAYOUT, state), place_of(Kind.PAYOUT, state))
+    for state in states_of(Kind.PAYOUT)
+}
 _GAP: Final = re.compile(r"[\s\-_]+")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _IDENTITY: Final = ("pushPaymentId", "paymentOrderId")
@@ -163,7 +167,7 @@ def _pair(status: State | None, state: State | None) -> State | None:
         return status
     if status is None:
         return state
-    return max(status, state, key=lambda s: (band_of(Kind.PAYOUT, s), place_of(Kind.PAYOUT, s)))
+    return state if _PLACES[state] > _PLACES[status] else status
 
 
 def _look_up(field: str, value: object, table: Mapping[str, State], terms: Terms) -> Word:
