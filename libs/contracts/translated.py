@@ -106,7 +106,7 @@ def of(delivery: Delivery, identity: str, readings: tuple[Reading, ...]) -> Tran
         traceparent=delivery.traceparent,
         body=delivery.body,
         content_type=delivery.content_type,
-        headers=dict(delivery.headers),
+        headers=delivery.headers,
         route_event=delivery.route_event,
         replay_of=delivery.replay_of,
     )
