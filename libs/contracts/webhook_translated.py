@@ -7,8 +7,8 @@ what the archive's own queue lost.
     {"version":2,"outcomes":[{"delivery_id":…,"size":1046,"readings":[{"observation":{…}}],…},…]}\n
     <body><body>…
 
-Messages of version 1 are read too. Against it, writing takes 3.5 instead of 9.5 µs and reading 8.3
-instead of 10.8.
+Messages of version 1 are read too. Against it, writing an outcome takes 2.9 instead of 7.8 µs, and
+reading it 8.4 instead of 9.7: most of that is the making of what it says.
 """
 
 from __future__ import annotations

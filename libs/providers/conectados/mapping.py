@@ -143,8 +143,7 @@ def _void(identity: str) -> Refund:
 
 
 def _facts(wire: RetailEvent, broken: tuple[str, ...]) -> dict[str, str]:
-    told_facts = {name: getattr(wire, name) for name in _FACTS}
-    facts = {name: _text(value) for name, value in told_facts.items() if value is not None}
+    facts = {name: _text(value) for name in _FACTS if (value := getattr(wire, name)) is not None}
     return facts | ({"unreadable": ", ".join(broken)} if broken else {})
 
 
