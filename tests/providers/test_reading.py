@@ -89,3 +89,10 @@ def test_forms_read_as_python_reads_them(text: str) -> None:
         assert read_form(text.encode()) == expected
     except NotReadableError:
         assert expected is None
+
+
+def test_form_of_too_many_fields_is_refused() -> None:
+    fields = [f"{number}=" for number in range(reading.FORM_LIMIT)]
+    assert len(read_form("&".join(fields).encode())) == reading.FORM_LIMIT
+    with pytest.raises(NotReadableError):
+        read_form("&".join([*fields, "x="]).encode())
