@@ -21,6 +21,7 @@ import orjson
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.contracts.errors import ContractError
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority
 
 CONTENT_TYPE: Final = "application/vnd.caudal.webhook-received.v1"
@@ -30,6 +31,7 @@ _AUTHORITIES: Final = {authority.value: authority for authority in Authority}
 _ORIGINS: Final = {origin.value: origin for origin in Origin}
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Packed:
     """One delivery ready to travel: its metadata as JSON, and its body."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
@@ -35,6 +35,10 @@ class Answer:
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain"
+
+
+RECEIVED: Final = Answer()
+"""200 and nothing else, which is what most providers take for success."""
 
 
 class Provider(Protocol):

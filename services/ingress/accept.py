@@ -110,9 +110,9 @@ class Acceptor:
             if first.packed is None or first.answer.done():
                 self._waiting.popleft()
                 continue
-            if batch and size + first.packed.size > self._batch_bytes:
-                break
             size += first.packed.size
+            if batch and size > self._batch_bytes:
+                break
             batch.append(self._waiting.popleft())
         return batch
 

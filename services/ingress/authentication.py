@@ -13,6 +13,7 @@ from typing import Protocol, assert_never
 
 from multidict import CIMultiDictProxy, MultiMapping
 
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority
 from libs.providers.reading import Json
 from libs.runtime.source_authentication import (
@@ -25,6 +26,7 @@ from libs.runtime.source_authentication import (
 )
 
 
+@unguarded
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What a request brings to prove who sent it. `document` is {} until the body was read."""

@@ -28,6 +28,8 @@ class Spellings:
             not text.isascii() or not text.isprintable() or set(text) & set('"\\ ')
             for text in self._texts
         )
+        # Every way to write a character takes one at least.
+        self.shortest = min(map(len, self._texts), default=0)
         # Text that reads like an escape might be meant as it stands: then nothing is ruled out.
         self._like_escapes = any("%" in text or "u00" in text.lower() for text in self._texts)
 

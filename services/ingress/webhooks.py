@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 import structlog
@@ -86,13 +87,14 @@ class Webhooks:
             await self.acceptor.accept(delivery)
         except RefusedError as refused:
             raise self._unavailable(door, str(refused)) from None
-        log.debug(
-            "delivery_accepted",
-            delivery_id=delivery.id,
-            source=delivery.source,
-            size=len(delivery.body),
-            authority=delivery.authority.value,
-        )
+        if log.is_enabled_for(logging.DEBUG):
+            log.debug(
+                "delivery_accepted",
+                delivery_id=delivery.id,
+                source=delivery.source,
+                size=len(delivery.body),
+                authority=delivery.authority.value,
+            )
 
     def _unavailable(self, door: Door, why: str) -> Rejection:
         INGRESS_ANSWERS.labels("refused").inc()

@@ -7,7 +7,7 @@ from typing import Final
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.clip import mapping
-from libs.providers.port import Answer, Provider, Terms
+from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
 
@@ -26,7 +26,7 @@ class _Clip:
 
     def acknowledge(self, delivery: Delivery) -> Answer:  # noqa: ARG002 - the same for all
         """200 without a body: Clip documents neither, and integrators answer so."""
-        return Answer()
+        return RECEIVED
 
 
 PROVIDER: Final[Provider] = _Clip()

@@ -7,7 +7,7 @@ from typing import Final
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.payu.mapping import translate
-from libs.providers.port import Answer, Provider, Terms
+from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
 
@@ -23,7 +23,7 @@ class _PayU:
     def acknowledge(self, delivery: Delivery) -> Answer:
         """Answer 200 without a body: PayU asks for a plain 200 and no HTML."""
         del delivery
-        return Answer(status=200)
+        return RECEIVED
 
 
 PROVIDER: Final[Provider] = _PayU()

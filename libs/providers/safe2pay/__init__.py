@@ -6,7 +6,7 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
-from libs.providers.port import Answer, Provider, Terms
+from libs.providers.port import RECEIVED, Answer, Provider, Terms
 from libs.providers.safe2pay.mapping import translate
 
 __all__ = ["PROVIDER"]
@@ -24,7 +24,7 @@ class _Safe2Pay:
     def acknowledge(self, delivery: Delivery) -> Answer:
         """Answer 200 without a body: any 2xx counts, the body is not read."""
         del delivery
-        return Answer(status=200)
+        return RECEIVED
 
 
 PROVIDER: Final[Provider] = _Safe2Pay()
