@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-containers faults faults-soak faults-table faults-mutations check lint clean \
-	venv-demo venv-dev rabbitmq faketime
+	bench bench-quick bench-memory venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind
 
 # apt-get and pip tolerate no second of their kind beside them
 .NOTPARALLEL:
@@ -29,6 +29,9 @@ help:
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
 	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
 	@echo 'make faults-mutations   breaks the code on purpose, and shows which test notices'
+	@echo 'make bench   what it carries, beside what the machine allows and what peers carry (25 minutes)'
+	@echo 'make bench-quick   the same in 3 minutes, against the figures of the last release'
+	@echo 'make bench-memory  full load for MINUTES=30, and whether memory grows'
 	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
 
 demo: rabbitmq venv-demo
@@ -62,14 +65,30 @@ faults-table:
 faults-mutations: rabbitmq venv-dev
 	$(BIN)/python -m tests.faults.mutations
 
+bench: bench-programs venv-bench
+	$(BIN)/python -m bench measure
+
+bench-quick: bench-programs venv-bench
+	$(BIN)/python -m bench measure --quick
+	$(BIN)/python -m bench compare build/bench/quick.json
+
+bench-memory: bench-programs venv-bench
+	$(BIN)/python -m bench memory --minutes $(MINUTES)
+
 lint: venv-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-venv-demo venv-dev: venv-%:
+venv-demo venv-dev venv-bench: venv-%:
 	@deploy/dev/ensure-venv $*
+
+bench-programs: rabbitmq
+	@deploy/dev/ensure-bench
+
+valgrind:
+	@deploy/dev/ensure-valgrind
 
 faketime:
 	@deploy/dev/ensure-faketime

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import aio_pika
 import asyncpg
 
 from bench.measure.accounting import cpu_seconds
@@ -54,7 +55,11 @@ class House:
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds of each so far."""
-        return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+        return self.cpu_of(self.pids)
+
+    def cpu_of(self, pids: Mapping[str, int]) -> dict[str, float]:
+        """CPU seconds of these process trees so far."""
+        return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
     async def start(self, *names: str, environment: Mapping[str, str] | None = None) -> None:
         """Start processes of Caudal, and wait until they are at work."""
@@ -68,18 +73,20 @@ class House:
         self, name: str, argv: list[str], environment: Mapping[str, str] | None = None
     ) -> Child:
         """Start any process with the environment of Caudal's; its output goes to a log."""
-        told = {
-            **os.environ,
+        told = {**os.environ, **self.environment(), **(environment or {})}
+        with (self.home / f"{name}.log").open("ab") as log:
+            return await start_child(argv, name=name, env=told, stdout=log, stderr=log)
+
+    def environment(self) -> dict[str, str]:
+        """Return what the processes of Caudal are told."""
+        return {
             AMQP_URL: self.servers.amqp_url,
             POSTGRES_DSN: self.servers.postgres_dsn,
             "CAUDAL_SOURCES": str(self.home / "sources.toml"),
             "CAUDAL_INGRESS_HOST": LOOPBACK,
             "CAUDAL_INGRESS_PORT": str(self.port),
             "CAUDAL_SPOOL_DIR": str(self.home / "spool"),
-            **(environment or {}),
         }
-        with (self.home / f"{name}.log").open("ab") as log:
-            return await start_child(argv, name=name, env=told, stdout=log, stderr=log)
 
     async def stop(self, *names: str) -> None:
         """Stop processes in order."""
@@ -98,6 +105,21 @@ class House:
         finally:
             await connection.close()
         return found
+
+    async def count(self, table: str) -> int:
+        """How many rows a table of ours has."""
+        connection = await asyncpg.connect(self.servers.postgres_dsn)
+        try:
+            return int(await connection.fetchval(f"select count(*) from {table}"))  # noqa: S608 - ours
+        finally:
+            await connection.close()
+
+    async def purge(self, *queues: str) -> None:
+        """Throw away what waits in these queues."""
+        async with await aio_pika.connect(self.servers.amqp_url) as connection:
+            channel = await connection.channel()
+            for queue in queues:
+                await (await channel.get_queue(queue, ensure=False)).purge()
 
     async def until_quiet(self, *, within: float) -> None:
         """Wait until nothing waits anywhere. Raises `TimeoutError`."""

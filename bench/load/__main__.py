@@ -77,7 +77,7 @@ def _write(path: Path, sent: Sent) -> None:
 def main() -> None:
     """Do one run."""
     wanted = json.loads(sys.stdin.readline())
-    corpus = Corpus(wanted["seed"], wanted["run"])
+    corpus = Corpus(wanted["seed"], wanted["run"], wanted["hot_share"])
     requests = corpus.requests(wanted["count"])
     _say({"prepared": len(requests)})
     sys.stdin.readline()

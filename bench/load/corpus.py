@@ -7,17 +7,20 @@ which travels with a delivery: so each event can be traced to the webhook that c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from services.simulator.credentials import Credentials, credentials_from
-from services.simulator.lives import Body
+from services.simulator.lives import JSON, Body
 from services.simulator.plan import Plan
 
 DUPLICATES: Final = 0.05  # of all webhooks; providers repeat what was answered late
 HOST: Final = "127.0.0.1"
+HOT_SOURCE: Final = "conectados"
+HOT_OBJECT: Final = 999_000_000_000_000_001
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Corpus:
 
     seed: int
     run: str
+    hot_share: float = 0.0
+    """The share of requests that are about one and the same object, each with other bytes."""
 
     def requests(self, count: int) -> list[bytes]:
         """Return the first `count` requests, whole: line, headers, body."""
@@ -34,8 +39,31 @@ class Corpus:
     def _all(self, count: int) -> Iterator[bytes]:
         credentials = credentials_from(None)
         plan = Plan.from_seed(self.seed, run=self.run, count=count, duplicates=DUPLICATES)
+        heat = 0.0
         for webhook in plan.webhooks():
-            yield _wire(credentials, webhook.index, webhook.source, webhook.body)
+            heat += self.hot_share
+            if heat >= 1.0:
+                heat -= 1.0
+                hot = _hot(f"{self.run}/{webhook.index}")
+                yield _wire(credentials, webhook.index, HOT_SOURCE, hot)
+            else:
+                yield _wire(credentials, webhook.index, webhook.source, webhook.body)
+
+
+def _hot(which: str) -> Body:
+    """Say one more time that a sale of Conectados was approved, under another code: it is news."""
+    said = {
+        "event_type": "sale_conditions_approved",
+        "code": 0,
+        "state": "created",
+        "message": "hot",
+        "approval_sale_code": which,
+        "purchase_allowed": True,
+        "transaction_id": HOT_OBJECT,
+        "external_reference": "bench-hot",
+        "aproved_total_amount": 10000,
+    }
+    return Body(json.dumps(said).encode(), JSON, None)
 
 
 def _wire(credentials: Credentials, number: int, source: str, body: Body) -> bytes:
