@@ -10,19 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from libs.domain.lifecycle import (
     AUTHORITY_RANK,
+    BANDS,
     Authority,
     Band,
     Flag,
     Kind,
     State,
     band_of,
-    place_of,
+    order_of,
 )
 from libs.domain.observation import CancelStatus, Observation
 from libs.domain.verdict import Outcome, Rule, Verdict
+
+_MONEY: Final = frozenset(state for bands in BANDS.values() for state in bands[Band.POSITIVE])
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ class Walk:
     refused_after_paid: bool = False
     return_told: bool = False
     money_received_at: datetime | None = None  # when we first heard that it was paid
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     def flags(self) -> frozenset[Flag]:
         """Return the flags that follow from the walk."""
@@ -54,34 +58,27 @@ class Walk:
 
 def walk(kind: Kind, observations: Iterable[Observation]) -> Walk:
     """Give the base state of the observations that say a state."""
-    told = [o for o in _cancels_granted(observations) if o.state is not None]
-    told.sort(key=lambda o: _canonical(kind, o))
-    so_far = Walk(kind, money_received_at=_money_received_at(kind, told))
+    if kind is Kind.PAYOUT:  # a payment knows no rejection
+        observations = _cancels_granted(observations)
+    told = [o for o in observations if o.state is not None]
+    if len(told) > 1:
+        told.sort(key=lambda o: _canonical(kind, o))
+    so_far = Walk(kind, money_received_at=_money_received_at(told))
     for observation in told:
         _step(so_far, observation)
-    so_far.return_told = any(
+    so_far.return_told = so_far.state is State.RETURNED and any(
         o.state is State.RETURNED and _at_least(o.authority, Authority.REPORT) for o in told
     )
     return so_far
 
 
-def _money_received_at(kind: Kind, told: Iterable[Observation]) -> datetime | None:
-    heard = [
-        o.received_at
-        for o in told
-        if o.state is not None and band_of(kind, o.state) is Band.POSITIVE
-    ]
-    return min(heard, default=None)
+def _money_received_at(told: Iterable[Observation]) -> datetime | None:
+    return min([o.received_at for o in told if o.state in _MONEY], default=None)
 
 
 def _canonical(kind: Kind, observation: Observation) -> tuple[object, ...]:
     assert observation.state is not None  # noqa: S101 - for the type checker; walk() filters
-    return (
-        observation.effective_at,
-        band_of(kind, observation.state),
-        place_of(kind, observation.state),
-        observation.key,
-    )
+    return (observation.effective_at, order_of(kind, observation.state), observation.key)
 
 
 def _cancels_granted(observations: Iterable[Observation]) -> list[Observation]:
@@ -167,7 +164,7 @@ def _decide(so_far: Walk, said: Observation, state: State, rule: Rule) -> None:
 
 
 def _note(so_far: Walk, said: Observation, outcome: Outcome, rule: Rule) -> None:
-    so_far.verdicts.append(Verdict(said.key, outcome, rule))
+    so_far.verdicts[said.key] = Verdict(said.key, outcome, rule)
 
 
 def _at_least(authority: Authority, wanted: Authority) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 
 from libs.domain.lifecycle import AUTHORITY_RANK, Authority, Flag, State
 from libs.domain.observation import (
@@ -57,8 +58,16 @@ class Facets:
     verdicts: tuple[Verdict, ...]
 
 
+NO_FACETS: Final = Facets(None, (), Decimal(0), frozenset(), ())
+
+
 def facets(observations: Sequence[Observation], amount: Decimal | None) -> Facets:
-    """Read all facets together; `amount` is the payment's own, where it is known."""
+    """Read all facets together; `amount` is the payment's own, where it is known.
+
+    Most payments have none, and every step below would say so by itself.
+    """
+    if not any([o.refunds or o.dispute for o in observations]):  # noqa: C419 - no generator: 1 us less
+        return NO_FACETS
     entries = _ledger(observations)
     dispute = _dispute(observations)
     answered = dispute is DisputeStatus.OPEN and any(e.answers_dispute for e in _succeeded(entries))

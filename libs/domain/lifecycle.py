@@ -144,6 +144,11 @@ def place_of(kind: Kind, state: State) -> int:
     return _PLACES[kind][state][1]
 
 
+def order_of(kind: Kind, state: State) -> tuple[Band, int]:
+    """Return band and place together: the order of all states of a kind."""
+    return _PLACES[kind][state]
+
+
 def moves(kind: Kind) -> tuple[tuple[State, State], ...]:
     """Every move that one more observation can cause: inside a band any, between bands upward.
 

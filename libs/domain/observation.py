@@ -115,6 +115,7 @@ class Observation:
     @property
     def effective_at(self) -> datetime:
         """The provider's time where it told a credible one, else the time of receipt."""
-        if self.occurred_at is None or self.clock_ahead:
+        told = self.occurred_at
+        if told is None or told > self.received_at + CLOCK_TOLERANCE:
             return self.received_at
-        return self.occurred_at
+        return told

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -41,8 +41,7 @@ class Rule(Enum):
         return f"rule {self.number}: {self.sentence}" if self.number else self.sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of the observation called `key`."""
 
     key: str
