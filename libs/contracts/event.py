@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha1
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -114,11 +115,20 @@ class Event(BaseModel):
     data: EventData
 
 
+def event_id(key: str, sequence: int) -> str:
+    """Return `str(uuid5(…))` of (object, sequence), without a `UUID` on the way: 4 µs → 1."""
+    digest = sha1(
+        _NAMESPACE.bytes + f"{key}#{sequence}".encode(), usedforsecurity=False
+    ).hexdigest()
+    variant = "89ab"[int(digest[16], 16) % 4]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
 def event_of(data: EventData, sequence: int) -> Event:
     """Wrap the state of an object after its `sequence`-th change."""
     key = f"{data.source}/{data.kind}/{data.provider_ref}"
     return Event(
-        id=str(uuid.uuid5(_NAMESPACE, f"{key}#{sequence}")),
+        id=event_id(key, sequence),
         source=f"/caudal/{data.source}",
         type=f"caudal.{data.kind}.{data.state}.v1",
         subject=f"{data.kind}/{data.provider_ref}",

@@ -186,8 +186,8 @@ def _advance(
         change = change_of(row, fold(Kind(stored.kind), known.values()))
         if change is not None:
             row = change.row
-            if change.event is not None:
-                steps.events.append(outbox_row(stored.id, change.event))
+            if change.news:
+                steps.events.append(outbox_row(row))
     if row is not stored:
         steps.rows.append(row)
 

@@ -8,14 +8,14 @@ turns out to have been received earlier: the row then takes the earlier receipt,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Final
 
-import orjson
-
-from libs.contracts.event import Event, EventData, event_of, routing_key
+from libs.contracts.event import EventData
 from libs.domain.fold import Folded
 from libs.domain.lifecycle import Authority, Flag, Kind, State
 from libs.store.objects import OutboxRow, StoredObject
+from services.reconciler.event_json import event_json
 
 _NEWS: Final = (
     "merchant_ref",
@@ -43,44 +43,50 @@ _BOOKKEEPING: Final = (
 )
 
 
+_news_of: Final = attrgetter(*_NEWS)
+_bookkeeping_of: Final = attrgetter(*_BOOKKEEPING)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row to write, and the event to publish with it, if any."""
+    """A row to write; `news` says that an event tells of it."""
 
     row: StoredObject
-    event: Event | None
+    news: bool
 
 
 def change_of(stored: StoredObject, folded: Folded) -> Change | None:
     """Compare; None where nothing changed."""
     now = _row(stored, folded)
-    if any(getattr(now, name) != getattr(stored, name) for name in _NEWS):
-        return _news(stored, now)
-    if any(getattr(now, name) != getattr(stored, name) for name in _BOOKKEEPING):
+    if _news_of(now) != _news_of(stored):
+        if now.state is None:
+            return Change(now, news=False)
+        now.sequence += 1
+        now.previous_state = stored.state
+        return Change(now, news=True)
+    if _bookkeeping_of(now) != _bookkeeping_of(stored):
         kept = {name: getattr(now, name) for name in _BOOKKEEPING}
-        return Change(replace(stored, **kept), None)
+        return Change(replace(stored, **kept), news=False)
     return None
 
 
-def _news(stored: StoredObject, now: StoredObject) -> Change:
-    if now.state is None:
-        return Change(now, None)
-    row = replace(now, sequence=stored.sequence + 1, previous_state=stored.state)
-    return Change(row, event_of(event_data(row), row.sequence))
-
-
 def _row(stored: StoredObject, folded: Folded) -> StoredObject:
-    return replace(
-        stored,
+    return StoredObject(
+        id=stored.id,
+        source=stored.source,
+        kind=stored.kind,
+        provider_ref=stored.provider_ref,
+        provider=stored.provider,
         merchant_ref=folded.merchant_ref,
         state=folded.state.value if folded.state else None,
+        previous_state=stored.previous_state,
         provider_status=folded.provider_status,
         amount=folded.amount,
         currency=folded.currency,
         refunded_amount=folded.refunded_amount,
         fees=folded.fees,
         net=folded.net,
-        flags=sorted(flag.value for flag in folded.flags),
+        flags=sorted(flag.value for flag in folded.flags) if folded.flags else [],
         livemode=folded.livemode,
         occurred_at=folded.occurred_at,
         received_at=folded.received_at,
@@ -89,6 +95,7 @@ def _row(stored: StoredObject, folded: Folded) -> StoredObject:
         method=folded.method,
         failure_reason=folded.failure_reason,
         expires_at=folded.expires_at,
+        sequence=stored.sequence,
         attempts=folded.attempts,
         settlement_step=folded.settlement_step,
         decided_by=folded.decided_by,
@@ -125,11 +132,7 @@ def event_data(row: StoredObject) -> EventData:
     )
 
 
-def outbox_row(object_id: int, event: Event) -> OutboxRow:
-    """Write an event as it waits for the relay."""
-    return OutboxRow(
-        object_id,
-        event.sequence,
-        routing_key(event.data),
-        orjson.dumps(event.model_dump(mode="json")),
-    )
+def outbox_row(row: StoredObject) -> OutboxRow:
+    """Write the event of a row as it waits for the relay."""
+    routing_key = f"{row.kind}.{row.state}.{row.provider}"
+    return OutboxRow(row.id, row.sequence, routing_key, event_json(row))

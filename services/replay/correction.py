@@ -48,9 +48,7 @@ class Corrected:
     @property
     def after(self) -> StoredObject | None:
         """The row that an event tells of; None where there is no news."""
-        return (
-            self.change.row if self.change is not None and self.change.event is not None else None
-        )
+        return self.change.row if self.change is not None and self.change.news else None
 
 
 @dataclass(slots=True)
@@ -146,7 +144,7 @@ def _judged(found: Corrected, after: Mapping[str, Observation]) -> Corrected:
         found.names = folded.aliases
         found.change = change_of(row, folded)
     elif found.gone:
-        found.change = Change(row.blank(), None)
+        found.change = Change(row.blank(), news=False)
     return found
 
 
@@ -210,7 +208,7 @@ async def carry_out(connection: Connection, planned: Planned) -> None:
     await update_objects(connection, [change.row for change in changes])
     await add_to_outbox(
         connection,
-        [outbox_row(each.row.id, each.event) for each in changes if each.event is not None],
+        [outbox_row(each.row) for each in changes if each.news],
     )
     before = [row for each in planned.deliveries for row in each.standing.parked]
     await unpark(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from libs.contracts.event import Event
+from libs.contracts.event import Event, event_of
 from libs.domain.fold import fold
 from libs.domain.lifecycle import Kind
 from libs.domain.observation import Observation
 from libs.store.objects import StoredObject
-from services.reconciler.change import Change, change_of
+from services.reconciler.change import Change, change_of, event_data
 
 _AT_FIRST = {"livemode": True, "sequence": 0, "attempts": 0, "flags": []}
 
@@ -36,4 +36,4 @@ def arrive(kind: Kind, said: Iterable[Observation]) -> tuple[StoredObject, list[
 
 
 def events(changes: Sequence[Change]) -> list[Event]:
-    return [change.event for change in changes if change.event is not None]
+    return [event_of(event_data(c.row), c.row.sequence) for c in changes if c.news]
