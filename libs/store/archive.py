@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import asyncpg
+import orjson
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Connection, Pool, execute_rows, session, transaction
+from libs.store.database import Connection, Pool, execute_rows, fetch_rows, session, transaction
 from libs.store.queries import query
 
 PARTITIONED: Final = ("deliveries", "translations")
@@ -41,7 +42,7 @@ async def file_missing(connection: Connection, deliveries: Sequence[Delivery]) -
             d.origin.value,
             d.authority.value,
             d.content_type,
-            json.dumps(dict(d.headers)),
+            orjson.dumps(dict(d.headers)).decode(),
             d.route_event,
             d.traceparent,
             bytes.fromhex(d.sha256),
@@ -55,9 +56,7 @@ async def file_missing(connection: Connection, deliveries: Sequence[Delivery]) -
 
 async def not_on_file(connection: Connection, named: Sequence[tuple[str, datetime]]) -> set[str]:
     """Return which of these deliveries (id, time of receipt) the archive does not have."""
-    if not named:
-        return set()
-    rows = await connection.fetch(query("not_on_file"), *zip(*named, strict=True))
+    rows = await fetch_rows(connection, "not_on_file", named)
     return {str(row["id"]) for row in rows}
 
 
@@ -72,9 +71,7 @@ async def deliveries_on_file(
     connection: Connection, named: Sequence[tuple[str, datetime]]
 ) -> list[Delivery]:
     """Return those of these deliveries (id, time of receipt) that the archive has."""
-    if not named:
-        return []
-    rows = await connection.fetch(query("deliveries_by_key"), *zip(*named, strict=True))
+    rows = await fetch_rows(connection, "deliveries_by_key", named)
     return [delivery_of(row) for row in rows]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from libs.store.database import Pool, session, transaction
+from libs.store.database import Pool, fetch_rows, session, transaction
 from libs.store.objects import ObjectKey, StoredObject, stored
 from libs.store.queries import query
 
@@ -58,9 +58,6 @@ async def filed_with_mark(pool: Pool, mark: bytes, since: datetime) -> AsyncIter
 
 async def named_objects(pool: Pool, keys: Iterable[ObjectKey]) -> list[AuditedObject]:
     """Return those of the objects that exist; hand over some thousand keys at a time."""
-    wanted = list(keys)
-    if not wanted:
-        return []
     async with session(pool) as connection:
-        rows = await connection.fetch(query("named_objects"), *zip(*wanted, strict=True))
+        rows = await fetch_rows(connection, "named_objects", list(keys))
     return [AuditedObject(stored(row), row["observations"], row["repeats"]) for row in rows]

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from libs.contracts.delivery import Delivery
-from libs.contracts.webhook_translated import OBSERVATION
+from libs.contracts.observation_json import OBSERVATION
 from libs.domain.observation import Observation
 from libs.store.archive import delivery_of
-from libs.store.database import Connection, Pool, execute_rows, healing
+from libs.store.database import Connection, Pool, execute_rows, fetch_rows, healing
 from libs.store.objects import ObjectKey, Repeat, StoredObject, stored
 from libs.store.parked import Row, parked_row
 from libs.store.queries import query
@@ -76,10 +76,7 @@ async def objects_by_key(
     connection: Connection, keys: Iterable[ObjectKey]
 ) -> dict[ObjectKey, StoredObject]:
     """Return those of the objects that exist, unlocked."""
-    wanted = sorted(set(keys))
-    if not wanted:
-        return {}
-    rows = await connection.fetch(query("objects_by_key"), *zip(*wanted, strict=True))
+    rows = await fetch_rows(connection, "objects_by_key", sorted(set(keys)))
     return {each.key: each for each in map(stored, rows)}
 
 

@@ -7,7 +7,7 @@ operation of the store is therefore safe to do again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
@@ -15,7 +15,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from libs.runtime.failures import ContentionError, TemporaryError
-from libs.store.queries import query
+from libs.store.array_literal import array_literal, moments_literal
+from libs.store.queries import columns_as_text, query
 
 # Generic for the type checker alone.
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
@@ -78,12 +79,20 @@ async def open_pool(dsn: str, *, size: int = 4, answer_within: float = 60) -> As
             timeout=5,
             command_timeout=answer_within,
             max_inactive_connection_lifetime=0,
+            reset=_as_it_was,
             server_settings=_SESSION,
         )
     try:
         yield pool
     finally:
         await _close(pool)
+
+
+async def _as_it_was(_connection: object) -> None:
+    """Put nothing back in order after use, which would be one more round trip for each transaction.
+
+    Nothing here changes a session: locks, settings and cursors are those of a transaction.
+    """
 
 
 async def _close(pool: Pool) -> None:
@@ -160,4 +169,26 @@ async def healing() -> AsyncIterator[None]:
 async def execute_rows(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a query that takes one array for each column; nothing for no rows."""
     if rows:
-        await connection.execute(query(name), *zip(*rows, strict=True))
+        await connection.execute(query(name), *_columns(name, rows))
+
+
+async def fetch_rows(
+    connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]
+) -> list[asyncpg.Record]:
+    """Do the same, for what the query gives."""
+    if not rows:
+        return []
+    found: list[asyncpg.Record] = await connection.fetch(query(name), *_columns(name, rows))
+    return found
+
+
+def _columns(name: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[object]:
+    """Turn rows into one array for each column, as text where the query asks for that."""
+    of = columns_as_text(name)
+    for number, column in enumerate(zip(*rows, strict=True)):
+        if number not in of:
+            yield column
+        elif of[number] == "timestamptz":
+            yield moments_literal(column)
+        else:
+            yield array_literal(column)

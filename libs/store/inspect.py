@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from libs.contracts.webhook_translated import OBSERVATION
+from libs.contracts.observation_json import OBSERVATION
 from libs.domain.observation import Observation
 from libs.store.database import Pool, session
 from libs.store.objects import StoredObject, stored

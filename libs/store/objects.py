@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
 import asyncpg
 
-from libs.contracts.webhook_translated import OBSERVATION
+from libs.contracts.observation_json import observation_json, observation_of
 from libs.domain.observation import Observation
-from libs.store.database import Connection, execute_rows
+from libs.store.database import Connection, execute_rows, fetch_rows
 from libs.store.queries import query
 
 
@@ -83,6 +84,7 @@ def unknown_object(key: ObjectKey, provider: str, number: int) -> StoredObject:
 
 
 _COLUMNS = tuple(field.name for field in fields(StoredObject))
+_values_of = itemgetter(*_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +110,20 @@ class Repeat:
 async def lock_objects(
     connection: Connection, wanted: Mapping[ObjectKey, str]
 ) -> dict[ObjectKey, StoredObject]:
-    """Make the objects that are new (key → provider), lock them all, and return their rows."""
+    """Make the objects that are new (key → provider), lock them all, and return their rows.
+
+    What was made here is ours already, and nothing is known of it.
+    """
     keys = sorted(wanted)
-    columns = list(zip(*keys, strict=True))
-    await connection.execute(query("ensure_objects"), *columns, [wanted[key] for key in keys])
-    rows = await connection.fetch(query("lock_objects"), *columns)
-    found = [stored(row) for row in rows]
-    return {each.key: each for each in found}
+    made = await fetch_rows(connection, "ensure_objects", [(*key, wanted[key]) for key in keys])
+    found: dict[ObjectKey, StoredObject] = {}
+    for row in made:
+        key = ObjectKey(row["source"], row["kind"], row["provider_ref"])
+        found[key] = unknown_object(key, wanted[key], row["id"])
+    for row in await fetch_rows(connection, "lock_objects", [k for k in keys if k not in found]):
+        each = stored(row)
+        found[each.key] = each
+    return found
 
 
 async def observations_of(
@@ -122,8 +131,9 @@ async def observations_of(
 ) -> dict[int, dict[str, Observation]]:
     """Return what was said so far about each object: id → key → observation."""
     found: dict[int, dict[str, Observation]] = {object_id: {} for object_id in object_ids}
-    for row in await connection.fetch(query("observations_of"), object_ids):
-        found[row["object_id"]][row["key"]] = OBSERVATION.validate_json(row["content"])
+    if object_ids:
+        for row in await connection.fetch(query("observations_of"), object_ids):
+            found[row["object_id"]][row["key"]] = observation_of(row["content"])
     return found
 
 
@@ -135,7 +145,7 @@ async def add_observations(connection: Connection, told: Sequence[tuple[int, Obs
             o.key,
             o.received_at,
             o.delivery_id,
-            OBSERVATION.dump_json(o, exclude_defaults=True).decode(),
+            observation_json(o).decode(),
         )
         for object_id, o in told
     ]
@@ -175,10 +185,7 @@ async def refs_by_merchant_ref(
     connection: Connection, wanted: Iterable[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], str]:
     """Find objects by (source, kind, merchant's reference) → the provider's reference."""
-    keys = sorted(set(wanted))
-    if not keys:
-        return {}
-    rows = await connection.fetch(query("objects_by_merchant_ref"), *zip(*keys, strict=True))
+    rows = await fetch_rows(connection, "objects_by_merchant_ref", sorted(set(wanted)))
     return {(row["source"], row["kind"], row["merchant_ref"]): row["provider_ref"] for row in rows}
 
 
@@ -187,13 +194,14 @@ def stored(row: asyncpg.Record) -> StoredObject:
 
     asyncpg takes the last moment of the year 9999 for infinity and gives it back without a zone.
     """
-    values = {name: _aware(row[name]) for name in _COLUMNS}
-    if values["delivery_id"] is not None:
-        values["delivery_id"] = str(values["delivery_id"])
-    return StoredObject(**values)
+    found = StoredObject(**dict(zip(_COLUMNS, _values_of(row), strict=True)))
+    if found.delivery_id is not None:
+        found.delivery_id = str(found.delivery_id)
+    found.occurred_at = _aware(found.occurred_at)
+    found.received_at = _aware(found.received_at)
+    found.expires_at = _aware(found.expires_at)
+    return found
 
 
-def _aware(value: object) -> Any:  # noqa: ANN401 - a column's value
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
+def _aware(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

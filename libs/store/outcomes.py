@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from libs.contracts.observation_json import observation_json
 from libs.contracts.readings import ParkReason, Poke, Unknown
-from libs.contracts.webhook_translated import OBSERVATION, Translated
+from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
-from libs.store.database import Connection, execute_rows
+from libs.store.database import Connection, execute_rows, fetch_rows
 from libs.store.queries import query
 
 WHOLE: Final = -1  # the ordinal of a delivery that is parked whole, for no reading of its own
@@ -30,13 +31,7 @@ class Parked:
 async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]) -> None:
     """Enter deliveries in the ledger and record what became of each."""
     names = {outcome.delivery_id: _name(outcome) for outcome in outcomes}
-    entries: dict[bytes, tuple[bytes, str, datetime]] = {}
-    for outcome in sorted(outcomes, key=lambda o: (o.received_at, o.delivery_id)):
-        name = names[outcome.delivery_id]
-        entries.setdefault(name, (name, outcome.delivery_id, outcome.received_at))
-    await execute_rows(connection, "enter_in_ledger", [entries[name] for name in sorted(entries)])
-    rows = await connection.fetch(query("first_deliveries"), sorted(entries))
-    first = {row["name"]: str(row["first_delivery_id"]) for row in rows}
+    first = await _first_of(connection, outcomes, names)
     told = {  # a replay says what became of the delivery that it repeats, where nothing else has
         o.evidence: (o.evidence, o.received_at, o.source, _outcome(o), None) for o in outcomes
     } | {
@@ -53,6 +48,24 @@ async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]
     await execute_rows(connection, "add_translations", [told[key] for key in sorted(told)])
 
 
+async def _first_of(
+    connection: Connection, outcomes: Sequence[Translated], names: Mapping[str, bytes]
+) -> dict[bytes, str]:
+    """Enter the names (by delivery) in the ledger, and return the first delivery of each."""
+    entries: dict[bytes, tuple[bytes, str, datetime]] = {}
+    for outcome in sorted(outcomes, key=lambda o: (o.received_at, o.delivery_id)):
+        name = names[outcome.delivery_id]
+        entries.setdefault(name, (name, outcome.delivery_id, outcome.received_at))
+    rows = [entries[name] for name in sorted(entries)]
+    entered = {row["name"] for row in await fetch_rows(connection, "enter_in_ledger", rows)}
+    first = {name: entries[name][1] for name in entered}
+    known = [name for name in entries if name not in entered]
+    if known:
+        for row in await connection.fetch(query("first_deliveries"), known):
+            first[row["name"]] = str(row["first_delivery_id"])
+    return first
+
+
 async def record_failed(connection: Connection, outcome: Translated) -> None:
     """Record that a delivery was parked whole; it is the first of its name for nobody."""
     named = sorted({outcome.delivery_id, outcome.evidence})
@@ -64,9 +77,7 @@ async def with_outcome(
     connection: Connection, named: Sequence[tuple[str, datetime, str]]
 ) -> frozenset[str]:
     """Return those of these deliveries (id, receipt, source) whose outcome is on record."""
-    if not named:
-        return frozenset()
-    rows = await connection.fetch(query("with_outcome"), *zip(*named, strict=True))
+    rows = await fetch_rows(connection, "with_outcome", named)
     return frozenset(str(row["delivery_id"]) for row in rows)
 
 
@@ -85,9 +96,7 @@ async def park(connection: Connection, parked: Sequence[Parked]) -> None:
             p.why.detail,
             p.outcome.received_at,
             p.outcome.body,
-            None
-            if p.waiting is None
-            else OBSERVATION.dump_json(p.waiting, exclude_defaults=True).decode(),
+            None if p.waiting is None else observation_json(p.waiting).decode(),
             p.why.attempts,
         )
         for p in sorted(parked, key=lambda p: (p.outcome.delivery_id, p.ordinal))
@@ -155,4 +164,5 @@ async def give_up_waiting(connection: Connection, parked_id: int, detail: str) -
 
 async def unpark(connection: Connection, parked_ids: Sequence[int]) -> None:
     """Take parked readings off the list."""
-    await connection.execute(query("unpark"), parked_ids)
+    if parked_ids:
+        await connection.execute(query("unpark"), parked_ids)

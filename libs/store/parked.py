@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from libs.contracts.delivery import Delivery, Origin
-from libs.contracts.webhook_translated import OBSERVATION
+from libs.contracts.observation_json import observation_json
 from libs.domain.lifecycle import Authority
 from libs.store.archive import deliveries_on_file
 from libs.store.database import Connection, Pool, execute_rows, session, transaction
@@ -193,7 +193,7 @@ def _again(parked: Parked, history: Row | None) -> tuple[Any, ...]:
         why.detail,
         outcome.received_at,
         outcome.body,
-        None if waiting is None else OBSERVATION.dump_json(waiting, exclude_defaults=True).decode(),
+        None if waiting is None else observation_json(waiting).decode(),
         history.parked_at if history else None,
         why.attempts,
         history.replays + 1 if history else 1,

@@ -143,11 +143,13 @@ async def fold_in(
     if not by_object:
         return Applied()
     objects = await lock_objects(connection, providers)
-    known = await observations_of(connection, [stored.id for stored in objects.values()])
+    # What nothing has decided yet has no observations.
+    decided = [stored.id for stored in objects.values() if stored.decided_by is not None]
+    known = await observations_of(connection, decided)
     steps = _Steps()
     for key in sorted(by_object):
         stored = objects[key]
-        _advance(stored, known[stored.id], by_object[key], steps)
+        _advance(stored, known.get(stored.id, {}), by_object[key], steps)
     fresh = [(object_id, said) for (object_id, _), said in steps.added.items()]
     await add_observations(connection, fresh)
     await add_repeats(connection, steps.repeats)

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from libs.contracts.webhook_translated import OBSERVATION
+from libs.contracts.observation_json import OBSERVATION
 from libs.domain.observation import Observation
 from libs.runtime.failures import ContentionError, TemporaryError, where
 from libs.store.database import Connection, Pool, savepoint, transaction

@@ -29,9 +29,13 @@ async def _insert_all(
 
 @plays("ensure_objects")
 async def ensure_objects(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
+    made: list[Row] = []
     for values in sorted(rows_of(columns)):
-        await tx.insert("objects", dict(zip((*_OBJECT, "provider"), values, strict=True)))
-    return []
+        stands = await tx.insert("objects", dict(zip((*_OBJECT, "provider"), values, strict=True)))
+        row = tx.read("objects", values[:3])
+        if stands is None and row is not None:
+            made.append({name: row[name] for name in ("id", *_OBJECT)})
+    return made
 
 
 @plays("lock_objects")
@@ -116,7 +120,11 @@ async def add_to_outbox(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
 @plays("enter_in_ledger")
 async def enter_in_ledger(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     names = ("name", "first_delivery_id", "first_received_at")
-    return await _insert_all(tx, "dedupe_ledger", names, columns)
+    return [
+        {"name": values[0]}
+        for values in rows_of(columns)
+        if await tx.insert("dedupe_ledger", dict(zip(names, values, strict=True))) is None
+    ]
 
 
 @plays("first_deliveries")

@@ -10,7 +10,8 @@ from libs.store.memory import apply, archive, inspection, replays, sweep
 from libs.store.memory.playing import PLAYED
 from libs.store.memory.schema import Row
 from libs.store.memory.transaction import Transaction
-from libs.store.queries import named
+from libs.store.memory.values import read_array
+from libs.store.queries import columns_as_text, named
 
 # Importing them enters their functions in PLAYED.
 PLAYING: Final = (apply, archive, inspection, replays, sweep)
@@ -42,4 +43,6 @@ async def run(transaction: Transaction, statement: str, arguments: Sequence[Any]
         return []
     if name not in PLAYED:
         raise UnknownStatementError(name)
-    return await PLAYED[name](transaction, *arguments)
+    of = columns_as_text(name)
+    told = [read_array(each, of[n]) if n in of else each for n, each in enumerate(arguments)]
+    return await PLAYED[name](transaction, *told)

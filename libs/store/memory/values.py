@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -123,3 +124,26 @@ def told(value: object) -> object:
     return (
         value.replace(tzinfo=None) if value == _FOREVER and isinstance(value, datetime) else value
     )
+
+
+_ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)', re.DOTALL)
+_READ: Final[Mapping[str, Callable[[str], object]]] = MappingProxyType(
+    {
+        "text": str,
+        "uuid": str,
+        "timestamptz": datetime.fromisoformat,
+        "numeric": Decimal,
+        "integer": int,
+        "bigint": int,
+        "boolean": {"true": True, "false": False}.__getitem__,
+    }
+)
+
+
+def read_array(literal: str, of: str) -> list[object]:
+    """Read the text of an array."""
+    read = _READ[of]
+    return [
+        None if bare == "null" else read(bare or re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+        for quoted, bare in _ELEMENT.findall(literal)
+    ]

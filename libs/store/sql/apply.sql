@@ -6,6 +6,7 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[])
   as wanted (source, kind, provider_ref, provider)
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict do nothing
+returning id, source, kind, provider_ref
 
 -- name: lock_objects
 -- The sort comes before the lock: every reconciler takes its locks in the same order.
@@ -89,6 +90,7 @@ select * from unnest($1::bigint[], $2::integer[], $3::text[], $4::bytea[])
 insert into dedupe_ledger (name, first_delivery_id, first_received_at)
 select * from unnest($1::bytea[], $2::uuid[], $3::timestamptz[])
 on conflict do nothing
+returning name
 
 -- name: first_deliveries
 select name, first_delivery_id from dedupe_ledger where name = any($1::bytea[])
@@ -116,7 +118,7 @@ select t.delivery_id
 from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as wanted (id, received_at, source)
 join translations t
   on t.delivery_id = wanted.id and t.received_at = wanted.received_at and t.source = wanted.source
-where t.delivery_id = any($1)
+where t.delivery_id = any($1::uuid[])
   and t.received_at >= (select min(at) from unnest($2::timestamptz[]) as at)
   and t.received_at <= (select max(at) from unnest($2::timestamptz[]) as at)
 

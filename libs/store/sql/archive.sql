@@ -15,7 +15,7 @@ from unnest($1::uuid[], $2::timestamptz[]) as wanted (id, received_at)
 where not exists (
   select from deliveries d
   where d.id = wanted.id and d.received_at = wanted.received_at
-    and d.id = any($1)
+    and d.id = any($1::uuid[])
     and d.received_at >= (select min(at) from unnest($2::timestamptz[]) as at)
     and d.received_at <= (select max(at) from unnest($2::timestamptz[]) as at)
 )

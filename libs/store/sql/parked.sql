@@ -49,6 +49,6 @@ select d.id, d.received_at, d.source, d.provider, d.origin, d.authority, d.conte
        d.route_event, d.traceparent, d.sha256, d.body, d.replay_of
 from unnest($1::uuid[], $2::timestamptz[]) as wanted (id, received_at)
 join deliveries d on d.id = wanted.id and d.received_at = wanted.received_at
-where d.id = any($1)
+where d.id = any($1::uuid[])
   and d.received_at >= (select min(at) from unnest($2::timestamptz[]) as at)
   and d.received_at <= (select max(at) from unnest($2::timestamptz[]) as at)

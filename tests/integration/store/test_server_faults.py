@@ -178,7 +178,7 @@ async def test_backends_terminated_during_commits(pool: Pool, dsn: str) -> None:
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where datname = current_database() and pid <> pg_backend_pid()",
             )
-            await asyncio.sleep(0.1 + random.random() / 5)
+            await asyncio.sleep(0.02 + random.random() / 20)
 
     hurt, _ = await asyncio.gather(work(), murder())
     assert hurt > 0
