@@ -31,9 +31,15 @@ def observation_json(observation: Observation) -> bytes:
 def observation_of(content: bytes | str) -> Observation:
     """Read an observation; a `ValidationError`, which is a `ValueError`, for anything else.
 
-    Pydantic is the fast way here: of its 4.5 µs, most go into making the object.
+    Pydantic is the fast way here: of its 4.5 µs, most go into making the object. Its zones are not
+    left in it: to compare two moments of theirs takes 1.7 µs, of `UTC` 0.04.
     """
-    return OBSERVATION.validate_json(content)
+    found = OBSERVATION.validate_json(content)
+    for name in ("occurred_at", "received_at", "expires_at"):
+        moment = getattr(found, name)
+        if moment is not None and not moment.utcoffset():
+            object.__setattr__(found, name, moment.astimezone(UTC))  # nobody else has it yet
+    return found
 
 
 def plain(o: Observation) -> dict[str, Any]:  # noqa: C901, PLR0912 - a line for each field, in their order

@@ -107,7 +107,8 @@ async def park(connection: Connection, parked: Sequence[Parked]) -> None:
 async def record_pokes(connection: Connection, outcomes: Sequence[Translated]) -> None:
     """Record requests to ask the provider; many pokes of one object are one row."""
     asked: dict[tuple[str, str, str], tuple[Any, ...]] = {}
-    for outcome in sorted(outcomes, key=lambda o: o.received_at):
+    poking = [o for o in outcomes if any(isinstance(reading, Poke) for reading in o.readings)]
+    for outcome in sorted(poking, key=lambda o: o.received_at):
         for reading in outcome.readings:
             if isinstance(reading, Poke):
                 key = (outcome.source, reading.kind.value, reading.provider_ref)
