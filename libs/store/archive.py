@@ -54,12 +54,6 @@ async def file_missing(connection: Connection, deliveries: Sequence[Delivery]) -
     await execute_rows(connection, "file_deliveries", rows)
 
 
-async def not_on_file(connection: Connection, named: Sequence[tuple[str, datetime]]) -> set[str]:
-    """Return which of these deliveries (id, time of receipt) the archive does not have."""
-    rows = await fetch_rows(connection, "not_on_file", named)
-    return {str(row["id"]) for row in rows}
-
-
 async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
     """Return a delivery from the archive, or None where it is not (or no longer) there."""
     async with session(pool) as connection:

@@ -107,23 +107,43 @@ class Repeat:
     received_at: datetime
 
 
-async def lock_objects(
-    connection: Connection, wanted: Mapping[ObjectKey, str]
-) -> dict[ObjectKey, StoredObject]:
-    """Make the objects that are new (key → provider), lock them all, and return their rows.
+async def keys_on_record(
+    connection: Connection, wanted: Iterable[ObjectKey]
+) -> frozenset[ObjectKey]:
+    """Return those of the keys that have an object, now and for ever."""
+    rows = await fetch_rows(connection, "keys_on_record", sorted(wanted))
+    return frozenset(_key_of(row) for row in rows)
 
-    What was made here is ours already, and nothing is known of it.
+
+async def add_objects(connection: Connection, rows: Iterable[StoredObject]) -> dict[ObjectKey, int]:
+    """Make objects as they are after what was first said of them; return their numbers.
+
+    One that another reconciler made meanwhile stays as it is, and is not in the answer.
     """
-    keys = sorted(wanted)
-    made = await fetch_rows(connection, "ensure_objects", [(*key, wanted[key]) for key in keys])
-    found: dict[ObjectKey, StoredObject] = {}
-    for row in made:
-        key = ObjectKey(row["source"], row["kind"], row["provider_ref"])
-        found[key] = unknown_object(key, wanted[key], row["id"])
-    for row in await fetch_rows(connection, "lock_objects", [k for k in keys if k not in found]):
-        each = stored(row)
-        found[each.key] = each
-    return found
+    made = await fetch_rows(
+        connection,
+        "add_objects",
+        [(*o.key, o.provider, *_said_of(o)) for o in sorted(rows, key=lambda o: o.key)],
+    )
+    return {_key_of(row): row["id"] for row in made}
+
+
+async def make_objects(connection: Connection, wanted: Mapping[ObjectKey, str]) -> None:
+    """Make those of the objects (key → provider) that are new, with nothing said of them yet."""
+    rows = [(*key, wanted[key]) for key in sorted(wanted)]
+    await execute_rows(connection, "ensure_objects", rows)
+
+
+async def lock_objects(
+    connection: Connection, wanted: Iterable[ObjectKey]
+) -> dict[ObjectKey, StoredObject]:
+    """Lock objects in order of their keys, and return their rows; those that exist."""
+    found = map(stored, await fetch_rows(connection, "lock_objects", sorted(wanted)))
+    return {each.key: each for each in found}
+
+
+def _key_of(row: asyncpg.Record) -> ObjectKey:
+    return ObjectKey(row["source"], row["kind"], row["provider_ref"])
 
 
 async def observations_of(
@@ -162,17 +182,16 @@ async def add_repeats(connection: Connection, repeats: Iterable[Repeat]) -> None
 
 async def update_objects(connection: Connection, changed: Sequence[StoredObject]) -> None:
     """Write the rows of objects that are locked."""
-    rows = [
-        (
-            o.id, o.merchant_ref, o.state, o.previous_state, o.provider_status, o.amount,
-            o.currency, o.refunded_amount, o.fees, o.net, ",".join(o.flags), o.livemode,
-            o.occurred_at, o.received_at, o.authority, o.delivery_id, o.method,
-            o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step,
-            o.decided_by,
-        )
-        for o in changed
-    ]  # fmt: skip
-    await execute_rows(connection, "update_objects", rows)
+    await execute_rows(connection, "update_objects", [(o.id, *_said_of(o)) for o in changed])
+
+
+def _said_of(o: StoredObject) -> tuple[object, ...]:
+    return (
+        o.merchant_ref, o.state, o.previous_state, o.provider_status, o.amount, o.currency,
+        o.refunded_amount, o.fees, o.net, ",".join(o.flags), o.livemode, o.occurred_at,
+        o.received_at, o.authority, o.delivery_id, o.method, o.failure_reason, o.expires_at,
+        o.sequence, o.attempts, o.settlement_step, o.decided_by,
+    )  # fmt: skip
 
 
 async def add_to_outbox(connection: Connection, events: Sequence[OutboxRow]) -> None:

@@ -1,6 +1,6 @@
 """One batch of outcomes in one transaction: observations, objects, outbox, parked, ledger.
 
-    locate the objects ─► lock them in key order ─► add what is new ─► fold ─► rows and events
+    locate the objects ─► make the new, lock the known ─► fold step by step ─► rows and events
 
 Doing the same batch again is a no-op, so a commit whose answer was lost may simply be repeated.
 """
@@ -21,18 +21,20 @@ from libs.domain.lifecycle import Kind
 from libs.domain.observation import Observation
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
-from libs.store.archive import file_missing, not_on_file
+from libs.store.archive import file_missing
 from libs.store.database import Connection, Pool, savepoint, transaction
 from libs.store.objects import (
     ObjectKey,
-    OutboxRow,
     Repeat,
     StoredObject,
+    add_objects,
     add_observations,
     add_repeats,
     add_to_outbox,
+    keys_on_record,
     lock_objects,
     observations_of,
+    unknown_object,
     update_objects,
 )
 from libs.store.outcomes import (
@@ -44,7 +46,7 @@ from libs.store.outcomes import (
 )
 from services.reconciler.change import change_of, outbox_row
 from services.reconciler.placing import Places, not_found, places_of
-from services.reconciler.replayed import not_on_record, put_aside
+from services.reconciler.replayed import news_of, put_aside
 
 # Observations of one object, beyond which a batch folds it once and no longer step by step.
 CROWDED: Final = 200
@@ -85,26 +87,19 @@ class _Told:
 async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
     """Apply a batch in one transaction."""
     async with transaction(pool) as connection:
-        news, before = await not_on_record(connection, outcomes)
-        told = await _locate(connection, news)
+        news = await news_of(connection, outcomes)
+        told = await _locate(connection, news.outcomes)
         applied = await fold_in(connection, told.by_object, told.providers)
-        await put_aside(connection, news, told.parked, before)
-        await record_outcomes(connection, news)
-        await record_pokes(connection, news)
-        await _file_missing(connection, outcomes)
+        await put_aside(connection, news.outcomes, told.parked, news.before)
+        await record_outcomes(connection, news.outcomes)
+        await record_pokes(connection, news.outcomes)
+        # What the archive's own consumer has not filed, yet or ever.
+        await file_missing(connection, news.unfiled)
         failpoint("reconciler.applied")
     failpoint("reconciler.committed")
     applied.outcomes = len(outcomes)
     applied.parked = len(told.parked)
     return applied
-
-
-async def _file_missing(connection: Connection, outcomes: Sequence[Translated]) -> None:
-    """Put on file what the archive's own consumer has not filed, yet or ever."""
-    named = sorted({(outcome.delivery_id, outcome.received_at) for outcome in outcomes})
-    missing = await not_on_file(connection, named)
-    found = {o.delivery_id: o.delivery for o in outcomes if o.delivery_id in missing}
-    await file_missing(connection, [each for each in found.values() if each is not None])
 
 
 async def _locate(connection: Connection, outcomes: Sequence[Translated]) -> _Told:
@@ -139,62 +134,88 @@ async def fold_in(
     by_object: dict[ObjectKey, list[Observation]],
     providers: dict[ObjectKey, str],
 ) -> Applied:
-    """Add observations to their objects, fold those that are touched, write rows and events."""
+    """Add observations to their objects, fold those that are touched, write rows and events.
+
+    Objects that are new are made first, and then those that are known are locked, both in order of
+    their keys: no reconciler waits for one object while another waits for what it has made.
+    """
     if not by_object:
         return Applied()
-    objects = await lock_objects(connection, providers)
-    # What nothing has decided yet has no observations.
-    decided = [stored.id for stored in objects.values() if stored.decided_by is not None]
-    known = await observations_of(connection, decided)
-    steps = _Steps()
-    for key in sorted(by_object):
-        stored = objects[key]
-        _advance(stored, known.get(stored.id, {}), by_object[key], steps)
-    fresh = [(object_id, said) for (object_id, _), said in steps.added.items()]
+    told = await _births(connection, by_object, providers)
+    rows = await lock_objects(connection, by_object.keys() - told.keys())
+    known = await observations_of(connection, [row.id for row in rows.values()])
+    changed = [_advance(row, known[row.id], by_object[key]) for key, row in rows.items()]
+    steps = sorted([*told.values(), *changed], key=lambda steps: steps.row.key)
+    fresh = [(each.row.id, said) for each in steps for said in each.added.values()]
+    repeats = [
+        Repeat(each.row.id, said.key, said.delivery_id, said.received_at)
+        for each in steps
+        for said in each.repeats
+    ]
+    events = [outbox_row(row) for each in steps for row in each.news]
     await add_observations(connection, fresh)
-    await add_repeats(connection, steps.repeats)
-    await update_objects(connection, steps.rows)
-    await add_to_outbox(connection, steps.events)
-    return Applied(observations=len(fresh), repeats=len(steps.repeats), events=len(steps.events))
+    await add_repeats(connection, repeats)
+    await update_objects(connection, [each.row for each in changed if each.moved])
+    await add_to_outbox(connection, events)
+    return Applied(observations=len(fresh), repeats=len(repeats), events=len(events))
+
+
+async def _births(
+    connection: Connection,
+    by_object: dict[ObjectKey, list[Observation]],
+    providers: dict[ObjectKey, str],
+) -> dict[ObjectKey, _Steps]:
+    """Make the objects that are new, each as it is after this batch; return their steps.
+
+    What another reconciler makes at the same time is left to be locked.
+    """
+    on_record = await keys_on_record(connection, by_object)
+    steps = {
+        key: _advance(unknown_object(key, providers[key], 0), {}, said)
+        for key, said in by_object.items()
+        if key not in on_record
+    }
+    numbers = await add_objects(connection, [each.row for each in steps.values()])
+    for key, number in numbers.items():
+        for row in (steps[key].row, *steps[key].news):
+            row.id = number
+    return {key: steps[key] for key in numbers}
 
 
 @dataclass(slots=True)
 class _Steps:
-    """What a batch adds, object by object."""
+    """What a batch adds to one object; `news` are the rows that events tell of, in order."""
 
-    added: dict[tuple[int, str], Observation] = field(default_factory=dict)
-    repeats: list[Repeat] = field(default_factory=list)
-    rows: list[StoredObject] = field(default_factory=list)
-    events: list[OutboxRow] = field(default_factory=list)
+    row: StoredObject
+    moved: bool = False
+    added: dict[str, Observation] = field(default_factory=dict)
+    repeats: list[Observation] = field(default_factory=list)
+    news: list[StoredObject] = field(default_factory=list)
 
 
 def _advance(
-    stored: StoredObject,
-    known: dict[str, Observation],
-    told: Sequence[Observation],
-    steps: _Steps,
-) -> None:
+    stored: StoredObject, known: dict[str, Observation], told: Sequence[Observation]
+) -> _Steps:
     """Take observations in one by one, as if each had come alone: a batch skips no change.
 
     A crowded object (no honest one is) is folded once for the batch, or the time that its batch
     takes would grow with the square of what was said.
     """
-    row, merged = stored, False
+    steps, kind, merged = _Steps(stored), Kind(stored.kind), False
     for number, said in enumerate(told, 1):
-        merged |= _merge(stored.id, known, said, steps)
+        merged |= _merge(known, said, steps)
         if not merged or (len(known) > CROWDED and number < len(told)):
             continue
         merged = False
-        change = change_of(row, fold(Kind(stored.kind), known.values()))
+        change = change_of(steps.row, fold(kind, known.values()))
         if change is not None:
-            row = change.row
+            steps.row, steps.moved = change.row, True
             if change.news:
-                steps.events.append(outbox_row(row))
-    if row is not stored:
-        steps.rows.append(row)
+                steps.news.append(change.row)
+    return steps
 
 
-def _merge(object_id: int, known: dict[str, Observation], said: Observation, steps: _Steps) -> bool:
+def _merge(known: dict[str, Observation], said: Observation, steps: _Steps) -> bool:
     """Put one observation into what is known; say whether that adds anything.
 
     A key that is known stays as it was first received, and the later telling is a repeat. The
@@ -204,12 +225,12 @@ def _merge(object_id: int, known: dict[str, Observation], said: Observation, ste
     if first is not None and first.delivery_id == said.delivery_id:
         return False
     if first is None or _received(said) < _received(first):
-        known[said.key] = steps.added[object_id, said.key] = said
+        known[said.key] = steps.added[said.key] = said
         later = first
     else:
         later = said
     if later is not None:
-        steps.repeats.append(Repeat(object_id, said.key, later.delivery_id, later.received_at))
+        steps.repeats.append(later)
     return later is not said
 
 
@@ -221,14 +242,14 @@ async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts:
     """Put aside an outcome that cannot be applied; a copy of it that was applied is enough."""
     why = Unknown(reason=ParkReason.FAILED, detail=reason, attempts=attempts)
     async with transaction(pool) as connection:
-        news, before = await not_on_record(connection, [outcome])
-        if not news:
+        news = await news_of(connection, [outcome])
+        if not news.outcomes:
             return
-        await put_aside(connection, news, [Parked(outcome, WHOLE, why)], before)
+        await put_aside(connection, news.outcomes, [Parked(outcome, WHOLE, why)], news.before)
         await record_failed(connection, outcome)
         try:
             async with savepoint(connection):
-                await _file_missing(connection, [outcome])
+                await file_missing(connection, news.unfiled)
         except TemporaryError:
             raise
         except Exception as error:  # noqa: BLE001 - it may be what spoils the outcome; the body is parked

@@ -10,18 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
+from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason
 from libs.contracts.webhook_translated import Translated
 from libs.store.database import Connection
-from libs.store.outcomes import WHOLE, Parked, park, unpark, with_outcome
+from libs.store.outcomes import WHOLE, Parked, on_record, park, unpark
 from libs.store.parked import Row, lock_parked, park_again
 
 
-async def not_on_record(
-    connection: Connection, outcomes: Sequence[Translated]
-) -> tuple[list[Translated], list[Row]]:
-    """Return the outcomes that are news, and, locked, what is parked of deliveries replayed here.
+class News(NamedTuple):
+    """What a batch brings.
+
+    `before` is what is parked of deliveries that it replays, locked; `unfiled` are the deliveries
+    that are not on file.
+    """
+
+    outcomes: list[Translated]
+    before: list[Row]
+    unfiled: list[Delivery]
+
+
+async def news_of(connection: Connection, outcomes: Sequence[Translated]) -> News:
+    """Look up what a batch brings.
 
     The lock comes first: of two copies of a replay the second looks when the first is on record.
     And twice: who had to wait does not see at once what the other put in the place of the rows.
@@ -30,10 +42,15 @@ async def not_on_record(
     await lock_parked(connection, replayed)
     rows = await lock_parked(connection, replayed)
     named = sorted({(o.delivery_id, o.received_at, o.source) for o in outcomes})
-    known = await with_outcome(connection, named)
-    news = [o for o in outcomes if o.delivery_id not in known]
+    known = await on_record(connection, named)
+    news = [o for o in outcomes if o.delivery_id not in known.told]
     repeated = {o.evidence for o in news if o.replay_of is not None}
-    return news, [row for row in rows if row.delivery_id in repeated]
+    unfiled = {o.delivery_id: o.delivery for o in outcomes if o.delivery_id not in known.filed}
+    return News(
+        news,
+        [row for row in rows if row.delivery_id in repeated],
+        [delivery for delivery in unfiled.values() if delivery is not None],
+    )
 
 
 async def put_aside(

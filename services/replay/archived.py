@@ -19,7 +19,7 @@ from libs.runtime.failures import TemporaryError
 from libs.store.archive import deliveries_on_file
 from libs.store.corrections import archived_between, objects_by_key, read_only
 from libs.store.database import Connection, Pool, transaction
-from libs.store.objects import ObjectKey, StoredObject, lock_objects, unknown_object
+from libs.store.objects import ObjectKey, StoredObject, lock_objects, make_objects, unknown_object
 from libs.store.parked import Kept, lock_parked
 from services.normalizer.translate import Translator
 from services.replay.comparison import compare
@@ -155,7 +155,8 @@ async def _planned(
             rows[key] = known.get(key) or unknown_object(key, wanted[key], -number)
     else:
         await lock_parked(connection, [each.delivery_id for each in kept])
-        rows = await lock_objects(connection, wanted) if wanted else {}
+        await make_objects(connection, wanted)
+        rows = await lock_objects(connection, wanted)
     deliveries = await deliveries_on_file(connection, kept)
     compared, _ = await compare(connection, translator, deliveries)
     more = {

@@ -200,8 +200,8 @@ where (excluded.received_at, excluded.delivery_id) < (known.received_at, known.d
     Mutation(
         "a delivery of a lost archive queue is not filed",
         "services/reconciler/apply.py",
-        "    await file_missing(connection, [each for each in found.values() if each is not None])\n",
-        "",
+        "yet or ever.\n        await file_missing(connection, news.unfiled)\n",
+        "yet or ever.\n",
         (f"{_MATRIX}[delete-queue-archive-seed1]",),
     ),
 )

@@ -155,7 +155,7 @@ def archive_queue_trusted(patch: pytest.MonkeyPatch, _house: House) -> None:
     async def nothing(*_: object) -> None:
         return None
 
-    patch.setattr(apply, "_file_missing", nothing)
+    patch.setattr(apply, "file_missing", nothing)
 
 
 MUTATIONS: dict[str, tuple[Spoil, str]] = {

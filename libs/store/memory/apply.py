@@ -15,6 +15,12 @@ from libs.store.memory.values import TYPES
 
 _UUID = TYPES["uuid"]
 _OBJECT = ("source", "kind", "provider_ref")
+_SAID = (
+    "merchant_ref", "state", "previous_state", "provider_status", "amount", "currency",
+    "refunded_amount", "fees", "net", "flags", "livemode", "occurred_at", "received_at",
+    "authority", "delivery_id", "method", "failure_reason", "expires_at", "sequence", "attempts",
+    "settlement_step", "decided_by",
+)  # fmt: skip
 _WAITING_AT_ONCE = 100
 
 
@@ -29,13 +35,34 @@ async def _insert_all(
 
 @plays("ensure_objects")
 async def ensure_objects(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
-    made: list[Row] = []
     for values in sorted(rows_of(columns)):
-        stands = await tx.insert("objects", dict(zip((*_OBJECT, "provider"), values, strict=True)))
+        await tx.insert("objects", dict(zip((*_OBJECT, "provider"), values, strict=True)))
+    return []
+
+
+@plays("keys_on_record")
+async def keys_on_record(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
+    return [
+        dict(zip(_OBJECT, key, strict=True))
+        for key in set(rows_of(columns))
+        if tx.read("objects", key) is not None
+    ]
+
+
+@plays("add_objects")
+async def add_objects(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    made: list[Row] = []
+    for values in sorted(rows_of(columns), key=lambda values: values[:3]):
+        told = dict(zip((*_OBJECT, "provider", *_SAID), values, strict=True))
+        stands = await tx.insert("objects", told | {"flags": _flags(told["flags"])})
         row = tx.read("objects", values[:3])
         if stands is None and row is not None:
             made.append({name: row[name] for name in ("id", *_OBJECT)})
     return made
+
+
+def _flags(told: str) -> list[str]:
+    return told.split(",") if told else []
 
 
 @plays("lock_objects")
@@ -89,16 +116,9 @@ async def add_aliases(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
 
 @plays("update_objects")
 async def update_objects(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
-    names = (
-        "id", "merchant_ref", "state", "previous_state", "provider_status", "amount", "currency",
-        "refunded_amount", "fees", "net", "flags", "livemode", "occurred_at", "received_at",
-        "authority", "delivery_id", "method", "failure_reason", "expires_at", "sequence",
-        "attempts", "settlement_step", "decided_by",
-    )  # fmt: skip
     for values in rows_of(columns):
-        changed: Row = dict(zip(names, values, strict=True))
-        flags: str = changed["flags"]
-        changed |= {"flags": flags.split(",") if flags else [], "updated_at": tx.now}
+        changed: Row = dict(zip(("id", *_SAID), values, strict=True))
+        changed |= {"flags": _flags(changed["flags"]), "updated_at": tx.now}
         row = tx.by_id("objects", changed["id"])
         if row is None:
             continue

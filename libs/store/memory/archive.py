@@ -24,15 +24,6 @@ async def file_deliveries(tx: Transaction, *columns: Sequence[Any]) -> list[Row]
     return []
 
 
-@plays("not_on_file")
-async def not_on_file(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
-    return [
-        {"id": _UUID(number)}
-        for number, at in rows_of(columns)
-        if tx.read("deliveries", (_UUID(number), at)) is None
-    ]
-
-
 @plays("delivery_by_id")
 async def delivery_by_id(tx: Transaction, number: str) -> list[Row]:
     return [row for row in tx.rows("deliveries") if row["id"] == _UUID(number)]

@@ -21,13 +21,16 @@ _AGAIN = (
 )  # fmt: skip
 
 
-@plays("with_outcome")
-async def with_outcome(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+@plays("on_record")
+async def on_record(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     return [
-        {"delivery_id": _UUID(number)}
+        {
+            "id": _UUID(number),
+            "told": (row := tx.read("translations", (_UUID(number), at))) is not None
+            and row["source"] == source,
+            "filed": tx.read("deliveries", (_UUID(number), at)) is not None,
+        }
         for number, at, source in rows_of(columns)
-        if (row := tx.read("translations", (_UUID(number), at))) is not None
-        and row["source"] == source
     ]
 
 

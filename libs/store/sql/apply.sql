@@ -6,6 +6,37 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[])
   as wanted (source, kind, provider_ref, provider)
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict do nothing
+
+-- name: keys_on_record
+select o.source, o.kind, o.provider_ref
+from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
+join objects o using (source, kind, provider_ref)
+
+-- name: add_objects
+-- Sorted as above. Whole at once: an update would leave a dead row and an entry more in each index.
+insert into objects (
+  source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
+  amount, currency, refunded_amount, fees, net, flags, livemode, occurred_at, received_at,
+  authority, delivery_id, method, failure_reason, expires_at, sequence, attempts,
+  settlement_step, decided_by
+)
+select source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
+       amount, currency, refunded_amount, fees, net, string_to_array(flags, ','), livemode,
+       occurred_at, received_at, authority, delivery_id, method, failure_reason, expires_at,
+       sequence, attempts, settlement_step, decided_by
+from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::numeric[], $10::text[], $11::numeric[], $12::numeric[], $13::numeric[], $14::text[],
+  $15::boolean[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::uuid[], $20::text[],
+  $21::text[], $22::timestamptz[], $23::integer[], $24::integer[], $25::text[], $26::text[]
+) as n (
+  source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
+  amount, currency, refunded_amount, fees, net, flags, livemode, occurred_at, received_at,
+  authority, delivery_id, method, failure_reason, expires_at, sequence, attempts,
+  settlement_step, decided_by
+)
+order by source collate "C", kind collate "C", provider_ref collate "C"
+on conflict do nothing
 returning id, source, kind, provider_ref
 
 -- name: lock_objects
@@ -111,16 +142,27 @@ select * from unnest(
 )
 on conflict do nothing
 
--- name: with_outcome
--- Which of these deliveries are on record already with what became of them. The bounds leave out
--- the partitions of other days, and the ids lead into the index of those of this one.
-select t.delivery_id
-from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as wanted (id, received_at, source)
-join translations t
-  on t.delivery_id = wanted.id and t.received_at = wanted.received_at and t.source = wanted.source
-where t.delivery_id = any($1::uuid[])
-  and t.received_at >= (select min(at) from unnest($2::timestamptz[]) as at)
-  and t.received_at <= (select max(at) from unnest($2::timestamptz[]) as at)
+-- name: on_record
+-- Of each delivery, whether it is on record what became of it, and whether its bytes are on file.
+-- The bounds leave out the partitions of other days, and the ids lead into the index of those of
+-- this one.
+with wanted as materialized (
+  select * from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as w (id, received_at, source)
+), told as (
+  select delivery_id as id, received_at, source from translations
+  where delivery_id = any(array(select id from wanted))
+    and received_at >= (select min(received_at) from wanted)
+    and received_at <= (select max(received_at) from wanted)
+), filed as (
+  select id, received_at from deliveries
+  where id = any(array(select id from wanted))
+    and received_at >= (select min(received_at) from wanted)
+    and received_at <= (select max(received_at) from wanted)
+)
+select wanted.id, told.id is not null as told, filed.id is not null as filed
+from wanted
+left join told using (id, received_at, source)
+left join filed using (id, received_at)
 
 -- name: lock_parked
 -- The sort comes before the lock: whoever replaces what is parked takes the rows in one order.

@@ -9,17 +9,6 @@ select * from unnest(
 )
 on conflict do nothing
 
--- name: not_on_file
-select wanted.id
-from unnest($1::uuid[], $2::timestamptz[]) as wanted (id, received_at)
-where not exists (
-  select from deliveries d
-  where d.id = wanted.id and d.received_at = wanted.received_at
-    and d.id = any($1::uuid[])
-    and d.received_at >= (select min(at) from unnest($2::timestamptz[]) as at)
-    and d.received_at <= (select max(at) from unnest($2::timestamptz[]) as at)
-)
-
 -- name: delivery_by_id
 select id, received_at, source, provider, origin, authority, content_type, headers, route_event,
        traceparent, sha256, body, replay_of

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.servers
 # The batch in hand, and not a chore that wants to look at the same table.
 WAITING = (
     "select count(*) from pg_stat_activity where datname = current_database()"
-    " and wait_event_type = 'Lock' and query like '%insert into objects%'"
+    " and wait_event_type = 'Lock' and query like '%join objects%'"
 )
 
 
