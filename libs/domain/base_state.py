@@ -46,14 +46,21 @@ class Walk:
 
     def flags(self) -> frozenset[Flag]:
         """Return the flags that follow from the walk."""
+        if not (self.late or self.refused_after_paid or self.refusals_differ or self.returned):
+            return frozenset()
         found = set()
         if self.late:
             found.add(Flag.LATE)
         if self.refused_after_paid or (self.refusals_differ and self.band is Band.NEGATIVE):
             found.add(Flag.CONFLICT)
-        if self.state is State.RETURNED and not self.return_told:
+        if self.returned and not self.return_told:
             found.add(Flag.VERIFY)
         return frozenset(found)
+
+    @property
+    def returned(self) -> bool:
+        """Whether it is a payout that came back."""
+        return self.state is State.RETURNED
 
 
 def walk(kind: Kind, observations: Iterable[Observation]) -> Walk:
@@ -66,7 +73,7 @@ def walk(kind: Kind, observations: Iterable[Observation]) -> Walk:
     so_far = Walk(kind, money_received_at=_money_received_at(told))
     for observation in told:
         _step(so_far, observation)
-    so_far.return_told = so_far.state is State.RETURNED and any(
+    so_far.return_told = so_far.returned and any(
         o.state is State.RETURNED and _at_least(o.authority, Authority.REPORT) for o in told
     )
     return so_far

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from libs.domain.base_state import Walk, walk
 from libs.domain.facets import NO_FACETS, Facets, facets
@@ -24,7 +24,7 @@ from libs.domain.lifecycle import (
     State,
     band_of,
 )
-from libs.domain.money import exponent
+from libs.domain.money import quantum
 from libs.domain.observation import Observation
 from libs.domain.verdict import Outcome, Rule, Verdict
 
@@ -78,6 +78,7 @@ def fold(kind: Kind, observations: Iterable[Observation]) -> Folded:
         marked = _marked(standing)
     so_far = walk(kind, standing)
     facts = _facts(kind, standing)
+    beside = _beside(marked) if marked else _NOTHING
     given_back = NO_FACETS if kind is Kind.PAYOUT else facets(marked, facts.amount)
     state, tellers = _state(so_far, given_back)
     decider = tellers[-1] if tellers else standing[-1]
@@ -98,10 +99,10 @@ def fold(kind: Kind, observations: Iterable[Observation]) -> Folded:
         method=facts.method,
         failure_reason=decider.failure_reason if _refused(kind, state) else None,
         expires_at=facts.expires_at,
-        settlement_step=_settlement_step(marked),
-        attempts=sum([o.attempt for o in marked]),
+        settlement_step=beside.settlement_step,
+        attempts=beside.attempts,
         livemode=Flag.TEST not in flags,
-        aliases=tuple(sorted({alias for o in marked for alias in o.aliases})),
+        aliases=beside.aliases,
         decided_by=decider.key,
         provider_status=decider.provider_status,
         authority=decider.authority,
@@ -316,9 +317,24 @@ def _facts(kind: Kind, standing: Sequence[Observation]) -> _Facts:
     return _Facts(money.amount, money.currency, fees, net, merchant_ref, method, expires_at)
 
 
-def _settlement_step(marked: Sequence[Observation]) -> str | None:
-    told = [o for o in marked if o.settlement_step is not None]
-    return max(told, key=lambda o: (o.effective_at, o.key)).settlement_step if told else None
+class _Beside(NamedTuple):
+    settlement_step: str | None
+    attempts: int
+    aliases: tuple[str, ...]
+
+
+_NOTHING: Final = _Beside(None, 0, ())
+
+
+def _beside(marked: Sequence[Observation]) -> _Beside:
+    """Return what is kept of an object beside its state: the last step, counts, other names."""
+    stepping = [o for o in marked if o.settlement_step is not None]
+    last = max(stepping, key=lambda o: (o.effective_at, o.key), default=None)
+    return _Beside(
+        None if last is None else last.settlement_step,
+        sum([o.attempt for o in marked]),
+        tuple(sorted({alias for o in marked for alias in o.aliases})),
+    )
 
 
 def _refused(kind: Kind, state: State | None) -> bool:
@@ -328,7 +344,7 @@ def _refused(kind: Kind, state: State | None) -> bool:
 def _quantized(amount: Decimal | None, currency: str | None) -> Decimal | None:
     if amount is None or currency is None:
         return amount
-    return amount.quantize(Decimal(1).scaleb(-exponent(currency)))
+    return amount.quantize(quantum(currency))
 
 
 def _verdicts(
@@ -341,7 +357,7 @@ def _verdicts(
             found[said.key] = Verdict(said.key, Outcome.SUPERSEDED, Rule.CORRECTION)
         elif said.key not in found:
             found[said.key] = Verdict(said.key, Outcome.APPLIED, _rule_of_stateless(said))
-    return tuple(found[said.key] for said in told)
+    return tuple([found[said.key] for said in told])
 
 
 def _rule_of_stateless(said: Observation) -> Rule:

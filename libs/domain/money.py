@@ -31,6 +31,11 @@ def exponent(currency: str) -> int:
     return _EXPONENTS.get(currency, 2)
 
 
+def quantum(currency: str) -> Decimal:
+    """Return the smallest amount of a currency: 0.01."""
+    return _QUANTA[exponent(currency)]
+
+
 @unguarded
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -56,7 +61,7 @@ def amount_of(value: str | int | Decimal, currency: str) -> Decimal:
     if isinstance(value, str) and ("_" in value or not value.isascii()):
         raise MoneyError("not a decimal number")  # Decimal would read 1_000 and other digits
     if isinstance(value, int) and 0 <= value < _LIMIT_WHOLE:
-        return Decimal(value).quantize(_QUANTA[exponent(currency)])
+        return Decimal(value).quantize(quantum(currency))
     try:
         number = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
     except InvalidOperation:
@@ -68,7 +73,7 @@ def amount_of(value: str | int | Decimal, currency: str) -> Decimal:
     if number >= _LIMIT:
         raise MoneyError("more than 15 digits")
     try:
-        exact = number.quantize(_QUANTA[exponent(currency)])
+        exact = number.quantize(quantum(currency))
     except InvalidOperation:
         raise MoneyError("too many digits") from None
     if exact != number:
