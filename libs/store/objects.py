@@ -147,13 +147,24 @@ def _key_of(row: asyncpg.Record) -> ObjectKey:
 
 
 async def observations_of(
-    connection: Connection, object_ids: Sequence[int]
+    connection: Connection, object_ids: Sequence[int], *, most: int | None = None
 ) -> dict[int, dict[str, Observation]]:
-    """Return what was said so far about each object: id → key → observation."""
+    """Return what was said so far about each object, id → key → observation; at most so many."""
     found: dict[int, dict[str, Observation]] = {object_id: {} for object_id in object_ids}
     if object_ids:
-        for row in await connection.fetch(query("observations_of"), object_ids):
+        for row in await connection.fetch(query("observations_of"), object_ids, most):
             found[row["object_id"]][row["key"]] = observation_of(row["content"])
+    return found
+
+
+async def observations_named(
+    connection: Connection, named: Iterable[tuple[int, str]]
+) -> dict[int, dict[str, Observation]]:
+    """Return those of the observations (object id, key) that there are."""
+    found: dict[int, dict[str, Observation]] = {}
+    for row in await fetch_rows(connection, "observations_named", sorted(named)):
+        said = found.setdefault(row["object_id"], {})
+        said[row["key"]] = observation_of(row["content"])
     return found
 
 

@@ -22,6 +22,7 @@ from libs.domain.observation import Observation
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.store.archive import file_missing
+from libs.store.crowded import note_crowded
 from libs.store.database import Connection, Pool, savepoint, transaction
 from libs.store.objects import (
     ObjectKey,
@@ -33,6 +34,7 @@ from libs.store.objects import (
     add_to_outbox,
     keys_on_record,
     lock_objects,
+    observations_named,
     observations_of,
     unknown_object,
     update_objects,
@@ -48,8 +50,9 @@ from services.reconciler.change import change_of, outbox_row
 from services.reconciler.placing import Places, not_found, places_of
 from services.reconciler.replayed import news_of, put_aside
 
-# Observations of one object, beyond which a batch folds it once and no longer step by step.
-CROWDED: Final = 200
+# Observations of one object, beyond which it is a crowd: a batch folds it once and no longer step by
+# step, and one that finds a crowd leaves the fold to `crowd`. No honest object is one.
+CROWDED: Final = 100
 
 log = structlog.get_logger()
 
@@ -143,8 +146,7 @@ async def fold_in(
         return Applied()
     told = await _births(connection, by_object, providers)
     rows = await lock_objects(connection, by_object.keys() - told.keys())
-    known = await observations_of(connection, [row.id for row in rows.values()])
-    changed = [_advance(row, known[row.id], by_object[key]) for key, row in rows.items()]
+    changed = await _changes(connection, rows, by_object)
     steps = sorted([*told.values(), *changed], key=lambda steps: steps.row.key)
     fresh = [(each.row.id, said) for each in steps for said in each.added.values()]
     repeats = [
@@ -180,6 +182,35 @@ async def _births(
         for row in (steps[key].row, *steps[key].news):
             row.id = number
     return {key: steps[key] for key in numbers}
+
+
+async def _changes(
+    connection: Connection,
+    rows: dict[ObjectKey, StoredObject],
+    by_object: dict[ObjectKey, list[Observation]],
+) -> list[_Steps]:
+    """Take the objects that are known further, except crowds: those are noted, to be folded later.
+
+    So a batch reads and folds a bounded number of observations of each object, whatever was said.
+    """
+    known = await observations_of(connection, [row.id for row in rows.values()], most=CROWDED + 1)
+    crowds = {key: row for key, row in rows.items() if len(known[row.id]) > CROWDED}
+    steps = [
+        _advance(row, known[row.id], by_object[key])
+        for key, row in rows.items()
+        if key not in crowds
+    ]
+    told = await observations_named(
+        connection, {(row.id, said.key) for key, row in crowds.items() for said in by_object[key]}
+    )
+    for key, row in crowds.items():
+        more = _Steps(row)
+        for said in by_object[key]:
+            _merge(told.setdefault(row.id, {}), said, more)
+        steps.append(more)
+    grown = {each.row.id for each in steps if each.added}
+    await note_crowded(connection, grown & {row.id for row in crowds.values()})
+    return steps
 
 
 @dataclass(slots=True)

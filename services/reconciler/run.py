@@ -25,13 +25,15 @@ from libs.runtime.settings import Settings
 from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import Pool, open_pool
 from services.reconciler.apply import Applied, apply, park_failed
+from services.reconciler.crowd import Crowd
 from services.reconciler.relay import Relay
 from services.reconciler.sweep import Sweep
 from services.reconciler.waiting import fold_in_waiting
 
-POOL_SIZE: Final = 6  # archive, apply, relay, three chores
+POOL_SIZE: Final = 7  # archive, apply, relay, four chores
 ANSWER_WITHIN: Final = 15.0  # seconds for one statement; locks are waited for less long
 WAITING_EVERY: Final = 2.0  # seconds
+CROWD_EVERY: Final = 1.0
 SWEEP_EVERY: Final = 15.0
 PARTITIONS_EVERY: Final = 3600.0
 TRANSACTION_DELIVERIES: Final = 500
@@ -121,6 +123,7 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
     async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
         relay = Relay(pool, publisher)
+        crowd = Crowd(pool)
         sweep = Sweep(
             pool,
             publisher,
@@ -144,6 +147,7 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
                     for seconds, chore in (
                         (PARTITIONS_EVERY, lambda: _partitions(pool)),
                         (WAITING_EVERY, lambda: _waiting(pool, relay)),
+                        (CROWD_EVERY, lambda: _crowd(crowd, relay)),
                         (SWEEP_EVERY, sweep.run),
                     )
                 ]
@@ -179,6 +183,11 @@ async def _waiting(pool: Pool, relay: Relay) -> None:
     found = await fold_in_waiting(pool)
     if found:
         log.info("waiting_observations_folded_in", count=found)
+        relay.wake()
+
+
+async def _crowd(crowd: Crowd, relay: Relay) -> None:
+    if await crowd.run():
         relay.wake()
 
 

@@ -72,9 +72,41 @@ async def lock_objects(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
 
 
 @plays("observations_of")
-async def observations_of(tx: Transaction, object_ids: Sequence[int]) -> list[Row]:
+async def observations_of(
+    tx: Transaction, object_ids: Sequence[int], most: int | None
+) -> list[Row]:
     wanted = set(object_ids)
-    return [row for row in tx.rows("observations") if row["object_id"] in wanted]
+    found: dict[int, list[Row]] = {}
+    for row in tx.rows("observations"):
+        if row["object_id"] in wanted:
+            found.setdefault(row["object_id"], []).append(row)
+    return [row for rows in found.values() for row in rows[:most]]
+
+
+@plays("observations_named")
+async def observations_named(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    found = [tx.read("observations", key) for key in rows_of(columns)]
+    return [row for row in found if row is not None]
+
+
+@plays("note_crowded")
+async def note_crowded(tx: Transaction, *columns: Sequence[int]) -> list[Row]:
+    return await _insert_all(tx, "crowded", ("object_id",), columns)
+
+
+@plays("crowded_objects")
+async def crowded_objects(tx: Transaction) -> list[Row]:
+    waiting = sorted(tx.rows("crowded"), key=lambda row: (row["since"], row["object_id"]))
+    found = [tx.by_id("objects", row["object_id"]) for row in waiting[:20]]
+    return [{name: row[name] for name in _OBJECT} for row in found if row is not None]
+
+
+@plays("forget_crowded")
+async def forget_crowded(tx: Transaction, object_id: int) -> list[Row]:
+    row = tx.read("crowded", (object_id,))
+    if row is not None:
+        await tx.delete("crowded", row)
+    return []
 
 
 @plays("add_observations")

@@ -188,6 +188,7 @@ TABLES: Final = (
         defaults={"created_at": NOW},
         identity="id",
     ),
+    Table("crowded", ("object_id",), {"object_id": I8, "since": Z}, defaults={"since": NOW}),
     Table("sweep_mark", ("of",), {"of": T, "until": Z}),
     Table(
         "swept",

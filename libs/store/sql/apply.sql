@@ -52,8 +52,32 @@ order by o.source collate "C", o.kind collate "C", o.provider_ref collate "C"
 for update of o
 
 -- name: observations_of
-select object_id, key, received_at, delivery_id, content
-from observations where object_id = any($1::bigint[])
+-- Of each object at most $2, or all of them where it is null.
+select said.object_id, said.key, said.content
+from objects o
+cross join lateral (
+  select object_id, key, content from observations n where n.object_id = o.id limit $2
+) as said
+where o.id = any($1::bigint[])
+
+-- name: observations_named
+select said.object_id, said.key, said.content
+from unnest($1::bigint[], $2::text[]) as wanted (object_id, key)
+join observations said using (object_id, key)
+
+-- name: note_crowded
+insert into crowded (object_id)
+select id from unnest($1::bigint[]) as crowd (id) order by id
+on conflict do nothing
+
+-- name: crowded_objects
+select o.source, o.kind, o.provider_ref
+from crowded c join objects o on o.id = c.object_id
+order by c.since, o.id
+limit 20
+
+-- name: forget_crowded
+delete from crowded where object_id = $1
 
 -- name: add_observations
 -- A key that was told before is kept as it was first received.

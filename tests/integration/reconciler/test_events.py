@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -10,13 +11,15 @@ import orjson
 import pytest
 
 from libs.contracts.event import Event, EventData
+from libs.domain.fold import Folded, fold
 from libs.domain.lifecycle import Authority, Kind, State
-from libs.domain.observation import CancelStatus
+from libs.domain.observation import CancelStatus, Observation
 from libs.store.database import Pool
 from libs.store.inspect import list_objects
 from services.inspection.view import object_view
 from services.reconciler.apply import CROWDED, apply
-from tests.integration.store.rooms import fetch, table, value
+from services.reconciler.crowd import Crowd
+from tests.integration.store.rooms import fetch, folded_rows, table, value
 from tests.unit.domain.saying import (
     brl,
     declined,
@@ -28,7 +31,7 @@ from tests.unit.domain.saying import (
     say,
     won,
 )
-from tests.unit.reconciler.histories import batches_of, history_of, outcomes_of
+from tests.unit.reconciler.histories import batches_of, expected_rows, history_of, outcomes_of
 from tests.unit.reconciler.telling import about, delivery_id, told
 
 pytestmark = pytest.mark.servers
@@ -195,13 +198,51 @@ async def test_many_changes_of_one_object(pool: Pool) -> None:
 
 
 async def test_crowded_object_ends_right(pool: Pool) -> None:
-    """Thousands of different reports of one object: the steps of a batch become one."""
+    """Thousands of different reports of one object: the steps become one, and are folded apart."""
     said = [pending(at=n / 4, word=f"w-{n}") for n in range(2500)]
     Random(1).shuffle(said)
     for batch in batches_of(outcomes_of(said), Random(2), 500):
         await apply(pool, batch)
+    assert await Crowd(pool).run() == 1
     [row] = await list_objects(pool)
     assert row.provider_status == "w-2499"
     events = await published(pool)
     assert [event["sequence"] for event in events] == list(range(1, row.sequence + 1))
     assert events[-1]["data"]["provider_status"] == "w-2499"
+    assert await Crowd(pool).run() == 0
+
+
+async def test_crowd_ends_as_any_other_object(pool: Pool) -> None:
+    """Everything twice, by different deliveries, in any order, with folds in between."""
+    said = history_of("p-1", Random(5), 4 * CROWDED)
+    random, crowd = Random(6), Crowd(pool)
+    arriving = said * 2
+    random.shuffle(arriving)
+    for batch in batches_of(outcomes_of(arriving), random, 70):
+        await apply(pool, batch)
+        await apply(pool, batch)
+        await crowd.run()
+    while await Crowd(pool).run():
+        continue
+    assert await folded_rows(pool) == expected_rows(said)
+    assert await value(pool, "select count(*) from observations") == len(said)
+    assert await value(pool, "select count(*) from repeats") == len(said)
+    [row] = await list_objects(pool)
+    events = await published(pool)
+    assert [event["sequence"] for event in events] == list(range(1, row.sequence + 1))
+
+
+async def test_batch_does_not_fold_a_crowd(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it read it: what it takes in hand of one object is bounded."""
+    folded: list[int] = []
+
+    def counting(kind: Kind, observations: Collection[Observation]) -> Folded:
+        folded.append(len(observations))
+        return fold(kind, observations)
+
+    await apply(pool, outcomes_of([pending(at=n, word=f"w-{n}") for n in range(CROWDED + 1)]))
+    monkeypatch.setattr("services.reconciler.apply.fold", counting)
+    more = [pending(at=900 + n, word=f"more-{n}") for n in range(20)]
+    other = about("another", paid(at=1))
+    done = await apply(pool, outcomes_of([*more, other], first=500))
+    assert (done.observations, folded) == (21, [1])
