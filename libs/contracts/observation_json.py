@@ -31,15 +31,27 @@ def observation_json(observation: Observation) -> bytes:
 def observation_of(content: bytes | str) -> Observation:
     """Read an observation; a `ValidationError`, which is a `ValueError`, for anything else.
 
-    Pydantic is the fast way here: of its 4.5 µs, most go into making the object. Its zones are not
-    left in it: to compare two moments of theirs takes 1.7 µs, of `UTC` 0.04.
+    Pydantic is the fast way here: of its 4.5 µs, most go into making the object.
     """
-    found = OBSERVATION.validate_json(content)
+    return with_utc(OBSERVATION.validate_json(content))
+
+
+def with_utc(read: Observation) -> Observation:
+    """Put `UTC` in the place of pydantic's zone, in an observation that nobody else has yet.
+
+    Each moment that pydantic reads has a zone object of its own, and to compare two such moments
+    takes 1.7 µs, against 0.04 with `UTC`. A batch of the reconciler is compared and sorted a lot.
+    """
     for name in ("occurred_at", "received_at", "expires_at"):
-        moment = getattr(found, name)
-        if moment is not None and not moment.utcoffset():
-            object.__setattr__(found, name, moment.astimezone(UTC))  # nobody else has it yet
-    return found
+        moment = getattr(read, name)
+        if moment is not None:
+            setattr(read, name, utc(moment))
+    return read
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the same moment, in `UTC` itself where its offset is none."""
+    return moment if moment.utcoffset() else moment.astimezone(UTC)
 
 
 def plain(o: Observation) -> dict[str, Any]:  # noqa: C901, PLR0912 - a line for each field, in their order

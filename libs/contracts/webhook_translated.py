@@ -23,7 +23,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from libs.contracts import observation_json, webhook_translated_v1
 from libs.contracts.delivery import Origin
 from libs.contracts.errors import ContractError
-from libs.contracts.observation_json import WRITING, plain, plain_time
+from libs.contracts.observation_json import WRITING, plain, plain_time, utc, with_utc
 from libs.contracts.readings import Ignored, Poke, Reading, Unknown
 from libs.contracts.translated import Translated, of
 from libs.domain.lifecycle import Authority
@@ -154,7 +154,7 @@ def _outcome(entry: _Entry, body: bytes) -> Translated:
         provider=entry.provider,
         origin=entry.origin,
         authority=entry.authority,
-        received_at=entry.received_at,
+        received_at=utc(entry.received_at),
         identity=entry.identity,
         readings=tuple([_reading(said) for said in entry.readings]),
         traceparent=entry.traceparent,
@@ -171,4 +171,4 @@ def _reading(said: _Said) -> Reading:
     readings = [reading for reading in kinds if reading is not None]
     if len(readings) != 1:
         raise ContractError("a reading is of no kind or of several")
-    return readings[0]
+    return readings[0] if said.observation is None else with_utc(said.observation)

@@ -5,13 +5,15 @@ Nobody writes it any more; what an older process left in a queue is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from libs.contracts.errors import ContractError
+from libs.contracts.observation_json import utc, with_utc
 from libs.contracts.translated import Translated
+from libs.domain.observation import Observation
 
 VERSION: Final = 1
 
@@ -33,4 +35,11 @@ def decode(raw: bytes) -> tuple[Translated, ...]:
         raise ContractError(f"not webhook.translated: {error.error_count()} errors") from None
     if message.version != VERSION:
         raise ContractError(f"webhook.translated version {message.version} is not known")
-    return message.outcomes
+    return tuple([_with_utc(outcome) for outcome in message.outcomes])
+
+
+def _with_utc(read: Translated) -> Translated:
+    for reading in read.readings:
+        if isinstance(reading, Observation):
+            with_utc(reading)
+    return replace(read, received_at=utc(read.received_at))

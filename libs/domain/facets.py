@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import AUTHORITY_RANK, Authority, Flag, State
 from libs.domain.observation import (
     DisputeStatus,
@@ -29,6 +30,7 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _FINAL = (FacetStatus.SUCCEEDED, FacetStatus.DECLINED)
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the refund ledger, after all notices of it were read together."""
@@ -42,6 +44,7 @@ class Entry:
     settled: bool  # a poll, a report or an operator spoke: nothing is left to verify
 
 
+@unguarded
 @dataclass(frozen=True, slots=True)
 class Facets:
     """What the facets of a payment say together.

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from libs.domain.base_state import Walk, walk
 from libs.domain.facets import NO_FACETS, Facets, facets
+from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import (
     AUTHORITY_RANK,
     Authority,
@@ -31,7 +32,8 @@ from libs.domain.verdict import Outcome, Rule, Verdict
 _MAY_CORRECT = (Authority.OPERATOR, Authority.POLL)
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: made twice as fast, once for each webhook
+@unguarded
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
     """What an object is, given everything that was said about it.
 
