@@ -2,7 +2,9 @@
 
 Group commit: while one message is under way, what arrives waits together and leaves as the next.
 There is no timer, so nothing waits when there is nothing to wait for, and under load the messages
-grow by themselves. Where a message goes is the ladder's affair.
+grow by themselves. When enough has gathered to be worth a message of its own, it leaves beside the
+one that is under way: with one at a time, the process was idle for a sixth of the time at full load.
+Where a message goes is the ladder's affair.
 
 A request waits until its deadline. What was not safe by then is refused, although it may have
 arrived: the sender repeats it, and a repetition has no effect.
@@ -28,6 +30,9 @@ from services.ingress.ladder import Kept, Ladder, RefusedError
 PUBLISH_PART: Final = 0.75  # until then the broker may confirm it
 SPOOL_PART: Final = 0.95  # until then it may come to lie on disk; the rest is for the answer
 
+UNDER_WAY: Final = 2  # messages
+WORTH_A_MESSAGE: Final = 16  # deliveries
+
 log = structlog.get_logger()
 
 _ANSWERS: Final = {kept: INGRESS_ANSWERS.labels(kept.value) for kept in Kept}
@@ -41,7 +46,7 @@ class _Waiting:
 
 
 class Acceptor:
-    """Collects deliveries into messages, one message under way at a time."""
+    """Collects deliveries into messages, of which two at most are under way."""
 
     def __init__(
         self, ladder: Ladder, *, deadline: float, batch_deliveries: int, batch_bytes: int
@@ -53,7 +58,8 @@ class Acceptor:
         self._waiting: deque[_Waiting] = deque()
         self._unanswered: deque[_Waiting] = deque()  # in order of arrival, so of deadline
         self._alarm: asyncio.TimerHandle | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._under_way = 0
+        self._pumps: set[asyncio.Task[None]] = set()
 
     async def accept(self, delivery: Delivery) -> None:
         """Return when the delivery is safe; raise `RefusedError` where it may not be."""
@@ -64,8 +70,13 @@ class Acceptor:
         self._unanswered.append(waiting)
         if self._alarm is None:
             self._alarm = loop.call_at(waiting.arrived + self._deadline, self._expire)
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._keep_all(), name="ingress-accept")
+        if not self._under_way or (
+            self._under_way < UNDER_WAY and len(self._waiting) >= WORTH_A_MESSAGE
+        ):
+            self._under_way += 1
+            pump = asyncio.create_task(self._keep_all(), name="ingress-accept")
+            self._pumps.add(pump)
+            pump.add_done_callback(self._pumps.discard)
         try:
             kept = await waiting.answer
         finally:
@@ -75,8 +86,8 @@ class Acceptor:
 
     async def drain(self) -> None:
         """Wait until nothing is under way any more; bounded by the deadline of each message."""
-        while (pump := self._pump) is not None:
-            await asyncio.wait({pump})
+        while self._pumps:
+            await asyncio.wait(self._pumps)
 
     def _expire(self) -> None:
         """Refuse what is past its deadline, and wake up again for the next.
@@ -95,11 +106,14 @@ class Acceptor:
             self._alarm = loop.call_at(due, self._expire)
 
     async def _keep_all(self) -> None:
+        """Send one message after the other; of two that do so, the last to leave leaves nothing."""
         try:
             while batch := self._next_batch():
                 await self._keep(batch)
+                if self._under_way > 1 and len(self._waiting) < WORTH_A_MESSAGE:
+                    return
         finally:
-            self._pump = None
+            self._under_way -= 1
 
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, at least one and within the limits; whoever gave up is left out."""

@@ -12,7 +12,7 @@ from libs.bus.publisher import Outcome
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_received import decode
 from libs.domain.lifecycle import Authority
-from services.ingress.accept import Acceptor
+from services.ingress.accept import WORTH_A_MESSAGE, Acceptor
 from services.ingress.ladder import Broker, Ladder, RefusedError
 from tests.unit.ingress.stand_ins import StandInPublisher, running_ingress, until
 
@@ -69,6 +69,34 @@ async def test_waiting_deliveries_leave_together() -> None:
     await asyncio.gather(first, *others)
     batches = [[one.body for one in decode(message)] for message in publisher.messages]
     assert batches == [[b"first"], [b"%d" % n for n in range(50)]]
+
+
+async def test_enough_leaves_beside_what_is_under_way() -> None:
+    gate = Gate()
+    accepting = acceptor(StandInPublisher(behave=gate))
+    tasks = [asyncio.create_task(accepting.accept(delivery()))]
+    await until(lambda: gate.arrived == 1)
+    for expected, more in ((1, WORTH_A_MESSAGE - 1), (2, 1), (2, 100)):
+        tasks += [asyncio.create_task(accepting.accept(delivery())) for _ in range(more)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert gate.arrived == expected
+    gate.open.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_of_two_messages_one_takes_the_rest() -> None:
+    gate = Gate()
+    accepting = acceptor(StandInPublisher(behave=gate), deadline=60.0)
+    tasks = [asyncio.create_task(accepting.accept(delivery()))]
+    await until(lambda: gate.arrived == 1)
+    tasks += [asyncio.create_task(accepting.accept(delivery())) for _ in range(WORTH_A_MESSAGE)]
+    await until(lambda: gate.arrived == 2)
+    tasks += [asyncio.create_task(accepting.accept(delivery())) for _ in range(5)]
+    await asyncio.sleep(0)
+    gate.open.set()  # both are confirmed in the same turn of the loop, and five wait
+    async with asyncio.timeout(5):
+        await asyncio.gather(*tasks)
 
 
 async def test_lone_delivery_leaves_at_once() -> None:
