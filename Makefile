@@ -43,7 +43,7 @@ up: rabbitmq venv-demo
 check: venv-dev lint
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not servers and not slow'
 
-test: rabbitmq venv-dev lint
+test: rabbitmq valgrind venv-dev lint
 	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
 	  -m 'not containers and not faults and not soak'
 
