@@ -98,9 +98,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "swallow the unroutable return",
-        "libs/bus/publisher.py",
-        "Outcome.RETURNED if isinstance(error, PublishError) else",
-        "Outcome.CONFIRMED if isinstance(error, PublishError) else",
+        "libs/bus/pipeline.py",
+        "    if isinstance(error, PublishError):\n        return Outcome.RETURNED\n",
+        "    if isinstance(error, PublishError):\n        return Outcome.CONFIRMED\n",
         (
             "tests/integration/bus/test_publisher.py::test_unbound_key_is_returned",
             "tests/integration/ingress/test_broker_away.py",
@@ -108,9 +108,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "publish without the mandatory flag",
-        "libs/bus/publisher.py",
-        "            mandatory=True,\n",
-        "            mandatory=False,\n",
+        "libs/bus/pipeline.py",
+        "routing_key=message.routing_key, mandatory=True\n",
+        "routing_key=message.routing_key, mandatory=False\n",
         (
             "tests/integration/bus/test_publisher.py::test_unbound_key_is_returned",
             "tests/integration/bus/test_topology.py::test_one_missing_queue_is_noticed",
@@ -128,11 +128,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "count a timeout as confirmed",
-        "libs/bus/publisher.py",
-        "            self._silent_since = asyncio.get_running_loop().time()\n"
-        "            return Outcome.UNKNOWN\n",
-        "            self._silent_since = asyncio.get_running_loop().time()\n"
-        "            return Outcome.CONFIRMED\n",
+        "libs/bus/pipeline.py",
+        "    if not answer.done():\n        return Outcome.UNKNOWN\n",
+        "    if not answer.done():\n        return Outcome.CONFIRMED\n",
         ("tests/integration/bus/test_publisher.py::test_stopped_broker_is_unknown",),
     ),
     Mutation(
