@@ -1,0 +1,1 @@
+"""FastAPI in front, FastStream behind RabbitMQ, SQLAlchemy with asyncpg."""
