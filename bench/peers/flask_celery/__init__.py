@@ -1,0 +1,1 @@
+"""Flask under gunicorn in front, Celery behind RabbitMQ, psycopg 3."""
