@@ -1,0 +1,103 @@
+"""`python -m bench`: measure, show, compare with what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from bench.report.compare import changes
+from bench.report.table import number, orientation, table
+from bench.run import Chosen, run
+from libs.runtime.logs import configure_logs
+from libs.runtime.settings import LogLevel
+
+RESULTS: Final = Path(__file__).parent / "results"
+RELEASE: Final = RESULTS / "release.json"
+OUT: Final = Path("build/bench")
+
+
+def _progress(line: str) -> None:
+    click.echo(f"bench: {line}", err=True)
+
+
+@click.group()
+def main() -> None:
+    """Measure what Caudal does, beside what the machine allows and what people would use instead."""
+    configure_logs("bench", LogLevel.WARNING)
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="Shorter runs, fewer repetitions, no peers.")
+@click.option("--only", multiple=True, metavar="SCENE", help="Only these scenes.")
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The whole result on stdout.")
+def measure(*, quick: bool, only: tuple[str, ...], out: Path, as_json: bool) -> None:
+    """Run the scenes and write result.json, table.md and plots."""
+    result = asyncio.run(run(Chosen(quick=quick, only=only), _progress))
+    out.mkdir(parents=True, exist_ok=True)
+    name = "quick" if quick else "result"
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    text = table(result["figures"]) + "\n" + orientation(result)
+    (out / f"{name}.md").write_text(text, encoding="utf-8")
+    draw(result, out)
+    click.echo(json.dumps(result) if as_json else table(result["figures"]))
+    _progress(f"everything is in {out}")
+
+
+def draw(result: dict[str, Any], folder: Path) -> None:
+    """Draw the plots, where matplotlib is there."""
+    if importlib.util.find_spec("matplotlib") is None:
+        _progress("no plots: matplotlib is not installed (make venv-bench)")
+        return
+    from bench.report.plots import plot_all  # noqa: PLC0415 - heavy, and not always there
+
+    plot_all(result, folder)
+
+
+@main.command()
+@click.argument("found", type=click.Path(path_type=Path, exists=True))
+@click.option("--release", type=click.Path(path_type=Path), default=RELEASE, show_default=True)
+def compare(found: Path, release: Path) -> None:
+    """Compare a result with the stored one; exit 1 where something is worse than is tolerated."""
+    kind = "quick" if _read(found)["quick"] else "full"
+    stored = _read(release)
+    if kind not in stored:
+        raise click.ClickException(f"nothing is stored of a {kind} run in {release}")
+    told = changes(_read(found)["figures"], stored[kind]["figures"])
+    for change in told:
+        mark = "WORSE" if change.regression else "ok"
+        click.echo(
+            f"{mark:5} {change.key:20} {number(change.then):>8} → {number(change.now):>8}"
+            f"  worse by {change.worse_by:+.0%}, tolerated {change.tolerance:.0%}"
+        )
+    if not told:
+        raise click.ClickException("no figure stands in both")
+    if any(change.regression for change in told):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("found", type=click.Path(path_type=Path, exists=True))
+@click.option("--release", type=click.Path(path_type=Path), default=RELEASE, show_default=True)
+def store(found: Path, release: Path) -> None:
+    """Keep a result as that of the release, to compare later ones with."""
+    result = _read(found)
+    stored = _read(release) if release.exists() else {}
+    stored["quick" if result["quick"] else "full"] = result
+    release.parent.mkdir(parents=True, exist_ok=True)
+    release.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return told
+
+
+if __name__ == "__main__":
+    main()

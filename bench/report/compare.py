@@ -1,0 +1,59 @@
+"""Whether a run is worse than what was stored for the last release.
+
+Only ratios are compared, since they hold on another machine and in another hour. Each figure has a
+tolerance: the share by which its median may be worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+# Latencies at the tail spread most; rates and CPU are steadier.
+TOLERANCES: Final[Mapping[str, float]] = {
+    "ingress_rate": 0.2,
+    "ingress_cpu": 0.2,
+    "workers_cpu": 0.2,
+    "end_to_end": 0.25,
+    "drain": 0.3,
+    "memory": 0.15,
+    "drain_memory": 0.15,
+    "latency_idle_p50": 0.4,
+    "latency_half_p50": 0.6,
+    "replay": 0.3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure, now and then. `worse_by` is a share; below 0 it got better."""
+
+    key: str
+    title: str
+    then: float
+    now: float
+    worse_by: float
+    tolerance: float
+
+    @property
+    def regression(self) -> bool:
+        """Whether it is worse by more than is tolerated."""
+        return self.worse_by > self.tolerance
+
+
+def changes(
+    figures: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]
+) -> list[Change]:
+    """Compare the figures that both have and that have a tolerance."""
+    before = {figure["key"]: figure for figure in stored}
+    found = []
+    for figure in figures:
+        key = figure["key"]
+        if key not in before or key not in TOLERANCES:
+            continue
+        then, now = before[key]["median"], figure["median"]
+        more_is_better = str(figure["target"]).startswith("≥")
+        worse_by = then / now - 1 if more_is_better else now / then - 1
+        found.append(Change(key, figure["title"], then, now, worse_by, TOLERANCES[key]))
+    return found

@@ -1,0 +1,76 @@
+"""One run of the bench: the scenes in order, on servers of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+from bench.figures import Figure
+from bench.house import house
+from bench.limits.machine import machine
+from bench.limits.measure import Extent, measure
+from bench.scenes.drain import drain
+from bench.scenes.end_to_end import end_to_end
+from bench.scenes.growth import growth
+from bench.scenes.hot import hot
+from bench.scenes.idle import idle
+from bench.scenes.ingress import ingress
+from bench.scenes.latency import latency
+from bench.scenes.stage import Progress, Stage
+from services.stack.temporary import temporary_data
+
+# What a scene that needs the sustained rate assumes where nobody has measured it in this run.
+ASSUMED: Final = 2000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is run. `only` empty: everything."""
+
+    quick: bool = False
+    only: tuple[str, ...] = ()
+
+    def has(self, scene: str) -> bool:
+        """Whether a scene is wanted."""
+        return not self.only or scene in self.only
+
+
+async def run(chosen: Chosen, progress: Progress) -> dict[str, Any]:
+    """Measure, and return the result as JSON values."""
+    begun = monotonic()
+    figures: list[Figure] = []
+    limits: Mapping[str, Any] = {}
+    sustained = ASSUMED
+    with temporary_data() as home:
+        progress("starting RabbitMQ and Postgres")
+        async with house(home) as built:
+            stage = Stage(built, progress, quick=chosen.quick)
+            told = await machine(built.servers, home)
+            if chosen.has("limits"):
+                extent = Extent(seconds=stage.seconds(2, 0.5))
+                limits = await measure(built.servers, home, extent, on_progress=progress)
+            if chosen.has("idle"):
+                figures += await idle(stage)
+            if chosen.has("ingress"):
+                figures += await ingress(stage)
+            if chosen.has("end_to_end"):
+                more, sustained = await end_to_end(stage)
+                figures += more
+            scenes: Mapping[str, Callable[[Stage, float], Awaitable[list[Figure]]]] = {
+                "latency": latency,
+                "drain": drain,
+                "hot": hot,
+                "growth": growth,
+            }
+            for name, scene in scenes.items():
+                if chosen.has(name):
+                    figures += await scene(stage, sustained)
+    return {
+        "quick": chosen.quick,
+        "seconds": round(monotonic() - begun),
+        "machine": told,
+        "limits": limits,
+        "figures": [figure.as_json() for figure in figures],
+    }

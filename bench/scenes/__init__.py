@@ -1,0 +1,1 @@
+"""The scenes: each brings up what it measures, measures in turns, and returns figures."""

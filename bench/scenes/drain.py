@@ -1,0 +1,109 @@
+"""Draining a backlog, and replaying what is on file, against the rate that is sustained."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from time import monotonic
+
+from bench.figures import Figure, Target
+from bench.load.generator import Load, send
+from bench.observer import observer
+from bench.scenes.stage import Stage
+from bench.scenes.sustained import peaks_of
+from bench.scenes.systems import Caudal
+from libs.bus.topology import EVENTS_QUEUE
+
+DELIVERIES = 200_000
+QUICK = 20_000
+WORKERS = ("normalizer", "reconciler")
+
+
+async def drain(stage: Stage, sustained: float) -> list[Figure]:
+    """Fill the queues while no worker runs, then let them drain; replay it all in a dry run."""
+    house = stage.house
+    count = QUICK if stage.quick else DELIVERIES
+    since = datetime.now(UTC)
+    stage.progress(f"a backlog of {count}")
+    await house.start("ingress")
+    told = await send(
+        Load(
+            port=house.port,
+            seconds=600,
+            connections=stage.connections,
+            run=stage.fresh(),
+            count=count,
+        )
+    )
+    if not told.clean:
+        raise RuntimeError(f"not all was taken: {told.statuses}")
+    stage.progress("draining it")
+    async with observer(house, EVENTS_QUEUE):
+        begun = monotonic()
+        await house.start(*WORKERS)
+        async with peaks_of(house.pids) as peaks:
+            await Caudal().until_quiet(house, within=600)
+            took = monotonic() - begun
+    await house.stop("ingress", *WORKERS)
+    rate = count / took
+    return [
+        Figure(
+            key="drain",
+            title=f"drain of a backlog of {count:,} deliveries against the sustained rate",
+            values=(rate / sustained,),
+            target=Target(at_least=1.5),
+            beside={
+                "per_second": round(rate),
+                "seconds_with_start": round(took, 1),
+                "peak_mb": {name: round(mb) for name, mb in peaks.items()},
+            },
+        ),
+        Figure(
+            key="drain_memory",
+            title="largest resident memory of a process while draining",
+            values=(max(peaks[name] for name in WORKERS),),
+            unit="MB",
+            target=Target(at_most=120),
+            beside={},
+        ),
+        await _replay(stage, since, sustained),
+    ]
+
+
+async def _replay(stage: Stage, since: datetime, sustained: float) -> Figure:
+    stage.progress("replaying it in a dry run")
+    begun = monotonic()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "services.cli",
+        "replay",
+        "--since",
+        since.isoformat(),
+        "--dry-run",
+        "--json",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **stage.house.environment()},
+    )
+    said, _ = await process.communicate()
+    took = monotonic() - begun
+    if process.returncode:
+        raise RuntimeError(f"caudal replay ended with {process.returncode}")
+    summary = json.loads(said.decode().strip().splitlines()[-1])
+    rate = summary["deliveries"] / took
+    return Figure(
+        key="replay",
+        title="replay of the archive in a dry run against the sustained rate",
+        values=(rate / sustained,),
+        target=Target(at_least=3),
+        beside={
+            "per_second": round(rate),
+            "summary": summary,
+            "seconds_with_start": round(took, 1),
+        },
+    )

@@ -1,0 +1,143 @@
+"""Webhooks to events, everything on this machine: against E, and against each peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bench.figures import Figure, Target
+from bench.peers.run import PEERS
+from bench.scenes.stage import Stage, empty_handler, flat_out
+from bench.scenes.sustained import Run, at, most
+from bench.scenes.systems import Caudal, PeerSystem, System
+
+EMPTY_AT_MOST = 45_000.0
+OURS_AT_MOST = 16_000.0
+PEER_AT_MOST = 3_000.0
+LOWER = 0.95  # after a run that was not sustained
+
+
+@dataclass(slots=True)
+class Found:
+    """The rates of one system, with E at the time of each, and its runs."""
+
+    rates: list[float] = field(default_factory=list)
+    empty: list[float] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+
+
+async def end_to_end(stage: Stage) -> tuple[list[Figure], float]:
+    """Return the figures, and the rate that was sustained (the median)."""
+    ours = await _measured(
+        stage,
+        Caudal(),
+        at_most=OURS_AT_MOST,
+        look=stage.seconds(10, 5),
+        hold=stage.seconds(60, 8),
+        times=1 if stage.quick else 3,
+    )
+    peers = {
+        name: await _measured(
+            stage,
+            PeerSystem(peer),
+            at_most=PEER_AT_MOST,
+            look=stage.seconds(8, 4),
+            hold=stage.seconds(20, 5),
+            times=1 if stage.quick else 2,
+        )
+        for name, peer in PEERS.items()
+        if not peer.missing
+    }
+    sustained = sorted(ours.rates)[len(ours.rates) // 2]
+    figures = [_against_e(stage, ours), _workers_cpu(ours), _memory(ours)]
+    for name, theirs in peers.items():
+        against = [
+            (our / our_e) / (their / their_e)
+            for our, our_e in zip(ours.rates, ours.empty, strict=True)
+            for their, their_e in zip(theirs.rates, theirs.empty, strict=True)
+        ]
+        figures.append(
+            Figure(
+                key=f"end_to_end_{name}",
+                title=f"end to end, sustained, against {PEERS[name].title} (each against its E)",
+                values=tuple(against),
+                target=Target(at_least=8),
+                beside={
+                    "ours_per_second": [round(rate) for rate in ours.rates],
+                    "theirs_per_second": [round(rate) for rate in theirs.rates],
+                    "theirs_cpu_us": _rounded(theirs.runs[-1].cpu_us),
+                },
+            )
+        )
+    return figures, sustained
+
+
+async def _measured(  # noqa: PLR0913 - each told by name
+    stage: Stage, system: System, *, at_most: float, look: float, hold: float, times: int
+) -> Found:
+    """Look for the highest rate, then hold it for longer, several times, E before and after each."""
+    found = Found()
+    await system.start(stage.house)
+    rate = await most(stage, system, seconds=look, at_most=at_most)
+    while len(found.rates) < times:
+        stage.progress(f"{system.name}: {rate:.0f}/s for {hold:.0f} s")
+        before = await _empty(stage)
+        run = await at(stage, system, rate, hold)
+        if not run.sustained:
+            rate *= LOWER
+            continue
+        found.rates.append(rate)
+        found.empty.append((before + await _empty(stage)) / 2)
+        found.runs.append(run)
+    await system.stop(stage.house)
+    return found
+
+
+async def _empty(stage: Stage) -> float:
+    async with empty_handler() as (port, pid):
+        seconds = stage.seconds(3, 2)
+        return (await flat_out(stage, port, pid, seconds=seconds, at_most=EMPTY_AT_MOST)).per_second
+
+
+def _against_e(stage: Stage, ours: Found) -> Figure:
+    return Figure(
+        key="end_to_end",
+        title=f"end to end, sustained {stage.seconds(60, 8):.0f} s, against E",
+        values=tuple(rate / e for rate, e in zip(ours.rates, ours.empty, strict=True)),
+        target=Target(at_least=0.3),
+        beside={
+            "per_second": [round(rate) for rate in ours.rates],
+            "empty_per_second": [round(rate) for rate in ours.empty],
+            "through_s": [round(run.through, 2) for run in ours.runs],
+            "accept_ms": ours.runs[-1].told.latency_ms,
+            "cpu_us": _rounded(ours.runs[-1].cpu_us),
+        },
+    )
+
+
+def _workers_cpu(ours: Found) -> Figure:
+    return Figure(
+        key="workers_cpu",
+        title="CPU per webhook, normalizer and reconciler together against the ingress",
+        values=tuple(
+            (run.cpu_us["normalizer"] + run.cpu_us["reconciler"]) / run.cpu_us["ingress"]
+            for run in ours.runs
+        ),
+        target=Target(at_most=2),
+        beside={"cpu_us": [_rounded(run.cpu_us) for run in ours.runs]},
+    )
+
+
+def _memory(ours: Found) -> Figure:
+    names = Caudal().processes
+    return Figure(
+        key="memory",
+        title="largest resident memory of a process at full load",
+        values=tuple(max(run.peak_mb[name] for name in names) for run in ours.runs),
+        unit="MB",
+        target=Target(at_most=120),
+        beside={"peak_mb": [_rounded(run.peak_mb) for run in ours.runs]},
+    )
+
+
+def _rounded(values: object) -> dict[str, float]:
+    return {name: round(value, 1) for name, value in dict(values).items()}  # type: ignore[call-overload]

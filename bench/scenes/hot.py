@@ -1,0 +1,74 @@
+"""One object of which 10,000 things were said, and of which more is said, among all the others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.figures import Figure, Target
+from bench.load.generator import Load
+from bench.scenes.growth import database, rate_on
+from bench.scenes.stage import Stage
+from bench.scenes.sustained import carry
+from bench.scenes.systems import Caudal
+
+OBSERVATIONS: Final = 10_000
+QUICK: Final = 3_000
+SHARE: Final = 0.02  # of the webhooks that come are about the hot object
+REPETITIONS: Final = 3
+
+
+async def hot(stage: Stage, sustained: float) -> list[Figure]:
+    """Compare what gets through with and without the hot object among it, in turns."""
+    del sustained
+    cool_dsn = await database(stage, "bench_cool")
+    hot_dsn = await database(stage, "bench_hot")
+    count = QUICK if stage.quick else OBSERVATIONS
+    stage.progress(f"{count:,} observations of one object")
+    first = await _heat(stage, hot_dsn, count // 2)
+    last = await _heat(stage, hot_dsn, count - count // 2)
+    with_it, without = [], []
+    for n in range(1 if stage.quick else REPETITIONS):
+        stage.progress(f"with and without the hot object, {n + 1}")
+        without.append(await rate_on(stage, cool_dsn))
+        with_it.append(await rate_on(stage, hot_dsn, hot_share=SHARE))
+    return [
+        Figure(
+            key="hot_rest",
+            title=f"throughput with one object of {count:,} observations, {SHARE:.0%} about it",
+            values=tuple(b / a for a, b in zip(without, with_it, strict=True)),
+            target=Target(at_least=0.95),
+            beside={
+                "without_per_second": [round(rate) for rate in without],
+                "with_per_second": [round(rate) for rate in with_it],
+            },
+        ),
+        Figure(
+            key="hot_fold",
+            title="rate of the hot object's second half of observations against its first half",
+            values=(last / first,),
+            target=Target(at_least=0.8),
+            beside={"first_per_second": round(first), "second_per_second": round(last)},
+        ),
+    ]
+
+
+async def _heat(stage: Stage, dsn: str, count: int) -> float:
+    """Say so many things about the hot object, and return how many a second got through."""
+    there, system = stage.on(dsn), Caudal()
+    await system.start(there.house)
+    try:
+        run = await carry(
+            there,
+            system,
+            Load(
+                port=there.house.port,
+                seconds=60,
+                connections=stage.connections,
+                run=stage.fresh(),
+                count=count,
+                hot_share=1.0,
+            ),
+        )
+    finally:
+        await system.stop(there.house)
+    return run.per_second

@@ -1,0 +1,119 @@
+"""How long a webhook takes to become an event, against the sum of what that consists of.
+
+The time runs from when the webhook was due to when the consumer has the event. The delivery's id
+in the event leads to the archive, which has the webhook's number in `X-Request-Id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from bench.figures import Figure, Target, percentile
+from bench.limits.broker import confirm_time
+from bench.limits.figures import Limit
+from bench.limits.parts import http_time, summed
+from bench.limits.postgres import commit_time
+from bench.limits.room import room
+from bench.load.corpus import Corpus
+from bench.load.generator import Load, read_times
+from bench.observer import Arrival
+from bench.scenes.stage import Stage
+from bench.scenes.sustained import carry
+from bench.scenes.systems import Caudal
+
+IDLE_RATE = 10.0  # webhooks a second
+MESSAGE_BYTES = 1200
+
+
+async def latency(stage: Stage, sustained: float) -> list[Figure]:
+    """Measure at rest and at half of what is sustained; the parts before and after each."""
+    figures = []
+    for name, title, rate, seconds, bounds in (
+        ("idle", "idle (10/s)", IDLE_RATE, stage.seconds(60, 15), (2.5, 6.0)),
+        ("half", "at half of the maximum", sustained / 2, stage.seconds(20, 6), (5.0, 20.0)),
+    ):
+        samples, parts = [], []
+        for n in range(1 if stage.quick else 2):
+            stage.progress(f"latency, {title}, {n + 1}")
+            before = await sum_of_parts(stage)
+            samples.append(await _webhook_to_event(stage, rate, seconds))
+            parts.append([before, await sum_of_parts(stage)])
+        for share, bound in zip((50, 99), bounds, strict=True):
+            key = f"p{share}_ms"
+            sums = [(first.also[key] + second.also[key]) / 2 for first, second in parts]
+            found = [percentile(sample, share) for sample in samples]
+            figures.append(
+                Figure(
+                    key=f"latency_{name}_p{share}",
+                    title=f"latency webhook → event, {title}, p{share} against the sum of its parts",
+                    values=tuple(ms / whole for ms, whole in zip(found, sums, strict=True)),
+                    target=Target(at_most=bound),
+                    beside={
+                        "rate": round(rate),
+                        "samples": [len(sample) for sample in samples],
+                        "latency_ms": [round(ms, 3) for ms in found],
+                        "sum_of_parts_ms": [round(ms, 3) for ms in sums],
+                    },
+                )
+            )
+    return figures
+
+
+async def sum_of_parts(stage: Stage) -> Limit:
+    """One HTTP round trip, three confirmed publishes, one commit, each measured alone now."""
+    seconds = stage.seconds(2, 1)
+    requests = Corpus(1, "parts").requests(500)
+    http = await http_time(requests, seconds=seconds)
+    publish = await confirm_time(stage.house.servers.amqp_url, size=MESSAGE_BYTES, seconds=seconds)
+    async with room(stage.house.servers.postgres_dsn, 1) as where:
+        commit = await commit_time(where, seconds=seconds)
+    return summed(http, publish, commit)
+
+
+async def _webhook_to_event(stage: Stage, rate: float, seconds: float) -> list[float]:
+    """Return the milliseconds from due to event of every webhook that caused one."""
+    times = stage.house.home / "due.bin"
+    run = await carry(
+        stage,
+        Caudal(),
+        Load(
+            port=stage.house.port,
+            seconds=seconds,
+            rate=rate,
+            connections=stage.connections,
+            run=stage.fresh(),
+            times=times,
+        ),
+    )
+    due, _ = read_times(times)
+    numbers = await _numbers(stage.house.servers.postgres_dsn, run.told.accepted)
+    warm = run.told.begun + 1.0
+    return [
+        1000 * (arrival.at - due[numbers[arrival.delivery_id]])
+        for arrival in _firsts(run.arrivals)
+        if arrival.delivery_id in numbers and due[numbers[arrival.delivery_id]] >= warm
+    ]
+
+
+def _firsts(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Of the events that one delivery caused, the first."""
+    first: dict[str, Arrival] = {}
+    for arrival in arrivals:
+        first.setdefault(arrival.delivery_id, arrival)
+    return list(first.values())
+
+
+async def _numbers(dsn: str, newest: int) -> dict[str, int]:
+    """Return the numbers of the newest deliveries by id, as their requests told them."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "select id::text, headers->>'x-request-id' as number from deliveries"
+            " order by id desc limit $1",  # UUIDv7: in order of time
+            newest,
+        )
+    finally:
+        await connection.close()
+    return {row["id"]: int(row["number"]) for row in rows}

@@ -1,0 +1,95 @@
+"""What scenes have in common: the house, the empty handler, repetitions, and progress."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from time import monotonic
+
+from bench.house import House
+from bench.load.generator import Load, Told, generator
+from bench.measure.accounting import cpu_seconds
+
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where scenes play. `quick` shortens all of them."""
+
+    house: House
+    progress: Progress
+    quick: bool = False
+    connections: int = 64
+    _runs: count[int] = field(default_factory=count)
+
+    def fresh(self) -> str:
+        """Name bodies that were never sent on this stage."""
+        return f"stage-{next(self._runs)}"
+
+    def on(self, dsn: str) -> Stage:
+        """Return the same stage on another database of the same server."""
+        servers = replace(self.house.servers, postgres_dsn=dsn)
+        return replace(self, house=House(self.house.home, servers, self.house.port))
+
+    def seconds(self, thorough: float, quick: float) -> float:
+        """Choose a length."""
+        return quick if self.quick else thorough
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Requests a second, and the CPU that the server used for each, in microseconds."""
+
+    per_second: float
+    cpu_us: float
+    told: Told
+
+
+@asynccontextmanager
+async def empty_handler() -> AsyncIterator[tuple[int, int]]:
+    """Run E for the length of the block; gives its port and its pid."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.empty", stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        if process.stdout is None:
+            raise RuntimeError("the empty handler says nothing")
+        yield int(await process.stdout.readline()), process.pid
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def flat_out(stage: Stage, port: int, pid: int, *, seconds: float, at_most: float) -> Rate:
+    """Measure what a server answers at most; `at_most` a second are prepared."""
+    load = Load(
+        port=port,
+        seconds=seconds,
+        connections=stage.connections,
+        warm_up=min(1.0, seconds / 4),
+        run=stage.fresh(),
+        count=int(seconds * at_most),
+    )
+    async with generator(load) as ready:
+        before = cpu_seconds(pid)
+        told = await ready.go()
+        used = cpu_seconds(pid) - before
+    if not told.clean:
+        raise RuntimeError(f"not all was answered: {told.statuses}, {told.cut} cut")
+    return Rate(told.rate, 1e6 * used / told.sent, told)
+
+
+class Clock:
+    """Says how long something took."""
+
+    def __init__(self) -> None:
+        self._begun = monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return monotonic() - self._begun

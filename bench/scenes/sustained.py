@@ -1,0 +1,136 @@
+"""How many webhooks a second a system carries to its events, and goes on carrying.
+
+Sustained is a rate that it holds to the end of the run without anything piling up: every webhook is
+answered 2xx, and `THROUGH` seconds after the last of them everything is done, everywhere. A first
+run flat out tells where to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+from bench.load.generator import Load, Told, generator
+from bench.measure.accounting import resident_bytes
+from bench.observer import Arrival, observer
+from bench.scenes.stage import Stage
+from bench.scenes.systems import System
+
+THROUGH: Final = 2.0  # seconds
+DONE_WITHIN: Final = 300.0
+STEPS: Final = (1.08, 1.0, 0.92, 0.85, 0.78, 0.7, 0.6, 0.5, 0.4)  # of what the first run tells
+SAMPLE_EVERY: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run. `through` is how many seconds after the last webhook all was done.
+
+    `cpu_us` is the CPU for each webhook by process, in microseconds; `peak_mb` the largest resident
+    memory of each.
+    """
+
+    told: Told
+    through: float
+    cpu_us: Mapping[str, float]
+    peak_mb: Mapping[str, float]
+    arrivals: list[Arrival] = field(default_factory=list, repr=False)
+
+    @property
+    def sustained(self) -> bool:
+        """Whether it was carried without piling up."""
+        return self.told.clean and self.through <= THROUGH
+
+    @property
+    def per_second(self) -> float:
+        """Webhooks a second from the first to the last, and until all was done."""
+        return self.told.sent / (self.told.ended - self.told.begun + self.through)
+
+
+async def carry(stage: Stage, system: System, load: Load) -> Run:
+    """Send a load to a system that runs, and watch until all is done."""
+    house = stage.house
+    done_before = await system.done(house)
+    async with (
+        generator(load) as ready,
+        observer(house, system.events) as seeing,
+        peaks_of(house.pids) as peaks,
+    ):
+        watched = {**house.pids, "generator": ready.pid, "consumer": seeing.pid}
+        before = house.cpu_of(watched)
+        told = await ready.go()
+        done = monotonic()
+        await system.until_quiet(house, within=DONE_WITHIN)
+        through = monotonic() - done
+        used = {name: cpu - before[name] for name, cpu in house.cpu_of(watched).items()}
+        arrivals = await seeing.stop()
+    done_after = await system.done(house)
+    if done_before is not None and done_after != done_before + told.accepted:
+        raise RuntimeError(f"{told.accepted} accepted, {done_after} - {done_before} done")
+    return Run(
+        told=told,
+        through=through,
+        cpu_us={name: 1e6 * cpu / max(1, told.sent) for name, cpu in used.items()},
+        peak_mb=peaks,
+        arrivals=arrivals,
+    )
+
+
+async def most(stage: Stage, system: System, *, seconds: float, at_most: float) -> float:
+    """Find the highest rate that `system` sustains for so many seconds; it runs already."""
+    first = await carry(
+        stage,
+        system,
+        Load(
+            port=stage.house.port,
+            seconds=seconds,
+            connections=stage.connections,
+            run=stage.fresh(),
+            count=int(at_most * seconds),
+        ),
+    )
+    for step in STEPS:
+        rate = step * first.per_second
+        stage.progress(f"{system.name}: {rate:.0f}/s")
+        run = await at(stage, system, rate, seconds)
+        if run.sustained:
+            return rate
+    raise RuntimeError(f"{system.name} sustains no rate near {first.per_second:.0f}/s")
+
+
+async def at(stage: Stage, system: System, rate: float, seconds: float) -> Run:
+    """Carry a fixed rate."""
+    return await carry(
+        stage,
+        system,
+        Load(
+            port=stage.house.port,
+            seconds=seconds,
+            rate=rate,
+            connections=stage.connections,
+            run=stage.fresh(),
+        ),
+    )
+
+
+@asynccontextmanager
+async def peaks_of(pids: Mapping[str, int]) -> AsyncIterator[dict[str, float]]:
+    """Sample resident memory for the length of the block; gives the largest of each, in MB."""
+    peaks = dict.fromkeys(pids, 0.0)
+
+    async def sample() -> None:
+        while True:
+            for name, pid in pids.items():
+                with suppress(OSError):
+                    peaks[name] = max(peaks[name], resident_bytes(pid) / 1e6)
+            await asyncio.sleep(SAMPLE_EVERY)
+
+    sampling = asyncio.create_task(sample())
+    try:
+        yield peaks
+    finally:
+        sampling.cancel()
