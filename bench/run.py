@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from statistics import median
 from time import monotonic
 from typing import Any, Final
 
@@ -25,16 +26,32 @@ from services.stack.temporary import temporary_data
 ASSUMED: Final = 2000.0
 
 
+Scene = Callable[[Stage, float], Awaitable[list[Figure]]]
+# In order; each is told the rate that is sustained end to end.
+SCENES: Final[Mapping[str, Scene]] = {
+    "idle": idle,
+    "ingress": ingress,
+    "end_to_end": end_to_end,
+    "latency": latency,
+    "drain": drain,
+    "hot": hot,
+    "growth": growth,
+}
+QUICK: Final = ("idle", "ingress", "end_to_end", "latency", "drain")
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is run. `only` empty: everything."""
+    """What is run. `only` empty: everything, or what is quick."""
 
     quick: bool = False
     only: tuple[str, ...] = ()
 
     def has(self, scene: str) -> bool:
         """Whether a scene is wanted."""
-        return not self.only or scene in self.only
+        if self.only:
+            return scene in self.only
+        return not self.quick or scene in QUICK
 
 
 async def run(chosen: Chosen, progress: Progress) -> dict[str, Any]:
@@ -51,22 +68,14 @@ async def run(chosen: Chosen, progress: Progress) -> dict[str, Any]:
             if chosen.has("limits"):
                 extent = Extent(seconds=stage.seconds(2, 0.5))
                 limits = await measure(built.servers, home, extent, on_progress=progress)
-            if chosen.has("idle"):
-                figures += await idle(stage)
-            if chosen.has("ingress"):
-                figures += await ingress(stage)
-            if chosen.has("end_to_end"):
-                more, sustained = await end_to_end(stage)
-                figures += more
-            scenes: Mapping[str, Callable[[Stage, float], Awaitable[list[Figure]]]] = {
-                "latency": latency,
-                "drain": drain,
-                "hot": hot,
-                "growth": growth,
-            }
-            for name, scene in scenes.items():
-                if chosen.has(name):
-                    figures += await scene(stage, sustained)
+            for name, scene in SCENES.items():
+                if not chosen.has(name):
+                    continue
+                for figure in await scene(stage, sustained):
+                    progress(f"  {figure.key} {figure.median:.3g} {figure.unit}")
+                    figures.append(figure)
+                    if figure.key == "end_to_end":
+                        sustained = median(figure.beside["per_second"])
     return {
         "quick": chosen.quick,
         "seconds": round(monotonic() - begun),

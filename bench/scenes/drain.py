@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from time import monotonic
@@ -19,6 +19,7 @@ from libs.bus.topology import EVENTS_QUEUE
 
 DELIVERIES = 200_000
 QUICK = 20_000
+_LOOKED_AT = re.compile(r"(\d+) deliveries looked at")
 WORKERS = ("normalizer", "reconciler")
 
 
@@ -86,16 +87,18 @@ async def _replay(stage: Stage, since: datetime, sustained: float) -> Figure:
         since.isoformat(),
         "--dry-run",
         "--json",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **stage.house.environment()},
     )
-    said, _ = await process.communicate()
+    _, said = await process.communicate()
     took = monotonic() - begun
     if process.returncode:
         raise RuntimeError(f"caudal replay ended with {process.returncode}")
-    summary = json.loads(said.decode().strip().splitlines()[-1])
-    rate = summary["deliveries"] / took
+    looked_at = _LOOKED_AT.search(said.decode())
+    if looked_at is None:
+        raise RuntimeError("caudal replay did not say how many deliveries it looked at")
+    rate = int(looked_at[1]) / took
     return Figure(
         key="replay",
         title="replay of the archive in a dry run against the sustained rate",
@@ -103,7 +106,7 @@ async def _replay(stage: Stage, since: datetime, sustained: float) -> Figure:
         target=Target(at_least=3),
         beside={
             "per_second": round(rate),
-            "summary": summary,
+            "deliveries": int(looked_at[1]),
             "seconds_with_start": round(took, 1),
         },
     )

@@ -66,9 +66,8 @@ class Stored:
     bytes_each: dict[str, float]
 
 
-async def growth(stage: Stage, sustained: float) -> list[Figure]:
+async def growth(stage: Stage, _sustained: float) -> list[Figure]:
     """Compare the rates, and tell how large an object is."""
-    del sustained
     large = QUICK_LARGE if stage.quick else LARGE
     small_one = await _stored(stage, "bench_small", SMALL)
     large_one = await _stored(stage, "bench_large", large)

@@ -17,9 +17,8 @@ SHARE: Final = 0.02  # of the webhooks that come are about the hot object
 REPETITIONS: Final = 3
 
 
-async def hot(stage: Stage, sustained: float) -> list[Figure]:
+async def hot(stage: Stage, _sustained: float) -> list[Figure]:
     """Compare what gets through with and without the hot object among it, in turns."""
-    del sustained
     cool_dsn = await database(stage, "bench_cool")
     hot_dsn = await database(stage, "bench_hot")
     count = QUICK if stage.quick else OBSERVATIONS

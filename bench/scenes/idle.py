@@ -11,7 +11,7 @@ from bench.scenes.stage import Clock, Stage
 SETTLE = 3.0  # seconds
 
 
-async def idle(stage: Stage) -> list[Figure]:
+async def idle(stage: Stage, _sustained: float) -> list[Figure]:
     """Measure their CPU over half a minute."""
     house = stage.house
     await house.start(*WORKERS)

@@ -14,7 +14,7 @@ PREPARED: Final = {"empty": 45_000.0, "ingress": 30_000.0}  # requests for each 
 MESSAGE_BYTES: Final = 1200  # a message with one webhook
 
 
-async def ingress(stage: Stage) -> list[Figure]:
+async def ingress(stage: Stage, _sustained: float) -> list[Figure]:
     """Measure one ingress alone with the broker; what it publishes is thrown away afterwards."""
     repetitions = 2 if stage.quick else 5
     seconds = stage.seconds(4, 2)

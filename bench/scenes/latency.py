@@ -30,6 +30,7 @@ MESSAGE_BYTES = 1200
 async def latency(stage: Stage, sustained: float) -> list[Figure]:
     """Measure at rest and at half of what is sustained; the parts before and after each."""
     figures = []
+    await Caudal().start(stage.house)
     for name, title, rate, seconds, bounds in (
         ("idle", "idle (10/s)", IDLE_RATE, stage.seconds(60, 15), (2.5, 6.0)),
         ("half", "at half of the maximum", sustained / 2, stage.seconds(20, 6), (5.0, 20.0)),
@@ -58,6 +59,7 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
                     },
                 )
             )
+    await Caudal().stop(stage.house)
     return figures
 
 
