@@ -29,12 +29,14 @@ from libs.bus.backoff import Backoff
 from libs.bus.inbox import ANSWER_WITHIN, IDLE, Inbox
 from libs.bus.link import cancelled_by_us, keep, place, wait_for_event
 from libs.bus.message import Message, read
+from libs.bus.pace import Pace
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.metrics import CONSUMER_BATCHES, CONSUMER_MESSAGES
 
 IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
 FIRST_PAUSE: Final = 0.1  # seconds before a batch is tried a second time
 LONGEST_PAUSE: Final = 30.0
+APART: Final = 0.005  # seconds between the beginnings of two batches, see `Pace`
 CUT_WITHIN: Final = 2.0  # seconds that a cancelled handler may take to end
 
 Handle = Callable[[Sequence[Message]], Awaitable[None]]
@@ -61,6 +63,7 @@ class BatchConsumer:
         max_messages: int = 100,
         max_bytes: int = 8 * 1024 * 1024,
         grace: float = 20.0,
+        apart: float = APART,
     ) -> None:
         self._url = url
         self._queue = queue
@@ -70,6 +73,7 @@ class BatchConsumer:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._grace = grace
+        self._apart = apart
         self._consuming = False
         self.counts: Counter[str] = Counter()
 
@@ -106,7 +110,12 @@ class BatchConsumer:
         try:
             await inbox.consume(self._queue)
             self._linked()
-            while batch := await inbox.take(self._max_messages, self._max_bytes):
+            pace = Pace(self._apart)
+            while await inbox.arrived():
+                await pace.turn()
+                batch = inbox.take_now(self._max_messages, self._max_bytes)
+                if not batch:
+                    break
                 if not await self._handled(batch, inbox):
                     break
                 await self._acknowledge(batch, channel)

@@ -60,13 +60,22 @@ class Inbox:
                 queue, self._put, no_ack=no_ack, consumer_tag=self._tag
             )
 
-    async def take(self, max_messages: int, max_bytes: int) -> list[DeliveredMessage]:
-        """Wait for a message, then return what is here up to the limits; empty at the end."""
+    async def arrived(self) -> bool:
+        """Wait for a message; False at the end."""
         while not self._arrived and not self.ended.is_set():
             self._wake.clear()
             if not await wait_for_event(self._wake, self._idle_for):
                 self._end(IDLE)
-        if self.ended.is_set():
+        return not self.ended.is_set()
+
+    async def take(self, max_messages: int, max_bytes: int) -> list[DeliveredMessage]:
+        """Wait for a message, then return what is here up to the limits; empty at the end."""
+        await self.arrived()
+        return self.take_now(max_messages, max_bytes)
+
+    def take_now(self, max_messages: int, max_bytes: int) -> list[DeliveredMessage]:
+        """Return what is here up to the limits, at least one message; empty at the end."""
+        if self.ended.is_set() or not self._arrived:
             return []
         batch = [self._arrived.popleft()]
         room = max_bytes - len(batch[0].body)

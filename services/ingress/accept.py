@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from libs.bus.pace import Pace
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_received import Packed, join, pack
 from libs.runtime.failpoints import failpoint
@@ -32,6 +33,7 @@ SPOOL_PART: Final = 0.95  # until then it may come to lie on disk; the rest is f
 
 UNDER_WAY: Final = 2  # messages
 WORTH_A_MESSAGE: Final = 16  # deliveries
+APART: Final = 0.002  # seconds between two messages that are not worth one, see `Pace`
 
 log = structlog.get_logger()
 
@@ -59,6 +61,7 @@ class Acceptor:
         self._unanswered: deque[_Waiting] = deque()  # in order of arrival, so of deadline
         self._alarm: asyncio.TimerHandle | None = None
         self._under_way = 0
+        self._pace = Pace(APART)
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def accept(self, delivery: Delivery) -> None:
@@ -108,10 +111,14 @@ class Acceptor:
     async def _keep_all(self) -> None:
         """Send one message after the other; of two that do so, the last to leave leaves nothing."""
         try:
+            if len(self._waiting) < WORTH_A_MESSAGE:
+                await self._pace.turn()
             while batch := self._next_batch():
                 await self._keep(batch)
-                if self._under_way > 1 and len(self._waiting) < WORTH_A_MESSAGE:
-                    return
+                if len(self._waiting) < WORTH_A_MESSAGE:
+                    if self._under_way > 1:
+                        return
+                    await self._pace.turn()
         finally:
             self._under_way -= 1
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from libs.bus.pace import Pace
 from libs.bus.publisher import Outcome, Outgoing, Publisher
 from libs.bus.topology import EVENTS
 from libs.contracts.event import CONTENT_TYPE
@@ -27,6 +28,7 @@ TURN: Final = (
     15.0  # seconds of publishing in one turn, well below the idle limit of its transaction
 )
 IDLE_POLL: Final = 0.5  # seconds between looks when nobody wakes the relay
+APART: Final = 0.005  # seconds between the beginnings of two turns, see `Pace`
 TURN_POLL: Final = 0.05  # seconds until asking again for a turn that another relay has
 FIRST_PAUSE: Final = 0.2  # seconds after a publish that was not confirmed, doubling
 LONGEST_PAUSE: Final = 5.0
@@ -56,8 +58,9 @@ class Relay:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until stopped, and then once more what is left."""
-        pause = FIRST_PAUSE
+        pause, pace = FIRST_PAUSE, Pace(APART)
         while not stop.is_set():
+            await pace.turn()
             self._woken.clear()
             try:
                 done = await self.once()

@@ -29,7 +29,7 @@ from services.reconciler.sweep import Sweep
 from tests.simulated.house import House
 from tests.simulated.simulation import Spoil, simulate
 
-SOON = 40  # seeds
+SOON = 80  # seeds
 MANY = 16  # faults in each
 
 
