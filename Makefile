@@ -72,6 +72,7 @@ bench-quick: bench-programs venv-bench
 	$(BIN)/python -m bench measure --quick
 	$(BIN)/python -m bench compare build/bench/quick.json
 
+bench-memory: MINUTES := 30
 bench-memory: bench-programs venv-bench
 	$(BIN)/python -m bench memory --minutes $(MINUTES)
 

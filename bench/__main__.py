@@ -13,7 +13,7 @@ import click
 
 from bench.report.compare import changes
 from bench.report.table import number, orientation, table
-from bench.run import Chosen, run
+from bench.run import Chosen, run, run_memory
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel
 
@@ -48,6 +48,19 @@ def measure(*, quick: bool, only: tuple[str, ...], out: Path, as_json: bool) -> 
     draw(result, out)
     click.echo(json.dumps(result) if as_json else table(result["figures"]))
     _progress(f"everything is in {out}")
+
+
+@main.command()
+@click.option("--minutes", type=float, default=30.0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+def memory(*, minutes: float, out: Path) -> None:
+    """Hold full load for long, and tell whether memory grows; exit 1 where it does."""
+    result = asyncio.run(run_memory(minutes, _progress))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "memory.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    click.echo(table(result["figures"]))
+    if not all(figure["met"] for figure in result["figures"]):
+        sys.exit(1)
 
 
 def draw(result: dict[str, Any], folder: Path) -> None:

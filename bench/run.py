@@ -19,6 +19,7 @@ from bench.scenes.hot import hot
 from bench.scenes.idle import idle
 from bench.scenes.ingress import ingress
 from bench.scenes.latency import latency
+from bench.scenes.memory import memory
 from bench.scenes.stage import Progress, Stage
 from services.stack.temporary import temporary_data
 
@@ -83,3 +84,12 @@ async def run(chosen: Chosen, progress: Progress) -> dict[str, Any]:
         "limits": limits,
         "figures": [figure.as_json() for figure in figures],
     }
+
+
+async def run_memory(minutes: float, progress: Progress) -> dict[str, Any]:
+    """Hold full load for so many minutes."""
+    with temporary_data() as home:
+        async with house(home) as built:
+            told = await machine(built.servers, home)
+            figures = await memory(Stage(built, progress), minutes)
+    return {"machine": told, "figures": [figure.as_json() for figure in figures]}
