@@ -59,9 +59,9 @@ class BatchConsumer:
         handle: Handle,
         *,
         name: str,
-        prefetch: int = 200,
-        max_messages: int = 100,
-        max_bytes: int = 8 * 1024 * 1024,
+        prefetch: int = 100,
+        max_messages: int = 50,
+        max_bytes: int = 2 * 1024 * 1024,
         grace: float = 20.0,
         apart: float = APART,
     ) -> None:

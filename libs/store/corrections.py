@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from libs.contracts.delivery import Delivery
-from libs.contracts.observation_json import OBSERVATION
+from libs.contracts.observation_json import observation_of
 from libs.domain.observation import Observation
 from libs.store.archive import delivery_of
 from libs.store.database import Connection, Pool, execute_rows, fetch_rows, healing
@@ -62,7 +62,7 @@ async def standing_of(connection: Connection, delivery_ids: Sequence[str]) -> di
     found: dict[str, Standing] = defaultdict(Standing)
     for row in await connection.fetch(query("said_by"), delivery_ids):
         place = Place(ObjectKey(row["source"], row["kind"], row["provider_ref"]), row["key"])
-        said = OBSERVATION.validate_json(row["content"])
+        said = observation_of(row["content"])
         found[str(row["delivery_id"])].said[place] = said
     for row in await connection.fetch(query("repeated_by"), delivery_ids):
         place = Place(ObjectKey(row["source"], row["kind"], row["provider_ref"]), row["key"])

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from libs.contracts.delivery import Delivery
+from libs.contracts.observation_json import observation_json, observation_of
 from libs.contracts.readings import Unknown
-from libs.contracts.webhook_translated import OBSERVATION, Translated
+from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
 from libs.runtime.failures import where
 from libs.store.corrections import Place, Standing, standing_of
@@ -67,7 +68,7 @@ class Compared:
 
 
 def _signature(row: Row) -> Signature:
-    waiting = None if row.reading is None else OBSERVATION.validate_json(row.reading)
+    waiting = None if row.reading is None else observation_of(row.reading)
     return row.ordinal, row.reason, row.field, row.value, waiting
 
 
@@ -106,9 +107,7 @@ def _translated(translator: Translator, delivery: Delivery) -> Translated:
     return replace(
         outcome,
         readings=tuple(
-            OBSERVATION.validate_json(OBSERVATION.dump_json(each, exclude_defaults=True))
-            if isinstance(each, Observation)
-            else each
+            observation_of(observation_json(each)) if isinstance(each, Observation) else each
             for each in outcome.readings
         ),
     )
