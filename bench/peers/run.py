@@ -98,7 +98,7 @@ _CELERY: Final = Peer(
         _python(
             "gunicorn",
             "bench.peers.flask_celery.ingress:app",
-            *("--bind", f"{LOOPBACK}:{PORT}", "--workers", "2"),
+            *("--bind", f"{LOOPBACK}:{PORT}", "--workers", "1"),
             *("--worker-class", "gthread", "--threads", "8", "--keep-alive", "75"),
             *("--log-level", "warning"),
         ),
@@ -109,7 +109,7 @@ _CELERY: Final = Peer(
             _python(
                 "celery",
                 *("--app", "bench.peers.flask_celery.tasks", "worker"),
-                *("--pool", "threads", "--concurrency", "4", "--loglevel", "warning"),
+                *("--pool", "threads", "--concurrency", "8", "--loglevel", "warning"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ),
         ),

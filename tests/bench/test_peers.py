@@ -19,7 +19,7 @@ from bench.load.corpus import Corpus
 from bench.load.sender import Sender
 from bench.peers.ground import fingerprint
 from bench.peers.meaning import RANKS, Meaning, meaning
-from bench.peers.run import PEERS, Peer, launch, start, stop, until_at_work, until_quiet
+from bench.peers.run import PEERS, Peer, deliveries, launch, start, stop, until_at_work, until_quiet
 from libs.embedded.ports import free_port
 from libs.embedded.servers import Servers
 
@@ -147,20 +147,21 @@ async def post(house: House, requests: list[bytes]) -> None:
     assert sender.sent.statuses == {200: len(requests)}
 
 
-async def rows(house: House, peer: Peer, table: str) -> list[asyncpg.Record]:
+async def query(house: House, statement: str) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(house.servers.postgres_dsn)
     try:
-        return list(await connection.fetch(f"table {peer.ground.schema}.{table}"))
+        return list(await connection.fetch(statement))
     finally:
         await connection.close()
 
 
 async def stored(house: House, peer: Peer) -> set[tuple[bytes, bytes]]:
-    return {(row["fingerprint"], row["body"]) for row in await rows(house, peer, "delivery")}
+    found = await query(house, f"table {peer.ground.schema}.delivery")
+    return {(row["fingerprint"], row["body"]) for row in found}
 
 
 async def payments(house: House, peer: Peer) -> dict[tuple[str, str], str]:
-    found = await rows(house, peer, "payment")
+    found = await query(house, f"table {peer.ground.schema}.payment")
     return {(row["source"], row["reference"]): row["state"] for row in found}
 
 
@@ -225,4 +226,27 @@ async def test_a_killed_worker_loses_nothing(
     assert await stored(house, peer) == expected(posted)
     assert await payments(house, peer) == outcome(posted)
     told = await events(house, peer)
+    assert {(event[1:3], event.state) for event in told} >= set(outcome(posted).items())
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+async def test_what_fails_is_done_again(peer: Peer, house: House, requests: list[bytes]) -> None:
+    posted = [read(request) for request in requests]
+    schema = peer.ground.schema
+
+    posting = asyncio.create_task(post(house, requests))
+    await asyncio.sleep(COUNT / RATE / 3)
+    await query(house, f"alter table {schema}.payment rename to elsewhere")
+    await posting
+    await query(house, f"alter table {schema}.elsewhere rename to payment")
+    async with asyncio.timeout(WITHIN):  # workers pause with what failed in their hands
+        while await deliveries(house, peer) < len(expected(posted)):
+            await asyncio.sleep(0.2)
+    await until_quiet(house, peer, within=WITHIN)
+
+    assert await stored(house, peer) == expected(posted)
+    assert await payments(house, peer) == outcome(posted)
+    told = await events(house, peer)
+    assert len({event[1:] for event in told}) == len(told)
     assert {(event[1:3], event.state) for event in told} >= set(outcome(posted).items())

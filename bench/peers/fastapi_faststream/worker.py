@@ -27,7 +27,7 @@ from bench.peers.fastapi_faststream.settings import AMQP_URL, EVENTS, POSTGRES_D
 from bench.peers.ground import fingerprint
 from bench.peers.meaning import meaning
 
-PREFETCH: Final = 20
+PREFETCH: Final = 50
 SESSIONS: Final = 10
 PUBLISH_WITHIN: Final = 5.0  # seconds
 PAUSE: Final = 1.0  # seconds before a webhook that failed is given back
