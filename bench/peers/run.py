@@ -103,16 +103,17 @@ _CELERY: Final = Peer(
             *("--log-level", "warning"),
         ),
     ),
-    workers=(
+    workers=tuple(
         Process(
-            "worker",
+            name,
             _python(
                 "celery",
-                *("--app", "bench.peers.flask_celery.tasks", "worker"),
-                *("--pool", "threads", "--concurrency", "8", "--loglevel", "warning"),
+                *("--app", "bench.peers.flask_celery.tasks", "worker", "--hostname", f"{name}@%h"),
+                *("--pool", "threads", "--concurrency", "4", "--loglevel", "warning"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ),
-        ),
+        )
+        for name in ("worker-1", "worker-2")
     ),
 )
 

@@ -29,7 +29,7 @@ from bench.peers.ground import Ground, fingerprint
 from bench.peers.meaning import meaning
 
 GROUND: Final = Ground("celery")
-THREADS: Final = 8  # of a worker; each has a connection to Postgres and one to the broker
+THREADS: Final = 4  # of a worker; each has a connection to Postgres and one to the broker
 CONFIRM_WITHIN: Final = 5.0  # seconds
 PAUSE: Final = 1.0  # seconds before a webhook that failed is given back
 
