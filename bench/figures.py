@@ -65,9 +65,3 @@ class Figure:
             "met": self.met,
             "beside": dict(self.beside),
         }
-
-
-def percentile(values: list[float], q: float) -> float:
-    """Return the nearest-rank percentile; values in any order, q from 0 to 100."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, max(0, int(len(ranked) * q / 100)))]

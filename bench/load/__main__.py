@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from bench.limits.figures import percentile
 from bench.load.corpus import Corpus
 from bench.load.sender import Sender, Sent
 
@@ -61,10 +62,7 @@ def _figures(sent: Sent, warm_up: float) -> dict[str, Any]:
     within = sum(1 for _, done in pairs if done <= last)
     return {
         "rate": within / (last - since) if last > since else 0.0,
-        "latency_ms": {
-            f"p{q}": took[min(len(took) - 1, int(len(took) * q / 100))] for q in (50, 90, 99)
-        }
-        | {"max": took[-1]},
+        "latency_ms": {f"p{q}": percentile(took, q) for q in (50, 90, 99)} | {"max": took[-1]},
     }
 
 

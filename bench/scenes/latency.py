@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from bench.figures import Figure, Target, percentile
+from bench.figures import Figure, Target
 from bench.limits.broker import confirm_time
-from bench.limits.figures import Limit
+from bench.limits.figures import Limit, percentile
 from bench.limits.parts import http_time, summed
 from bench.limits.postgres import commit_time
 from bench.limits.room import room
@@ -44,7 +44,7 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
         for share, bound in zip((50, 99), bounds, strict=True):
             key = f"p{share}_ms"
             sums = [(first.also[key] + second.also[key]) / 2 for first, second in parts]
-            found = [percentile(sample, share) for sample in samples]
+            found = [percentile(sorted(sample), share) for sample in samples]
             figures.append(
                 Figure(
                     key=f"latency_{name}_p{share}",

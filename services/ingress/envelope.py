@@ -51,10 +51,12 @@ def wrap(
     travelling: dict[str, str] = {}
     for sought, name, limit in _TRAVELLING:
         if (told := headers.get(sought)) and name != door.carrier_header:
-            value = door.known_headers.get(told)
+            # what may be remembered has one limit; another header of the same text may be longer
+            same = name in _SAME_FOR_EVER
+            value = door.known_headers.get(told) if same else None
             if value is None:
                 value = _clean(told, limit, door)
-                if name in _SAME_FOR_EVER:
+                if same:
                     door.know_header(told, value)
             if value:
                 travelling[name] = value

@@ -300,6 +300,16 @@ async def test_only_listed_headers_travel(ingress: Ingress) -> None:
     assert delivery.traceparent == trace
 
 
+async def test_remembered_header_shortens_no_other(ingress: Ingress) -> None:
+    long = "a" * 300
+    told = {"User-Agent": long, "Conectados-JWS-Signature": long}
+    for _ in range(2):
+        assert (await ingress.post(TOKEN, headers=told))[0] == 200
+    for delivery in ingress.publisher.deliveries:
+        assert delivery.headers["user-agent"] == long[:256]
+        assert delivery.headers["conectados-jws-signature"] == long
+
+
 async def test_bytes_in_headers_travel_as_text(ingress: Ingress) -> None:
     await ingress.raw(
         b"POST /webhooks/documented HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
