@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from struct import Struct
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 
 import pamqp.frame
 from aiormq import Channel
@@ -140,7 +140,7 @@ class Pipeline:
         finally:
             alarm.cancel()
             self._batches.discard(batch)
-        return [_outcome(answer) for answer in batch.answers]
+        return [outcome_of(answer) for answer in batch.answers]
 
     def abandon(self) -> None:
         """Say that no answers will come any more: the channel has ended."""
@@ -239,8 +239,9 @@ def _form(message: Outgoing, channel: int) -> _Form:
     return _Form(method + frame[:_SIZE_AT], between, behind)
 
 
-def _outcome(answer: asyncio.Future[object]) -> Outcome:
-    if not answer.done():
+def outcome_of(answer: asyncio.Future[Any]) -> Outcome:
+    """Say what an answer means; none yet, or none any more, is `UNKNOWN`."""
+    if not answer.done() or answer.cancelled():
         return Outcome.UNKNOWN
     error = answer.exception()
     if error is None:

@@ -129,8 +129,8 @@ MUTATIONS: Final = (
     Mutation(
         "count a timeout as confirmed",
         "libs/bus/pipeline.py",
-        "    if not answer.done():\n        return Outcome.UNKNOWN\n",
-        "    if not answer.done():\n        return Outcome.CONFIRMED\n",
+        "    if not answer.done() or answer.cancelled():\n        return Outcome.UNKNOWN\n",
+        "    if not answer.done() or answer.cancelled():\n        return Outcome.CONFIRMED\n",
         ("tests/integration/bus/test_publisher.py::test_stopped_broker_is_unknown",),
     ),
     Mutation(

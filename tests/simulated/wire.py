@@ -18,7 +18,7 @@ from aiormq.exceptions import ChannelInvalidStateError, DeliveryError, PublishEr
 from pamqp.commands import Basic, Queue
 from pamqp.header import ContentHeader
 
-from libs.bus.pipeline import OPEN_WITHIN, PERSISTENT, Outcome, Outgoing
+from libs.bus.pipeline import OPEN_WITHIN, PERSISTENT, Outcome, Outgoing, outcome_of
 from tests.simulated.loop import PROCESS
 
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ class Pipeline:
             self._under_way.difference_update(publishes)
             for publish in publishes:
                 publish.cancel()
-        return [_outcome(publish) for publish in publishes]
+        return [outcome_of(publish) for publish in publishes]
 
     def abandon(self) -> None:
         for publish in self._under_way:
@@ -346,17 +346,6 @@ class Pipeline:
             ),
             mandatory=True,
         )
-
-
-def _outcome(publish: asyncio.Future[None]) -> Outcome:
-    if not publish.done() or publish.cancelled():
-        return Outcome.UNKNOWN
-    error = publish.exception()
-    if error is None:
-        return Outcome.CONFIRMED
-    if isinstance(error, PublishError):
-        return Outcome.RETURNED
-    return Outcome.REFUSED if isinstance(error, DeliveryError) else Outcome.UNKNOWN
 
 
 def _returned(channel: Channel) -> DeliveredMessage:
