@@ -29,8 +29,8 @@ help:
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
 	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
 	@echo 'make faults-mutations   breaks the code on purpose, and shows which test notices'
-	@echo 'make bench   what it carries, beside what the machine allows and what peers carry (25 minutes)'
-	@echo 'make bench-quick   the same in 3 minutes, against the figures of the last release'
+	@echo 'make bench   what it carries, beside what the machine allows and what peers carry'
+	@echo 'make bench-quick   a part of it in some 3 minutes, against the figures of the last release'
 	@echo 'make bench-memory  full load for MINUTES=30, and whether memory grows'
 	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
 

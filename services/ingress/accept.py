@@ -60,7 +60,7 @@ class Acceptor:
         self._waiting: deque[_Waiting] = deque()
         self._unanswered: deque[_Waiting] = deque()  # in order of arrival, so of deadline
         self._alarm: asyncio.TimerHandle | None = None
-        self._under_way = 0
+        self._under_way = 0  # less than there are tasks while one of them ends
         self._pace = Pace(APART)
         self._pumps: set[asyncio.Task[None]] = set()
 
