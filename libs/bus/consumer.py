@@ -36,7 +36,7 @@ from libs.runtime.metrics import CONSUMER_BATCHES, CONSUMER_MESSAGES
 IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
 FIRST_PAUSE: Final = 0.1  # seconds before a batch is tried a second time
 LONGEST_PAUSE: Final = 30.0
-APART: Final = 0.005  # seconds between the beginnings of two batches, see `Pace`
+APART: Final = 0.01  # seconds between the beginnings of two batches, see `Pace`
 CUT_WITHIN: Final = 2.0  # seconds that a cancelled handler may take to end
 
 Handle = Callable[[Sequence[Message]], Awaitable[None]]

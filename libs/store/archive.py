@@ -12,8 +12,9 @@ import orjson
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Connection, Pool, execute_rows, fetch_rows, session, transaction
+from libs.store.database import Connection, Pool, fetch_rows, session, transaction
 from libs.store.queries import query
+from libs.store.together import Writes
 
 PARTITIONED: Final = ("deliveries", "translations")
 DAYS_AHEAD: Final = 7
@@ -27,12 +28,14 @@ async def file_deliveries(pool: Pool, deliveries: Sequence[Delivery]) -> None:
 
     In order of their ids, so that two reconcilers with the same deliveries wait for each other.
     """
-    async with transaction(pool) as connection:
-        await file_missing(connection, deliveries)
+    writes = Writes()
+    file_missing(writes, deliveries)
+    async with session(pool) as connection:
+        await writes.execute(connection)
 
 
-async def file_missing(connection: Connection, deliveries: Sequence[Delivery]) -> None:
-    """File deliveries inside a transaction, in order of their ids; known ones stay as they are."""
+def file_missing(writes: Writes, deliveries: Sequence[Delivery]) -> None:
+    """File deliveries together with what else is written; known ones stay as they are."""
     rows = [
         (
             d.id,
@@ -51,7 +54,7 @@ async def file_missing(connection: Connection, deliveries: Sequence[Delivery]) -
         )
         for d in sorted(deliveries, key=lambda d: d.id)
     ]
-    await execute_rows(connection, "file_deliveries", rows)
+    writes.add("file_deliveries", rows)
 
 
 async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:

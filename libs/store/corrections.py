@@ -17,6 +17,7 @@ from libs.store.database import Connection, Pool, execute_rows, fetch_rows, heal
 from libs.store.objects import ObjectKey, Repeat, StoredObject, stored
 from libs.store.parked import Row, parked_row
 from libs.store.queries import query
+from libs.store.together import Writes
 
 _PORTION: Final = 500  # deliveries
 
@@ -101,7 +102,7 @@ async def remove_told(
     await connection.execute(query("remove_aliases"), sorted(aliases_of))
 
 
-async def add_names(connection: Connection, names: Mapping[int, Sequence[str]]) -> None:
+def add_names(writes: Writes, names: Mapping[int, Sequence[str]]) -> None:
     """Add other names to objects (id → names)."""
     rows = sorted({(name, number) for number, found in names.items() for name in found})
-    await execute_rows(connection, "add_aliases", rows)
+    writes.add("add_aliases", rows)

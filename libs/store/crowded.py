@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from libs.store.database import Connection, Pool, execute_rows, session
+from libs.store.database import Connection, Pool, session
 from libs.store.objects import ObjectKey
 from libs.store.queries import query
+from libs.store.together import Writes
 
 
-async def note_crowded(connection: Connection, object_ids: Iterable[int]) -> None:
-    """Remember to fold objects that are locked."""
-    await execute_rows(connection, "note_crowded", [(number,) for number in sorted(object_ids)])
+def note_crowded(writes: Writes, object_ids: Iterable[int]) -> None:
+    """Remember to fold objects."""
+    writes.add("note_crowded", [(number,) for number in sorted(object_ids)])
 
 
 async def crowded_objects(pool: Pool) -> list[ObjectKey]:

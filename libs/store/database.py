@@ -35,6 +35,11 @@ _SESSION: Final = {
     "tcp_user_timeout": "25s",
     "jit": "off",
 }
+# For few statements that come all the time, each with an index to go by. A plan that was made while a
+# table was still empty would go through the whole of it for as long as the session lasts; and
+# planning anew for every batch, whose number of rows is another each time, takes longer than the
+# batch.
+_BY_INDEX: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 ACQUIRE_WITHIN: Final = 10  # seconds for a free connection, and to put one back in order
 # Somebody else holds what we need, or it took too long: a deadlock, a lock, the server's patience.
 CONTENTION: Final = (
@@ -66,10 +71,13 @@ _STUCK: Final = (TimeoutError, asyncio.CancelledError)
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, size: int = 4, answer_within: float = 60) -> AsyncIterator[Pool]:
+async def open_pool(
+    dsn: str, *, size: int = 4, answer_within: float = 60, by_index: bool = False
+) -> AsyncIterator[Pool]:
     """Open a pool of at most `size` connections; `TemporaryError` where the server is away.
 
     A statement that is not answered within `answer_within` seconds is a server that is away.
+    `by_index` keeps the server from looking for a plan, see above.
     """
     async with healing():
         pool = await asyncpg.create_pool(
@@ -80,7 +88,7 @@ async def open_pool(dsn: str, *, size: int = 4, answer_within: float = 60) -> As
             command_timeout=answer_within,
             max_inactive_connection_lifetime=0,
             reset=_as_it_was,
-            server_settings=_SESSION,
+            server_settings=_SESSION | (_BY_INDEX if by_index else {}),
         )
     try:
         yield pool
@@ -169,7 +177,7 @@ async def healing() -> AsyncIterator[None]:
 async def execute_rows(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a query that takes one array for each column; nothing for no rows."""
     if rows:
-        await connection.execute(query(name), *_columns(name, rows))
+        await connection.execute(query(name), *columns_of(name, rows))
 
 
 async def fetch_rows(
@@ -178,14 +186,14 @@ async def fetch_rows(
     """Do the same, for what the query gives."""
     if not rows:
         return []
-    found: list[asyncpg.Record] = await connection.fetch(query(name), *_columns(name, rows))
+    found: list[asyncpg.Record] = await connection.fetch(query(name), *columns_of(name, rows))
     return found
 
 
-def _columns(name: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[object]:
-    """Turn rows into one array for each column, as text where the query asks for that."""
+def columns_of(name: str, rows: Sequence[tuple[Any, ...]], first: int = 0) -> Iterator[object]:
+    """Turn rows into one array for each parameter from `first` on, as text where that is asked for."""
     of = columns_as_text(name)
-    for number, column in enumerate(zip(*rows, strict=True)):
+    for number, column in enumerate(zip(*rows, strict=True), first):
         if number not in of:
             yield column
         elif of[number] == "timestamptz":

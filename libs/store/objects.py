@@ -1,13 +1,14 @@
-"""Objects and what was said about them: the statements of the reconciler's one transaction.
+"""Objects and what was said about them: the statements of the reconciler's batches.
 
-Locks are taken in one order everywhere (objects by key, then the tables in the order of the
-functions below), so that reconcilers that meet wait for each other instead of deadlocking.
+Locks are taken in one order everywhere (objects that are known, by key; those that are new, by key;
+then the tables in the order of the functions below), so that reconcilers that meet wait for each
+other instead of deadlocking.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -19,6 +20,7 @@ from libs.contracts.observation_json import observation_json, observation_of
 from libs.domain.observation import Observation
 from libs.store.database import Connection, execute_rows, fetch_rows
 from libs.store.queries import query
+from libs.store.together import Writes
 
 
 class ObjectKey(NamedTuple):
@@ -31,7 +33,10 @@ class ObjectKey(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)  # not frozen: made in half the time, once for each webhook
 class StoredObject:
-    """An object's row. `state` is None while `sequence` is 0."""
+    """An object's row. `state` is None while `sequence` is 0.
+
+    `version` says who wrote the row last; nothing of a row that is not to be written.
+    """
 
     id: int
     source: str
@@ -60,6 +65,7 @@ class StoredObject:
     attempts: int
     settlement_step: str | None
     decided_by: str | None
+    version: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> ObjectKey:
@@ -83,7 +89,7 @@ def unknown_object(key: ObjectKey, provider: str, number: int) -> StoredObject:
     )  # fmt: skip
 
 
-_COLUMNS = tuple(field.name for field in fields(StoredObject))
+_COLUMNS = tuple(each.name for each in fields(StoredObject) if each.name != "version")
 _values_of = itemgetter(*_COLUMNS)
 
 
@@ -107,25 +113,14 @@ class Repeat:
     received_at: datetime
 
 
-async def keys_on_record(
-    connection: Connection, wanted: Iterable[ObjectKey]
-) -> frozenset[ObjectKey]:
-    """Return those of the keys that have an object, now and for ever."""
-    rows = await fetch_rows(connection, "keys_on_record", sorted(wanted))
-    return frozenset(_key_of(row) for row in rows)
+def add_objects(writes: Writes, rows: Iterable[StoredObject]) -> None:
+    """Make objects that are new, as they are after what was first said of them.
 
-
-async def add_objects(connection: Connection, rows: Iterable[StoredObject]) -> dict[ObjectKey, int]:
-    """Make objects as they are after what was first said of them; return their numbers.
-
-    One that another reconciler made meanwhile stays as it is, and is not in the answer.
+    Their numbers are those that `batch_on_record` gave. One that another reconciler made meanwhile
+    makes the whole stale.
     """
-    made = await fetch_rows(
-        connection,
-        "add_objects",
-        [(*o.key, o.provider, *_said_of(o)) for o in sorted(rows, key=lambda o: o.key)],
-    )
-    return {_key_of(row): row["id"] for row in made}
+    made = sorted(rows, key=lambda o: o.key)
+    writes.add("add_objects", [(o.id, *o.key, o.provider, *_said_of(o)) for o in made], whole=True)
 
 
 async def make_objects(connection: Connection, wanted: Mapping[ObjectKey, str]) -> None:
@@ -168,7 +163,7 @@ async def observations_named(
     return found
 
 
-async def add_observations(connection: Connection, told: Sequence[tuple[int, Observation]]) -> None:
+def add_observations(writes: Writes, told: Sequence[tuple[int, Observation]]) -> None:
     """Add observations (object id, observation); each key stands once in `told`."""
     rows = [
         (
@@ -180,20 +175,23 @@ async def add_observations(connection: Connection, told: Sequence[tuple[int, Obs
         )
         for object_id, o in told
     ]
-    await execute_rows(connection, "add_observations", rows)
+    writes.add("add_observations", rows)
     aliases = sorted({(alias, object_id) for object_id, o in told for alias in o.aliases})
-    await execute_rows(connection, "add_aliases", aliases)
+    writes.add("add_aliases", aliases)
 
 
-async def add_repeats(connection: Connection, repeats: Iterable[Repeat]) -> None:
+def add_repeats(writes: Writes, repeats: Iterable[Repeat]) -> None:
     """Record observations that were told again."""
     rows = sorted((r.object_id, r.key, r.delivery_id, r.received_at) for r in repeats)
-    await execute_rows(connection, "add_repeats", rows)
+    writes.add("add_repeats", rows)
 
 
-async def update_objects(connection: Connection, changed: Sequence[StoredObject]) -> None:
-    """Write the rows of objects that are locked."""
-    await execute_rows(connection, "update_objects", [(o.id, *_said_of(o)) for o in changed])
+def update_objects(writes: Writes, changed: Iterable[StoredObject]) -> None:
+    """Write the rows of objects of which something was said, also where that moved nothing.
+
+    Each has to be as it was read: so whoever folds an object has seen all that was said of it.
+    """
+    writes.add("update_objects", [(o.id, o.version, *_said_of(o)) for o in changed], whole=True)
 
 
 def _said_of(o: StoredObject) -> tuple[object, ...]:
@@ -205,10 +203,10 @@ def _said_of(o: StoredObject) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-async def add_to_outbox(connection: Connection, events: Sequence[OutboxRow]) -> None:
+def add_to_outbox(writes: Writes, events: Iterable[OutboxRow]) -> None:
     """Write events for the relay, in order."""
     rows = [(e.object_id, e.sequence, e.routing_key, e.body) for e in events]
-    await execute_rows(connection, "add_to_outbox", rows)
+    writes.add("add_to_outbox", rows)
 
 
 async def refs_by_merchant_ref(
@@ -230,6 +228,7 @@ def stored(row: asyncpg.Record) -> StoredObject:
     found.occurred_at = _aware(found.occurred_at)
     found.received_at = _aware(found.received_at)
     found.expires_at = _aware(found.expires_at)
+    found.version = row.get("version")
     return found
 
 

@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from libs.contracts.observation_json import observation_json
 from libs.contracts.readings import ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
-from libs.store.database import Connection, execute_rows, fetch_rows
+from libs.store.database import Connection, fetch_rows
 from libs.store.queries import query
+from libs.store.together import Writes
 
 WHOLE: Final = -1  # the ordinal of a delivery that is parked whole, for no reading of its own
 
@@ -28,10 +29,24 @@ class Parked:
     waiting: Observation | None = None
 
 
-async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]) -> None:
-    """Enter deliveries in the ledger and record what became of each."""
-    names = {outcome.delivery_id: _name(outcome) for outcome in outcomes}
-    first = await _first_of(connection, outcomes, names)
+def record_outcomes(
+    writes: Writes,
+    outcomes: Sequence[Translated],
+    names: Mapping[str, bytes],
+    known: Mapping[bytes, str],
+) -> None:
+    """Enter deliveries in the ledger, under their names, and record what became of each.
+
+    `known` has the first delivery of each name that the ledger has; where it has one more by now,
+    the whole is stale.
+    """
+    entries: dict[bytes, tuple[bytes, str, datetime]] = {}
+    for outcome in sorted(outcomes, key=lambda o: (o.received_at, o.delivery_id)):
+        name = names[outcome.delivery_id]
+        if name not in known:
+            entries.setdefault(name, (name, outcome.delivery_id, outcome.received_at))
+    writes.add("enter_in_ledger", [entries[name] for name in sorted(entries)], whole=True)
+    first = {**known, **{name: entry[1] for name, entry in entries.items()}}
     told = {  # a replay says what became of the delivery that it repeats, where nothing else has
         o.evidence: (o.evidence, o.received_at, o.source, _outcome(o), None) for o in outcomes
     } | {
@@ -45,51 +60,25 @@ async def record_outcomes(connection: Connection, outcomes: Sequence[Translated]
         for o in outcomes
     }
     # in order of the key, as everywhere: two batches may share deliveries
-    await execute_rows(connection, "add_translations", [told[key] for key in sorted(told)])
+    writes.add("add_translations", [told[key] for key in sorted(told)])
 
 
-async def _first_of(
-    connection: Connection, outcomes: Sequence[Translated], names: Mapping[str, bytes]
-) -> dict[bytes, str]:
-    """Enter the names (by delivery) in the ledger, and return the first delivery of each."""
-    entries: dict[bytes, tuple[bytes, str, datetime]] = {}
-    for outcome in sorted(outcomes, key=lambda o: (o.received_at, o.delivery_id)):
-        name = names[outcome.delivery_id]
-        entries.setdefault(name, (name, outcome.delivery_id, outcome.received_at))
-    rows = [entries[name] for name in sorted(entries)]
-    entered = {row["name"] for row in await fetch_rows(connection, "enter_in_ledger", rows)}
-    first = {name: entries[name][1] for name in entered}
-    known = [name for name in entries if name not in entered]
-    if known:
-        for row in await connection.fetch(query("first_deliveries"), known):
-            first[row["name"]] = str(row["first_delivery_id"])
-    return first
-
-
-async def record_failed(connection: Connection, outcome: Translated) -> None:
+def record_failed(writes: Writes, outcome: Translated) -> None:
     """Record that a delivery was parked whole; it is the first of its name for nobody."""
     named = sorted({outcome.delivery_id, outcome.evidence})
     rows = [(each, outcome.received_at, outcome.source, "parked", None) for each in named]
-    await execute_rows(connection, "add_translations", rows)
+    writes.add("add_translations", rows)
 
 
-class OnRecord(NamedTuple):
-    """Deliveries by id: those whose outcome is on record, and those whose bytes are on file."""
-
-    told: frozenset[str]
-    filed: frozenset[str]
-
-
-async def on_record(connection: Connection, named: Sequence[tuple[str, datetime, str]]) -> OnRecord:
-    """Look deliveries (id, receipt, source) up, in one question: it costs half of two."""
+async def on_record(
+    connection: Connection, named: Sequence[tuple[str, datetime, str]]
+) -> frozenset[str]:
+    """Return those of the deliveries (id, receipt, source) of which it is on record what became."""
     rows = await fetch_rows(connection, "on_record", named)
-    return OnRecord(
-        told=frozenset(str(row["id"]) for row in rows if row["told"]),
-        filed=frozenset(str(row["id"]) for row in rows if row["filed"]),
-    )
+    return frozenset(str(row["id"]) for row in rows)
 
 
-async def park(connection: Connection, parked: Sequence[Parked]) -> None:
+def park(writes: Writes, parked: Sequence[Parked]) -> None:
     """Put readings aside with the reason and the raw body; a repeat of the same changes nothing."""
     rows = [
         (
@@ -109,10 +98,10 @@ async def park(connection: Connection, parked: Sequence[Parked]) -> None:
         )
         for p in sorted(parked, key=lambda p: (p.outcome.delivery_id, p.ordinal))
     ]
-    await execute_rows(connection, "park", rows)
+    writes.add("park", rows)
 
 
-async def record_pokes(connection: Connection, outcomes: Sequence[Translated]) -> None:
+def record_pokes(writes: Writes, outcomes: Sequence[Translated]) -> None:
     """Record requests to ask the provider; many pokes of one object are one row."""
     asked: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     poking = [o for o in outcomes if any(isinstance(reading, Poke) for reading in o.readings)]
@@ -122,10 +111,11 @@ async def record_pokes(connection: Connection, outcomes: Sequence[Translated]) -
                 key = (outcome.source, reading.kind.value, reading.provider_ref)
                 first_at = asked[key][5] if key in asked else outcome.received_at
                 asked[key] = (*key, outcome.provider, reading.why, first_at, outcome.received_at)
-    await execute_rows(connection, "add_pokes", [asked[key] for key in sorted(asked)])
+    writes.add("add_pokes", [asked[key] for key in sorted(asked)])
 
 
-def _name(outcome: Translated) -> bytes:
+def ledger_name(outcome: Translated) -> bytes:
+    """Return what the ledger calls a delivery: those of one name are the same one, sent again."""
     return hashlib.sha256(f"{outcome.source}\n{outcome.identity}".encode()).digest()
 
 

@@ -8,7 +8,10 @@ would have to be quoted twice.
 from __future__ import annotations
 
 import re
+from functools import cache, partial
 from pathlib import Path
+
+Parts = tuple[tuple[str, bool], ...]
 
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _TAKES_ROWS = re.compile(r"\bunnest\(\s*\$1::")
@@ -49,6 +52,48 @@ def columns_as_text(name: str) -> dict[int, str]:
 
 
 _NAMES = {statement: name for name, statement in _QUERIES.items()}
+_PARAMETER = re.compile(r"\$(\d+)")
+_PARTS: dict[str, Parts] = {}
+
+
+@cache
+def together(parts: Parts) -> str:
+    """Return one statement of several writes (name, whether every row has to take effect).
+
+    They are done in order. Its parameters are those of its parts, one after another, and then the
+    number of rows of each part that is wanted whole: where it has fewer, a division fails, and
+    with it the statement, before the next part is begun.
+    """
+    written, counts, first = [], [], 0
+    own = [(name, query(name), parameters(name)) for name, _ in parts]
+    wanted = sum(number for *_, number in own)
+    for (name, statement, number), (_, whole) in zip(own, parts, strict=True):
+        shifted = _PARAMETER.sub(partial(_shifted, by=first), statement)
+        first += number
+        returning = "" if "\nreturning " in statement else "\nreturning 1"
+        written.append(f"{name} as (\n{shifted}{returning}\n)")
+        count = f"(select count(*) from {name})"  # noqa: S608 - our own name
+        if whole:
+            wanted += 1
+            count = f"1 / ({count} = ${wanted}::bigint)::integer"
+        counts.append(count)
+    statement = f"with {', '.join(written)}\nselect {', '.join(counts)}"
+    _PARTS[statement] = parts
+    return statement
+
+
+def _shifted(found: re.Match[str], by: int) -> str:
+    return f"${int(found[1]) + by}"
+
+
+def parts_of(statement: str) -> Parts | None:
+    """Return what a statement of `together` is made of, or None where it is none."""
+    return _PARTS.get(statement)
+
+
+def parameters(name: str) -> int:
+    """Return how many parameters a statement has."""
+    return max((int(number) for number in _PARAMETER.findall(query(name))), default=0)
 
 
 def names() -> frozenset[str]:

@@ -10,6 +10,7 @@ import click
 import uvloop
 
 from libs.providers.registry import PROVIDERS
+from libs.runtime.garbage import collect_seldom
 from libs.runtime.heartbeat import heartbeat
 from libs.runtime.logs import configure_logs
 from libs.runtime.metrics import telling_metrics
@@ -76,4 +77,5 @@ def _serve(service: str, settings: Settings, run: Run) -> None:
                 await run(settings, stop)
 
     settings.required_amqp_url()
+    collect_seldom()
     uvloop.run(main())

@@ -1,6 +1,6 @@
-"""One batch of outcomes in one transaction: observations, objects, outbox, parked, ledger.
+"""One batch of outcomes, all of it or nothing: observations, objects, outbox, parked, ledger.
 
-    locate the objects ─► make the new, lock the known ─► fold step by step ─► rows and events
+    locate the objects ─► read what is on record ─► fold step by step ─► write, if it still is so
 
 Doing the same batch again is a no-op, so a commit whose answer was lost may simply be repeated.
 """
@@ -8,22 +8,24 @@ Doing the same batch again is a no-op, so a commit whose answer was lost may sim
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Final
 
 import structlog
 
+from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.fold import fold
 from libs.domain.lifecycle import Kind
 from libs.domain.observation import Observation
 from libs.runtime.failpoints import failpoint
-from libs.runtime.failures import TemporaryError, where
+from libs.runtime.failures import ContentionError, TemporaryError, where
 from libs.store.archive import file_missing
 from libs.store.crowded import note_crowded
-from libs.store.database import Connection, Pool, savepoint, transaction
+from libs.store.database import Connection, Pool, savepoint, session, transaction
 from libs.store.objects import (
     ObjectKey,
     Repeat,
@@ -32,27 +34,32 @@ from libs.store.objects import (
     add_observations,
     add_repeats,
     add_to_outbox,
-    keys_on_record,
     lock_objects,
     observations_named,
-    observations_of,
     unknown_object,
     update_objects,
 )
+from libs.store.on_record import OnRecord, batch_on_record
 from libs.store.outcomes import (
     WHOLE,
     Parked,
+    ledger_name,
     record_failed,
     record_outcomes,
     record_pokes,
 )
+from libs.store.together import StaleError, Writes
 from services.reconciler.change import change_of, outbox_row
 from services.reconciler.placing import Places, not_found, places_of
-from services.reconciler.replayed import news_of, put_aside
+from services.reconciler.replayed import is_replay, lock_replayed, put_aside
 
 # Observations of one object, beyond which it is a crowd: a batch folds it once and no longer step by
 # step, and one that finds a crowd leaves the fold to `crowd`. No honest object is one.
 CROWDED: Final = 100
+
+LOCKED: Final = (
+    10  # attempts with everything locked; only one that made an object can spoil another
+)
 
 log = structlog.get_logger()
 
@@ -88,26 +95,70 @@ class _Told:
 
 
 async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
-    """Apply a batch in one transaction."""
-    async with transaction(pool) as connection:
-        news = await news_of(connection, outcomes)
-        told = await _locate(connection, news.outcomes)
-        applied = await fold_in(connection, told.by_object, told.providers)
-        await put_aside(connection, news.outcomes, told.parked, news.before)
-        await record_outcomes(connection, news.outcomes)
-        await record_pokes(connection, news.outcomes)
-        # What the archive's own consumer has not filed, yet or ever.
-        await file_missing(connection, news.unfiled)
-        failpoint("reconciler.applied")
+    """Apply a batch.
+
+    First without a lock: what the batch is folded onto is read in one round trip and what comes of
+    it is written in a second one, unless it was changed in between. Where it was, or where the
+    batch replays deliveries, everything is locked and then read, in a transaction.
+    """
+    applied: Applied | None = None
+    if not any(map(is_replay, outcomes)):
+        with suppress(StaleError):
+            async with session(pool) as connection:
+                applied = await _apply(connection, outcomes)
+    for _ in range(LOCKED):
+        if applied is not None:
+            break
+        with suppress(StaleError):
+            async with transaction(pool) as connection:
+                applied = await _apply(connection, outcomes, locking=True)
+    if applied is None:
+        raise ContentionError("other processes make the same objects all the time")
     failpoint("reconciler.committed")
+    return applied
+
+
+async def _apply(
+    connection: Connection, outcomes: Sequence[Translated], *, locking: bool = False
+) -> Applied:
+    before = await lock_replayed(connection, outcomes) if locking else []
+    places = await places_of(connection, outcomes)
+    told = _located(outcomes, places)
+    locked = await lock_objects(connection, told.by_object) if locking else {}
+    names = {o.delivery_id: ledger_name(o) for o in outcomes}
+    known = await batch_on_record(
+        connection,
+        sorted({(o.delivery_id, o.received_at, o.source) for o in outcomes}),
+        sorted(set(names.values())),
+        told.by_object,
+        most=CROWDED + 1,
+    )
+    if locking and known.rows.keys() - locked.keys():
+        raise StaleError("made meanwhile, and to lock it now would be out of order")
+    news = [o for o in outcomes if o.delivery_id not in known.told]
+    if len(news) < len(outcomes):
+        told = _located(news, places)
+    writes = Writes()
+    applied = await _fold_onto(connection, writes, known, told)
+    await put_aside(connection, writes, news, told.parked, before)
+    record_outcomes(writes, news, names, known.first)
+    record_pokes(writes, news)
+    # What the archive's own consumer has not filed, yet or ever.
+    file_missing(writes, _unfiled(outcomes, known))
+    failpoint("reconciler.applied")
+    await writes.execute(connection)
     applied.outcomes = len(outcomes)
     applied.parked = len(told.parked)
     return applied
 
 
-async def _locate(connection: Connection, outcomes: Sequence[Translated]) -> _Told:
+def _unfiled(outcomes: Sequence[Translated], known: OnRecord) -> list[Delivery]:
+    unfiled = {o.delivery_id: o.delivery for o in outcomes if o.delivery_id not in known.filed}
+    return [delivery for delivery in unfiled.values() if delivery is not None]
+
+
+def _located(outcomes: Sequence[Translated], places: Places) -> _Told:
     """Say for each observation which object it is about."""
-    places = await places_of(connection, outcomes)
     told = _Told()
     for outcome in outcomes:
         for ordinal, reading in enumerate(outcome.readings):
@@ -136,18 +187,39 @@ async def fold_in(
     connection: Connection,
     by_object: dict[ObjectKey, list[Observation]],
     providers: dict[ObjectKey, str],
+) -> None:
+    """Fold observations into their objects, inside a transaction."""
+    told = _Told(by_object, providers)
+    await lock_objects(connection, by_object)
+    known = await batch_on_record(connection, (), (), by_object, most=CROWDED + 1)
+    writes = Writes()
+    await _fold_onto(connection, writes, known, told)
+    await writes.execute(connection)
+
+
+async def _fold_onto(
+    connection: Connection, writes: Writes, known: OnRecord, told: _Told
 ) -> Applied:
     """Add observations to their objects, fold those that are touched, write rows and events.
 
-    Objects that are new are made first, and then those that are known are locked, both in order of
-    their keys: no reconciler waits for one object while another waits for what it has made.
+    Crowds are not folded but noted, to be folded later. So a batch reads and folds a bounded number
+    of observations of each object, whatever was said.
     """
-    if not by_object:
-        return Applied()
-    told = await _births(connection, by_object, providers)
-    rows = await lock_objects(connection, by_object.keys() - told.keys())
-    changed = await _changes(connection, rows, by_object)
-    steps = sorted([*told.values(), *changed], key=lambda steps: steps.row.key)
+    crowds = {key: row for key, row in known.rows.items() if len(known.said[key]) > CROWDED}
+    births, changed = [], []
+    for key, said in told.by_object.items():
+        if key in crowds:
+            continue
+        row = known.rows.get(key)
+        if row is None:
+            new = unknown_object(key, told.providers[key], known.numbers[key])
+            births.append(_advance(new, {}, said))
+        else:
+            changed.append(_advance(row, known.said[key], said))
+    if crowds:
+        changed += await _crowded(connection, writes, crowds, told.by_object)
+    births.sort(key=lambda steps: steps.row.key)
+    steps = sorted([*births, *changed], key=lambda steps: steps.row.key)
     fresh = [(each.row.id, said) for each in steps for said in each.added.values()]
     repeats = [
         Repeat(each.row.id, said.key, said.delivery_id, said.received_at)
@@ -155,61 +227,32 @@ async def fold_in(
         for said in each.repeats
     ]
     events = [outbox_row(row) for each in steps for row in each.news]
-    await add_observations(connection, fresh)
-    await add_repeats(connection, repeats)
-    await update_objects(connection, [each.row for each in changed if each.moved])
-    await add_to_outbox(connection, events)
+    update_objects(writes, [each.row for each in changed if each.moved or each.added])
+    add_objects(writes, [each.row for each in births])
+    add_observations(writes, fresh)
+    add_repeats(writes, repeats)
+    add_to_outbox(writes, events)
     return Applied(observations=len(fresh), repeats=len(repeats), events=len(events))
 
 
-async def _births(
+async def _crowded(
     connection: Connection,
-    by_object: dict[ObjectKey, list[Observation]],
-    providers: dict[ObjectKey, str],
-) -> dict[ObjectKey, _Steps]:
-    """Make the objects that are new, each as it is after this batch; return their steps.
-
-    What another reconciler makes at the same time is left to be locked.
-    """
-    on_record = await keys_on_record(connection, by_object)
-    steps = {
-        key: _advance(unknown_object(key, providers[key], 0), {}, said)
-        for key, said in by_object.items()
-        if key not in on_record
-    }
-    numbers = await add_objects(connection, [each.row for each in steps.values()])
-    for key, number in numbers.items():
-        for row in (steps[key].row, *steps[key].news):
-            row.id = number
-    return {key: steps[key] for key in numbers}
-
-
-async def _changes(
-    connection: Connection,
-    rows: dict[ObjectKey, StoredObject],
+    writes: Writes,
+    crowds: dict[ObjectKey, StoredObject],
     by_object: dict[ObjectKey, list[Observation]],
 ) -> list[_Steps]:
-    """Take the objects that are known further, except crowds: those are noted, to be folded later.
-
-    So a batch reads and folds a bounded number of observations of each object, whatever was said.
-    """
-    known = await observations_of(connection, [row.id for row in rows.values()], most=CROWDED + 1)
-    crowds = {key: row for key, row in rows.items() if len(known[row.id]) > CROWDED}
-    steps = [
-        _advance(row, known[row.id], by_object[key])
-        for key, row in rows.items()
-        if key not in crowds
-    ]
+    """Take in what is said of crowds, and note those that grow."""
     told = await observations_named(
-        connection, {(row.id, said.key) for key, row in crowds.items() for said in by_object[key]}
+        connection,
+        {(row.id, said.key) for key, row in crowds.items() for said in by_object.get(key, ())},
     )
+    steps = []
     for key, row in crowds.items():
         more = _Steps(row)
-        for said in by_object[key]:
+        for said in by_object.get(key, ()):
             _merge(told.setdefault(row.id, {}), said, more)
         steps.append(more)
-    grown = {each.row.id for each in steps if each.added}
-    await note_crowded(connection, grown & {row.id for row in crowds.values()})
+    note_crowded(writes, [each.row.id for each in steps if each.added])
     return steps
 
 
@@ -272,15 +315,21 @@ def _received(said: Observation) -> tuple[datetime, str]:
 async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts: int) -> None:
     """Put aside an outcome that cannot be applied; a copy of it that was applied is enough."""
     why = Unknown(reason=ParkReason.FAILED, detail=reason, attempts=attempts)
+    named = [(outcome.delivery_id, outcome.received_at, outcome.source)]
     async with transaction(pool) as connection:
-        news = await news_of(connection, [outcome])
-        if not news.outcomes:
+        before = await lock_replayed(connection, [outcome])
+        known = await batch_on_record(connection, named, (), (), most=0)
+        if outcome.delivery_id in known.told:
             return
-        await put_aside(connection, news.outcomes, [Parked(outcome, WHOLE, why)], news.before)
-        await record_failed(connection, outcome)
+        writes = Writes()
+        await put_aside(connection, writes, [outcome], [Parked(outcome, WHOLE, why)], before)
+        record_failed(writes, outcome)
+        await writes.execute(connection)
+        filing = Writes()
+        file_missing(filing, _unfiled([outcome], known))
         try:
             async with savepoint(connection):
-                await file_missing(connection, news.unfiled)
+                await filing.execute(connection)
         except TemporaryError:
             raise
         except Exception as error:  # noqa: BLE001 - it may be what spoils the outcome; the body is parked

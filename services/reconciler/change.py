@@ -99,6 +99,7 @@ def _row(stored: StoredObject, folded: Folded) -> StoredObject:
         attempts=folded.attempts,
         settlement_step=folded.settlement_step,
         decided_by=folded.decided_by,
+        version=stored.version,
     )
 
 

@@ -25,6 +25,7 @@ from libs.store.objects import (
     observations_of,
     update_objects,
 )
+from libs.store.together import Writes
 from services.reconciler.change import change_of, outbox_row
 
 REST: Final = 30  # times as long as it worked: 3 % of the time
@@ -66,7 +67,9 @@ async def _fold(pool: Pool, key: ObjectKey) -> None:
         known = (await observations_of(connection, [row.id]))[row.id]
         change = change_of(row, fold(Kind(row.kind), known.values())) if known else None
         if change is not None:
-            await update_objects(connection, [change.row])
+            writes = Writes()
+            update_objects(writes, [change.row])
             if change.news:
-                await add_to_outbox(connection, [outbox_row(change.row)])
+                add_to_outbox(writes, [outbox_row(change.row)])
+            await writes.execute(connection)
         await forget_crowded(connection, row.id)

@@ -28,7 +28,7 @@ TURN: Final = (
     15.0  # seconds of publishing in one turn, well below the idle limit of its transaction
 )
 IDLE_POLL: Final = 0.5  # seconds between looks when nobody wakes the relay
-APART: Final = 0.005  # seconds between the beginnings of two turns, see `Pace`
+APART: Final = 0.01  # seconds between the beginnings of two turns, see `Pace`
 TURN_POLL: Final = 0.05  # seconds until asking again for a turn that another relay has
 FIRST_PAUSE: Final = 0.2  # seconds after a publish that was not confirmed, doubling
 LONGEST_PAUSE: Final = 5.0

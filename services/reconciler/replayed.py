@@ -10,66 +10,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
-from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason
 from libs.contracts.webhook_translated import Translated
 from libs.store.database import Connection
-from libs.store.outcomes import WHOLE, Parked, on_record, park, unpark
+from libs.store.outcomes import WHOLE, Parked, park, unpark
 from libs.store.parked import Row, lock_parked, park_again
+from libs.store.together import Writes
 
 
-class News(NamedTuple):
-    """What a batch brings.
+def is_replay(outcome: Translated) -> bool:
+    """Whether an outcome stands for a delivery that came before."""
+    return outcome.replay_of is not None
 
-    `before` is what is parked of deliveries that it replays, locked; `unfiled` are the deliveries
-    that are not on file.
+
+async def lock_replayed(connection: Connection, outcomes: Sequence[Translated]) -> list[Row]:
+    """Lock and return what is parked of deliveries that a batch replays.
+
+    The lock comes before all else: of two copies of a replay the second looks when the first is on
+    record. And twice: who had to wait does not see at once what the other put in the place of the
+    rows.
     """
-
-    outcomes: list[Translated]
-    before: list[Row]
-    unfiled: list[Delivery]
-
-
-async def news_of(connection: Connection, outcomes: Sequence[Translated]) -> News:
-    """Look up what a batch brings.
-
-    The lock comes first: of two copies of a replay the second looks when the first is on record.
-    And twice: who had to wait does not see at once what the other put in the place of the rows.
-    """
-    replayed = [o.evidence for o in outcomes if o.replay_of is not None]
+    replayed = [o.evidence for o in outcomes if is_replay(o)]
     await lock_parked(connection, replayed)
-    rows = await lock_parked(connection, replayed)
-    named = sorted({(o.delivery_id, o.received_at, o.source) for o in outcomes})
-    known = await on_record(connection, named)
-    news = [o for o in outcomes if o.delivery_id not in known.told]
-    repeated = {o.evidence for o in news if o.replay_of is not None}
-    unfiled = {o.delivery_id: o.delivery for o in outcomes if o.delivery_id not in known.filed}
-    return News(
-        news,
-        [row for row in rows if row.delivery_id in repeated],
-        [delivery for delivery in unfiled.values() if delivery is not None],
-    )
+    return await lock_parked(connection, replayed)
 
 
 async def put_aside(
     connection: Connection,
+    writes: Writes,
     news: Sequence[Translated],
     parked: Sequence[Parked],
-    before: Sequence[Row],
+    locked: Sequence[Row],
 ) -> None:
-    """Park what deliveries did not tell; of a replayed one, instead of the rows in `before`.
+    """Park what deliveries did not tell; of a replayed one, instead of the rows that are locked.
 
     Of several replays of one delivery the last one counts, and of the delivery itself nothing. A
     replay on which our own code fails tells nothing: what is parked stays, and waits on.
     """
     last = {
-        o.evidence: o.delivery_id
-        for o in sorted(news, key=lambda o: o.delivery_id)
-        if o.replay_of is not None
+        o.evidence: o.delivery_id for o in sorted(news, key=lambda o: o.delivery_id) if is_replay(o)
     }
-    await park(connection, [p for p in parked if p.outcome.evidence not in last])
+    park(writes, [p for p in parked if p.outcome.evidence not in last])
+    if not last:
+        return
+    before = [row for row in locked if row.delivery_id in last]
     still = [p for p in parked if last.get(p.outcome.evidence) == p.outcome.delivery_id]
     failing = {p.outcome.evidence for p in still if p.why.reason is ParkReason.FAILED}
     gone = [r for r in before if r.delivery_id not in failing or r.reason == ParkReason.FAILED]

@@ -120,7 +120,7 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
     """Run until `stop` is set; then finish the batches in hand and relay what is left."""
     url = settings.required_amqp_url()
     dsn = settings.required_postgres_dsn()
-    async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN) as pool:
+    async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
         relay = Relay(pool, publisher)
         crowd = Crowd(pool)

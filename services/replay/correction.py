@@ -29,6 +29,7 @@ from libs.store.objects import (
 )
 from libs.store.outcomes import record_pokes, unpark
 from libs.store.parked import park_again
+from libs.store.together import Writes
 from services.reconciler.change import Change, change_of, outbox_row
 from services.replay.comparison import Compared
 
@@ -197,19 +198,10 @@ def _ids(repeats: Iterable[Repeat]) -> list[tuple[datetime, str]]:
 
 
 async def carry_out(connection: Connection, planned: Planned) -> None:
-    """Write it: observations, repeats, names, rows, events; then what is parked."""
+    """Write it: what is parked; then observations, repeats, names, rows, events."""
     objects = [each for each in planned.objects if each.gone]
     gone = [(each.before.id, key) for each in objects for key in each.gone]
     await remove_told(connection, gone, [each.before.id for each in objects])
-    await add_observations(connection, [(o.before.id, said) for o in objects for said in o.told])
-    await add_names(connection, {each.before.id: each.names for each in objects})
-    await add_repeats(connection, [repeat for each in objects for repeat in each.repeats])
-    changes = [each.change for each in objects if each.change is not None]
-    await update_objects(connection, [change.row for change in changes])
-    await add_to_outbox(
-        connection,
-        [outbox_row(each.row) for each in changes if each.news],
-    )
     before = [row for each in planned.deliveries for row in each.standing.parked]
     await unpark(
         connection, [row.id for each in planned.deliveries for row in each.no_longer_parked]
@@ -217,4 +209,12 @@ async def carry_out(connection: Connection, planned: Planned) -> None:
     await park_again(
         connection, [new for each in planned.deliveries for new in each.newly_parked], before
     )
-    await record_pokes(connection, [each.outcome for each in planned.deliveries])
+    writes = Writes()
+    update_objects(writes, [each.change.row if each.change else each.before for each in objects])
+    add_observations(writes, [(o.before.id, said) for o in objects for said in o.told])
+    add_names(writes, {each.before.id: each.names for each in objects})
+    add_repeats(writes, [repeat for each in objects for repeat in each.repeats])
+    changes = [each.change for each in objects if each.change is not None]
+    add_to_outbox(writes, [outbox_row(each.row) for each in changes if each.news])
+    record_pokes(writes, [each.outcome for each in planned.deliveries])
+    await writes.execute(connection)

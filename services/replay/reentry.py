@@ -98,7 +98,7 @@ async def await_taken(pool: Pool, found: Reentered, within: float, on_progress: 
         async with session(pool) as connection:
             for start in range(0, len(asked), ASKED_AT_ONCE):
                 known = await on_record(connection, asked[start : start + ASKED_AT_ONCE])
-                taken |= known.told
+                taken |= known
         for replay in taken:
             del waiting[replay]
         if taken:

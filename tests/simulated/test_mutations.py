@@ -152,7 +152,7 @@ def nobody_sweeps(patch: pytest.MonkeyPatch, _house: House) -> None:
 def archive_queue_trusted(patch: pytest.MonkeyPatch, _house: House) -> None:
     """File nothing but what the archive's own queue brings, which may be deleted."""
 
-    async def nothing(*_: object) -> None:
+    def nothing(*_: object) -> None:
         return None
 
     patch.setattr(apply, "file_missing", nothing)

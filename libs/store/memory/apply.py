@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from libs.store.memory.playing import plays, rows_of
-from libs.store.memory.schema import Row
+from libs.store.memory.schema import SCHEMA, Row
 from libs.store.memory.transaction import Transaction
 from libs.store.memory.values import TYPES
 
@@ -40,24 +41,14 @@ async def ensure_objects(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
     return []
 
 
-@plays("keys_on_record")
-async def keys_on_record(tx: Transaction, *columns: Sequence[str]) -> list[Row]:
-    return [
-        dict(zip(_OBJECT, key, strict=True))
-        for key in set(rows_of(columns))
-        if tx.read("objects", key) is not None
-    ]
-
-
 @plays("add_objects")
 async def add_objects(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     made: list[Row] = []
-    for values in sorted(rows_of(columns), key=lambda values: values[:3]):
-        told = dict(zip((*_OBJECT, "provider", *_SAID), values, strict=True))
+    for values in sorted(rows_of(columns), key=lambda values: values[1:4]):
+        told = dict(zip(("id", *_OBJECT, "provider", *_SAID), values, strict=True))
         stands = await tx.insert("objects", told | {"flags": _flags(told["flags"])})
-        row = tx.read("objects", values[:3])
-        if stands is None and row is not None:
-            made.append({name: row[name] for name in ("id", *_OBJECT)})
+        if stands is None:
+            made.append({"id": told["id"]})
     return made
 
 
@@ -148,16 +139,20 @@ async def add_aliases(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
 
 @plays("update_objects")
 async def update_objects(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    wanted = []
     for values in rows_of(columns):
-        changed: Row = dict(zip(("id", *_SAID), values, strict=True))
-        changed |= {"flags": _flags(changed["flags"]), "updated_at": tx.now}
+        changed: Row = dict(zip(("id", "version", *_SAID), values, strict=True))
         row = tx.by_id("objects", changed["id"])
-        if row is None:
-            continue
-        locked = await tx.lock("objects", tuple(row[name] for name in _OBJECT))
-        if locked is not None:
+        if row is not None:
+            wanted.append((tuple(row[name] for name in _OBJECT), changed))
+    done: list[Row] = []
+    for key, changed in sorted(wanted, key=lambda each: each[0]):
+        locked = await tx.lock("objects", key)
+        if locked is not None and locked["version"] == changed.pop("version"):
+            changed |= {"flags": _flags(changed["flags"]), "updated_at": tx.now}
             tx.update("objects", locked, changed)
-    return []
+            done.append({"id": changed["id"]})
+    return done
 
 
 @plays("add_to_outbox")
@@ -179,10 +174,49 @@ async def enter_in_ledger(tx: Transaction, *columns: Sequence[Any]) -> list[Row]
     ]
 
 
-@plays("first_deliveries")
-async def first_deliveries(tx: Transaction, names: Sequence[bytes]) -> list[Row]:
-    found = [tx.read("dedupe_ledger", (name,)) for name in dict.fromkeys(names)]
-    return [row for row in found if row is not None]
+def told_of(tx: Transaction, number: str, at: datetime, source: str) -> bool:
+    """Whether it is on record what became of a delivery."""
+    row = tx.read("translations", (_UUID(number), at))
+    return row is not None and row["source"] == source
+
+
+@plays("batch_on_record")
+async def batch_on_record(
+    tx: Transaction,
+    ids: Sequence[Any],
+    times: Sequence[Any],
+    sources: Sequence[str],
+    names: Sequence[bytes],
+    *more: Any,  # noqa: ANN401 - three columns of keys, and a number
+) -> list[Row]:
+    *keys, most = more
+    deliveries = rows_of([ids, times, sources])
+    ledger = [tx.read("dedupe_ledger", (name,)) for name in dict.fromkeys(names)]
+    first = [row for row in ledger if row is not None]
+    nothing = dict.fromkeys((*SCHEMA["objects"].columns, "version", "keys", "contents"))
+    about = {
+        "told": [each[0] for each in deliveries if told_of(tx, *each)],
+        "filed": [
+            each[0]
+            for each in deliveries
+            if tx.read("deliveries", (_UUID(each[0]), each[1])) is not None
+        ],
+        "names": [row["name"] for row in first],
+        "firsts": [row["first_delivery_id"] for row in first],
+    }
+    found: list[Row] = [nothing | about]
+    for key in rows_of(keys):
+        row = tx.read("objects", key)
+        if row is None:
+            found.append(nothing | {"id": tx.database.next_number("objects")})
+            continue
+        said = await observations_of(tx, [row["id"]], most)
+        lists = {
+            "keys": [each["key"] for each in said] or None,
+            "contents": [each["content"] for each in said] or None,
+        }
+        found.append(nothing | row | lists)
+    return found
 
 
 @plays("add_translations")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from libs.store.memory.apply import told_of
 from libs.store.memory.playing import plays, rows_of
 from libs.store.memory.schema import Row
 from libs.store.memory.transaction import Transaction
@@ -23,15 +24,7 @@ _AGAIN = (
 
 @plays("on_record")
 async def on_record(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
-    return [
-        {
-            "id": _UUID(number),
-            "told": (row := tx.read("translations", (_UUID(number), at))) is not None
-            and row["source"] == source,
-            "filed": tx.read("deliveries", (_UUID(number), at)) is not None,
-        }
-        for number, at, source in rows_of(columns)
-    ]
+    return [{"id": _UUID(each[0])} for each in rows_of(columns) if told_of(tx, *each)]
 
 
 @plays("lock_parked")

@@ -57,7 +57,7 @@ class Table:
         row = dict.fromkeys(self.columns)
         row |= {n: now if v is NOW else v for n, v in self.defaults.items()}
         row |= self.taken(values)
-        if self.identity:
+        if self.identity and self.identity not in values:
             row[self.identity] = number
         self.check(row)
         return row

@@ -32,6 +32,7 @@ class Transaction:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = database.now()
+        self.number = str(database.next_number("transactions"))
         self.failed = False
         self.over = False
         self.waiting_for: Transaction | None = None
@@ -97,8 +98,8 @@ class Transaction:
         self.write(table, changed)
 
     def write(self, table: str, row: Row) -> None:
-        """Set a row whose lock is held."""
-        self.changes[table, SCHEMA[table].key_of(row)] = row
+        """Set a row whose lock is held; who wrote it stands in its version, as in xmin."""
+        self.changes[table, SCHEMA[table].key_of(row)] = row | {"version": self.number}
 
     async def delete(self, table: str, row: Row) -> bool:
         """Lock and remove a row; False where another was faster."""

@@ -7,37 +7,35 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[])
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict do nothing
 
--- name: keys_on_record
-select o.source, o.kind, o.provider_ref
-from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
-join objects o using (source, kind, provider_ref)
-
 -- name: add_objects
 -- Sorted as above. Whole at once: an update would leave a dead row and an entry more in each index.
+-- The numbers are those that `batch_on_record` gave.
 insert into objects (
-  source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
+  id, source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
   amount, currency, refunded_amount, fees, net, flags, livemode, occurred_at, received_at,
   authority, delivery_id, method, failure_reason, expires_at, sequence, attempts,
   settlement_step, decided_by
 )
-select source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
-       amount, currency, refunded_amount, fees, net, string_to_array(flags, ','), livemode,
-       occurred_at, received_at, authority, delivery_id, method, failure_reason, expires_at,
-       sequence, attempts, settlement_step, decided_by
+overriding system value
+select id, source, kind, provider_ref, provider, merchant_ref, state, previous_state,
+       provider_status, amount, currency, refunded_amount, fees, net, string_to_array(flags, ','),
+       livemode, occurred_at, received_at, authority, delivery_id, method, failure_reason,
+       expires_at, sequence, attempts, settlement_step, decided_by
 from unnest(
-  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::numeric[], $10::text[], $11::numeric[], $12::numeric[], $13::numeric[], $14::text[],
-  $15::boolean[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::uuid[], $20::text[],
-  $21::text[], $22::timestamptz[], $23::integer[], $24::integer[], $25::text[], $26::text[]
+  $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::text[], $10::numeric[], $11::text[], $12::numeric[], $13::numeric[], $14::numeric[],
+  $15::text[], $16::boolean[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::uuid[],
+  $21::text[], $22::text[], $23::timestamptz[], $24::integer[], $25::integer[], $26::text[],
+  $27::text[]
 ) as n (
-  source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
+  id, source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
   amount, currency, refunded_amount, fees, net, flags, livemode, occurred_at, received_at,
   authority, delivery_id, method, failure_reason, expires_at, sequence, attempts,
   settlement_step, decided_by
 )
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict do nothing
-returning id, source, kind, provider_ref
+returning id
 
 -- name: lock_objects
 -- The sort comes before the lock: every reconciler takes its locks in the same order.
@@ -45,7 +43,7 @@ select o.id, o.source, o.kind, o.provider_ref, o.provider, o.merchant_ref, o.sta
        o.previous_state, o.provider_status, o.amount, o.currency, o.refunded_amount, o.fees,
        o.net, o.flags, o.livemode, o.occurred_at, o.received_at, o.authority, o.delivery_id,
        o.method, o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step,
-       o.decided_by
+       o.decided_by, o.xmin::text as version
 from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
 join objects o using (source, kind, provider_ref)
 order by o.source collate "C", o.kind collate "C", o.provider_ref collate "C"
@@ -100,6 +98,16 @@ select * from unnest($1::text[], $2::bigint[])
 on conflict do nothing
 
 -- name: update_objects
+-- Those that are still as they were read: who wrote one last stands in its row, as xmin. Who is just
+-- writing it is waited for, in the same order by everybody.
+with held as materialized (
+  select o.id
+  from unnest($1::bigint[], $2::text[]) as n (id, version)
+  join objects o on o.id = n.id
+  where o.xmin::text = n.version
+  order by o.source collate "C", o.kind collate "C", o.provider_ref collate "C"
+  for update of o
+)
 update objects o
 set merchant_ref = n.merchant_ref,
     state = n.state,
@@ -124,18 +132,19 @@ set merchant_ref = n.merchant_ref,
     settlement_step = n.settlement_step,
     decided_by = n.decided_by,
     updated_at = now()
-from unnest(
-  $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[],
-  $8::numeric[], $9::numeric[], $10::numeric[], $11::text[], $12::boolean[], $13::timestamptz[],
-  $14::timestamptz[], $15::text[], $16::uuid[], $17::text[], $18::text[], $19::timestamptz[],
-  $20::integer[], $21::integer[], $22::text[], $23::text[]
+from held join unnest(
+  $1::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::numeric[], $8::text[],
+  $9::numeric[], $10::numeric[], $11::numeric[], $12::text[], $13::boolean[], $14::timestamptz[],
+  $15::timestamptz[], $16::text[], $17::uuid[], $18::text[], $19::text[], $20::timestamptz[],
+  $21::integer[], $22::integer[], $23::text[], $24::text[]
 ) as n (
   id, merchant_ref, state, previous_state, provider_status, amount, currency,
   refunded_amount, fees, net, flags, livemode, occurred_at,
   received_at, authority, delivery_id, method, failure_reason, expires_at,
   sequence, attempts, settlement_step, decided_by
-)
-where o.id = n.id
+) on held.id = n.id
+where o.id = held.id
+returning o.id
 
 -- name: add_to_outbox
 insert into outbox (object_id, sequence, routing_key, body)
@@ -146,9 +155,6 @@ insert into dedupe_ledger (name, first_delivery_id, first_received_at)
 select * from unnest($1::bytea[], $2::uuid[], $3::timestamptz[])
 on conflict do nothing
 returning name
-
--- name: first_deliveries
-select name, first_delivery_id from dedupe_ledger where name = any($1::bytea[])
 
 -- name: add_translations
 insert into translations (delivery_id, received_at, source, outcome, duplicate_of)
@@ -167,9 +173,23 @@ select * from unnest(
 on conflict do nothing
 
 -- name: on_record
--- Of each delivery, whether it is on record what became of it, and whether its bytes are on file.
 -- The bounds leave out the partitions of other days, and the ids lead into the index of those of
 -- this one.
+with wanted as materialized (
+  select * from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as w (id, received_at, source)
+), told as (
+  select delivery_id as id, received_at, source from translations
+  where delivery_id = any(array(select id from wanted))
+    and received_at >= (select min(received_at) from wanted)
+    and received_at <= (select max(received_at) from wanted)
+)
+select id from wanted join told using (id, received_at, source)
+
+-- name: batch_on_record
+-- All that a batch is folded onto, as of one moment. The row with n = 0 tells of its deliveries
+-- ($1 to $3): which of them are on record and on file, and the first delivery of each of the names
+-- in $4 that the ledger has. Then each object of $5 to $7 in order, with at most $8 of its
+-- observations; one that is new has a number for it, and nothing else.
 with wanted as materialized (
   select * from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as w (id, received_at, source)
 ), told as (
@@ -182,11 +202,35 @@ with wanted as materialized (
   where id = any(array(select id from wanted))
     and received_at >= (select min(received_at) from wanted)
     and received_at <= (select max(received_at) from wanted)
+), first as materialized (
+  select name, first_delivery_id from dedupe_ledger where name = any($4::bytea[])
 )
-select wanted.id, told.id is not null as told, filed.id is not null as filed
-from wanted
-left join told using (id, received_at, source)
-left join filed using (id, received_at)
+select w.n,
+       coalesce(o.id, case when w.n > 0 then nextval('objects_id_seq') end) as id,
+       o.xmin::text as version,
+       w.source, w.kind, w.provider_ref, o.provider, o.merchant_ref, o.state, o.previous_state,
+       o.provider_status, o.amount, o.currency, o.refunded_amount, o.fees, o.net, o.flags,
+       o.livemode, o.occurred_at, o.received_at, o.authority, o.delivery_id, o.method,
+       o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step, o.decided_by,
+       said.keys, said.contents,
+       case when w.n = 0 then array(select id from wanted join told using (id, received_at, source))
+         end as told,
+       case when w.n = 0 then array(select id from wanted join filed using (id, received_at))
+         end as filed,
+       case when w.n = 0 then array(select name from first) end as names,
+       case when w.n = 0 then array(select first_delivery_id from first) end as firsts
+from (
+  select null as source, null as kind, null as provider_ref, 0 as n
+  union all
+  select * from unnest($5::text[], $6::text[], $7::text[]) with ordinality
+) as w
+left join objects o
+  on o.source = w.source and o.kind = w.kind and o.provider_ref = w.provider_ref
+left join lateral (
+  select array_agg(key) as keys, array_agg(content) as contents
+  from (select key, content from observations where object_id = o.id limit $8) as few
+) as said on true
+order by w.n
 
 -- name: lock_parked
 -- The sort comes before the lock: whoever replaces what is parked takes the rows in one order.

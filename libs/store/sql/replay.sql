@@ -26,7 +26,7 @@ select id, delivery_id, ordinal, origin, reason, field, value, reading, parked_a
 from parked where delivery_id = any($1::uuid[])
 
 -- name: objects_by_key
-select o.* from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
+select o.*, o.xmin::text as version from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
 join objects o using (source, kind, provider_ref)
 
 -- name: repeats_of

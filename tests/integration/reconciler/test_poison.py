@@ -88,7 +88,7 @@ async def test_parked_poison_quotes_nothing(
     assert [event["event"] for event in logged] == ["batch_split"]
     assert "card-holder" not in repr(logged)
     assert "exc_info" not in logged[0]
-    assert "objects.py" in str(row[7])
+    assert "together.py" in str(row[7])
 
 
 async def test_poisoned_reason_is_parked_too(pool: Pool) -> None:
