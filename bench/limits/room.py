@@ -1,9 +1,4 @@
-"""A database of its own for the limits, with Caudal's tables as its migrations make them.
-
-One thing differs: the numbers of objects come from the sequence that the session names (`NUMBERS`).
-What a batch says about objects by their numbers is then true again when it is sent a second time,
-whoever else is sending meanwhile.
-"""
+"""A database of its own for the limits, with Caudal's tables as its migrations make them."""
 
 from __future__ import annotations
 
@@ -23,9 +18,6 @@ from libs.store.archive import ensure_partitions
 from libs.store.database import open_pool
 from libs.store.migrate import migrate
 
-NUMBERS: Final = "limits.numbers"  # the setting with the name of a session's sequence
-SEQUENCE: Final = "limits_numbers_"  # and the number of the client
-APART: Final = 1_000_000_000  # between the first numbers of two clients
 # What a batch of webhooks writes, with what brings its rows into the order of their arrival.
 TABLES: Final = {
     "deliveries": "id",
@@ -43,7 +35,7 @@ TABLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Such a database, for how many clients it has sequences, and the server's pid if known."""
+    """Such a database, how many clients use it, and the server's pid if known."""
 
     dsn: str = field(repr=False)
     clients: int
@@ -58,8 +50,6 @@ class Room:
         connection = await asyncpg.connect(self.dsn)
         try:
             await connection.execute(f"truncate {', '.join(TABLES)} restart identity")
-            for client in range(self.clients):
-                await connection.execute(f"alter sequence {SEQUENCE}{client} restart")
         finally:
             await connection.close()
 
@@ -96,16 +86,3 @@ async def _furnish(made: Room) -> None:
     await asyncio.to_thread(migrate, made.dsn)
     async with open_pool(made.dsn, size=1) as pool:
         await ensure_partitions(pool, datetime.now(UTC))
-    connection = await asyncpg.connect(made.dsn)
-    try:
-        for client in range(made.clients):
-            await connection.execute(
-                f"create sequence {SEQUENCE}{client} start {1 + client * APART}"
-            )
-        await connection.execute("alter table objects alter column id drop identity")
-        await connection.execute(
-            "alter table objects alter column id"
-            f" set default nextval(current_setting('{NUMBERS}')::regclass)"
-        )
-    finally:
-        await connection.close()

@@ -15,12 +15,10 @@ from datetime import datetime
 from typing import Final
 
 from bench.limits.captured import Batch, Call, Captured
-from bench.limits.room import NUMBERS, SEQUENCE
 
 TABLE: Final = "limits_batches"
 _TAKING: Final = f"""\\set number :number + 1
-select set_config('{NUMBERS}', '{SEQUENCE}' || :client_id, false) as numbers, b.*
-from {TABLE} b where client = :client_id and number = :number \\gset"""  # noqa: S608 - our own names
+select * from {TABLE} where client = :client_id and number = :number \\gset"""  # noqa: S608 - our own names
 _PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 _REMARK: Final = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 

@@ -39,7 +39,7 @@ from bench.load.corpus import Corpus
 from bench.native_programs import NativeMissingError, native
 from libs.contracts import webhook_received
 from libs.embedded.rabbitmq_node import CONFIGURATION
-from libs.store.queries import query
+from libs.store.queries import query, together
 from tests.servers import RunningServers
 
 ROOT = Path(__file__).parents[2]
@@ -149,17 +149,22 @@ def test_null_alone_cannot_be_written() -> None:
         literal(None)
 
 
-def test_only_our_transactions_are_kept() -> None:
+def test_only_our_statements_are_kept() -> None:
     ours = Call(query("next_events"), (1,))
+    both = together((("update_objects", True), ("add_to_outbox", False)))
     said = [
         Call("SELECT pg_advisory_unlock_all();"),
         Call("BEGIN;"),
         Call("WITH RECURSIVE typeinfo_tree", ((1,),)),
         ours,
         Call("COMMIT;"),
-        ours,
+        Call(both, ([1],)),
     ]
-    assert list(transactions(said)) == [Call("BEGIN;"), ours, Call("COMMIT;")]
+    *kept, last = transactions(said)
+    assert kept == [Call("BEGIN;"), ours, Call("COMMIT;")]
+    assert "o.xmin::text = n.version" in both
+    assert "o.xmin::text" not in last.statement
+    assert last.arguments == ([1],)
 
 
 def test_script_takes_arguments_by_number() -> None:
