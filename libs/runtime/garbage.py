@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-THRESHOLDS: Final = (20_000, 20, 20)
+THRESHOLDS: Final = (10_000, 20, 20)
 
 
 def collect_seldom() -> None:

@@ -23,7 +23,7 @@ from libs.runtime.failures import TemporaryError, where
 from libs.store.database import Pool
 from libs.store.outbox import WaitingEvent, relay_turn
 
-BATCH: Final = 500
+BATCH: Final = 1000
 TURN: Final = (
     15.0  # seconds of publishing in one turn, well below the idle limit of its transaction
 )
