@@ -32,7 +32,7 @@ PUBLISH_PART: Final = 0.75  # until then the broker may confirm it
 SPOOL_PART: Final = 0.95  # until then it may come to lie on disk; the rest is for the answer
 
 UNDER_WAY: Final = 2  # messages
-WORTH_A_MESSAGE: Final = 16  # deliveries
+WORTH_A_MESSAGE: Final = 32  # deliveries
 APART: Final = 0.002  # seconds between two messages that are not worth one, see `Pace`
 
 log = structlog.get_logger()
