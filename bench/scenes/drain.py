@@ -51,6 +51,8 @@ async def drain(stage: Stage, sustained: float) -> list[Figure]:
             while await house.count("translations") < done_before + count // 2:
                 await asyncio.sleep(HALF_DONE_POLL)
         async with peaks_of(house.pids) as peaks:
+            while await house.count("translations") < done_before + count:
+                await asyncio.sleep(HALF_DONE_POLL)
             await Caudal().until_quiet(house, within=600)
             took = monotonic() - begun
     await house.stop("ingress", *WORKERS)
