@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from libs.contracts.delivery import Delivery
+import orjson
+
+from libs.contracts.delivery import Delivery, Origin
 from libs.contracts.observation_json import observation_of
+from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
-from libs.store.archive import delivery_of
 from libs.store.database import Connection, Pool, execute_rows, fetch_rows, healing
 from libs.store.objects import ObjectKey, Repeat, StoredObject, stored
 from libs.store.parked import Row, parked_row
@@ -20,6 +22,46 @@ from libs.store.queries import query
 from libs.store.together import Writes
 
 _PORTION: Final = 500  # deliveries
+
+
+class Archived(NamedTuple):
+    """A row of `archived_between`: a delivery, and what stands under it as JSON.
+
+    Said are `[source, kind, provider_ref, key, observation]`, repeated the same without the last.
+    Nothing of it is taken apart yet: it may be another process that does.
+    """
+
+    id: str
+    received_at: datetime
+    source: str
+    provider: str
+    origin: str
+    authority: str
+    content_type: str
+    headers: str
+    route_event: str | None
+    traceparent: str | None
+    body: bytes
+    said: str | None
+    repeated: str | None
+    parked: bool
+
+    @property
+    def delivery(self) -> Delivery:
+        """The delivery."""
+        return Delivery(
+            id=self.id,
+            source=self.source,
+            provider=self.provider,
+            body=self.body,
+            received_at=self.received_at,
+            authority=Authority(self.authority),
+            content_type=self.content_type,
+            headers=orjson.loads(self.headers),
+            route_event=self.route_event,
+            origin=Origin(self.origin),
+            traceparent=self.traceparent,
+        )
 
 
 class Place(NamedTuple):
@@ -51,11 +93,11 @@ async def read_only(pool: Pool) -> AsyncIterator[Connection]:
 
 async def archived_between(
     connection: Connection, since: datetime, until: datetime, sources: Sequence[str]
-) -> AsyncIterator[list[Delivery]]:
+) -> AsyncIterator[list[Archived]]:
     """Give archived deliveries in portions, in no order; without sources those of all."""
     rows = await connection.cursor(query("archived_between"), since, until, list(sources) or None)
     while some := await rows.fetch(_PORTION):
-        yield [delivery_of(row) for row in some]
+        yield [Archived(*row) for row in some]
 
 
 async def standing_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, Standing]:

@@ -2,4 +2,5 @@
 
 from services.cli.main import main
 
-main()
+if __name__ == "__main__":  # and not in the processes that a command starts
+    main()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import uvloop
 
 from libs.providers.registry import PROVIDERS
+from libs.runtime.garbage import collect_seldom
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
@@ -60,6 +62,13 @@ class _When(click.ParamType[datetime]):
 @click.option(
     "--source", "slugs", multiple=True, help="Only this source (slug); may be given several times."
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="one for each core",
+    help="Go through a long range with so many processes.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and touch nothing.")
 @options.sources
 @options.data_dir
@@ -69,6 +78,7 @@ def replay(  # noqa: PLR0913 - options of a command
     since: datetime,
     until: datetime | None,
     slugs: tuple[str, ...],
+    processes: int,
     dry_run: bool,
     sources: Path | None,
     data_dir: Path,
@@ -96,7 +106,8 @@ def replay(  # noqa: PLR0913 - options of a command
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
     known = load_sources(path, PROVIDERS)
     dsn = options.postgres_dsn(data_dir)
-    found = asyncio.run(_replay(dsn, known, wanted, dry_run=dry_run))
+    collect_seldom()
+    found = uvloop.run(_replay(dsn, known, wanted, processes, dry_run=dry_run))
     if as_json:
         changes = [change_view(before, after) for before, after in found.changed]
         click.echo(json.dumps(changes, ensure_ascii=False, indent=2))
@@ -106,11 +117,18 @@ def replay(  # noqa: PLR0913 - options of a command
     sys.exit(0 if found.done else 1)
 
 
-async def _replay(dsn: str, known: Sources, wanted: Range, *, dry_run: bool) -> Replayed:
+async def _replay(
+    dsn: str, known: Sources, wanted: Range, processes: int, *, dry_run: bool
+) -> Replayed:
     translator = Translator(PROVIDERS, terms_of(known))
     async with open_pool(dsn, size=2) as pool:
         return await replay_archived(
-            pool, translator, wanted, options.echo_progress(), dry_run=dry_run
+            pool,
+            translator,
+            wanted,
+            options.echo_progress(),
+            dry_run=dry_run,
+            processes=processes,
         )
 
 

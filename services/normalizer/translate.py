@@ -30,8 +30,12 @@ class Translator:
 
     def outcome_of(self, delivery: Delivery) -> Translated:
         """Say what the delivery means. Raises whatever goes wrong in our own code."""
-        readings = tuple([_bounded(reading) for reading in self._readings(delivery)])
+        readings = self.readings_of(delivery)
         return webhook_translated.of(delivery, _identity(delivery, readings), readings)
+
+    def readings_of(self, delivery: Delivery) -> tuple[Reading, ...]:
+        """Say the same, without what is around it in an outcome (a tenth of the time)."""
+        return tuple([_bounded(reading) for reading in self._readings(delivery)])
 
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
         provider = self.providers.get(delivery.provider)

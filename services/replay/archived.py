@@ -25,6 +25,7 @@ from services.normalizer.translate import Translator
 from services.replay.comparison import compare
 from services.replay.correction import Planned, carry_out, plan
 from services.replay.grouping import Touching, groups
+from services.replay.screens import Screen, screen
 
 CHUNK: Final = 100  # deliveries in one transaction, where a group is not larger by itself
 ATTEMPTS: Final = 8  # at a transaction that time may heal
@@ -61,12 +62,22 @@ class Replayed:
         return not self.left and not self.failed
 
 
-async def replay(
-    pool: Pool, translator: Translator, wanted: Range, on_progress: Progress, *, dry_run: bool
+async def replay(  # noqa: PLR0913 - the last is how, and not what
+    pool: Pool,
+    translator: Translator,
+    wanted: Range,
+    on_progress: Progress,
+    *,
+    dry_run: bool,
+    processes: int = 1,
 ) -> Replayed:
-    """Correct what today's mappings say otherwise; a dry run computes the same and writes nothing."""
+    """Correct what today's mappings say otherwise; a dry run computes the same and writes nothing.
+
+    With more than one process, so many are started beside this one to go through the archive.
+    """
     found = Replayed()
-    differing = await _scan(pool, translator, wanted, found, on_progress)
+    with screen(translator, processes) as screening:
+        differing = await _scan(pool, screening, wanted, found, on_progress)
     found.differing = len(differing)
     done = 0
     for chunk in _chunks(groups(differing)):
@@ -78,16 +89,17 @@ async def replay(
 
 
 async def _scan(
-    pool: Pool, translator: Translator, wanted: Range, found: Replayed, on_progress: Progress
+    pool: Pool, screening: Screen, wanted: Range, found: Replayed, on_progress: Progress
 ) -> list[Touching]:
     """Go through the archive and keep what differs: ids and objects, no bodies."""
     differing: list[Touching] = []
     async with read_only(pool) as connection:
         portions = archived_between(connection, wanted.since, wanted.until, wanted.sources)
-        async for deliveries in portions:
-            compared, failed = await compare(connection, translator, deliveries)
+        async for archived, doubtful in screening.screened(portions):
+            deliveries = [archived[number].delivery for number in doubtful]
+            compared, failed = await compare(connection, screening.translator, deliveries)
             found.failed += failed
-            found.looked_at += len(deliveries)
+            found.looked_at += len(archived)
             for each in compared:
                 if each.differs:
                     outcome = each.outcome

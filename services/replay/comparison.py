@@ -86,6 +86,8 @@ async def compare(
     """
     outcomes: list[Translated] = []
     failed: list[str] = []
+    if not deliveries:
+        return [], []
     for delivery in deliveries:
         try:
             outcomes.append(_translated(translator, delivery))
