@@ -24,7 +24,8 @@ from libs.embedded.children import Child, start_child
 from libs.embedded.ports import LOOPBACK, free_port
 from libs.embedded.postgres import EmbeddedPostgres
 from libs.embedded.rabbitmq import EmbeddedRabbit
-from libs.embedded.servers import AMQP_URL, POSTGRES_DSN, Servers, servers
+from libs.embedded.servers import Servers, servers
+from libs.embedded.variables import AMQP_URL, POSTGRES_DSN
 from libs.runtime.development import development_sources
 from libs.store.migrate import migrate
 

@@ -23,7 +23,7 @@ from libs.runtime.sources import Sources, read_sources
 from services.ingress.authentication import Attempt
 from services.ingress.doors import Door, Doors, build_doors
 from services.ingress.envelope import wrap
-from services.normalizer.run import terms_of
+from services.normalizer.terms import terms_of
 from services.normalizer.translate import Translator
 from services.simulator.credentials import Request, credentials_from
 from services.simulator.plan import Plan

@@ -19,9 +19,7 @@ from libs.embedded import containers, datadir, unprivileged
 from libs.embedded.errors import EmbeddedError, PostgresMissingError, RabbitMqMissingError
 from libs.embedded.postgres import EmbeddedPostgres
 from libs.embedded.rabbitmq import EmbeddedRabbit
-
-AMQP_URL = "CAUDAL_AMQP_URL"
-POSTGRES_DSN = "CAUDAL_POSTGRES_DSN"
+from libs.embedded.variables import AMQP_URL, POSTGRES_DSN
 
 Progress = Callable[[str], None]
 RabbitMq = EmbeddedRabbit | containers.RabbitMqContainer

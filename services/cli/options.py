@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from libs.embedded.servers import AMQP_URL, POSTGRES_DSN
+from libs.embedded.variables import AMQP_URL, POSTGRES_DSN
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import load_settings
 from libs.store.database import Pool, open_pool

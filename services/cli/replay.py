@@ -22,7 +22,7 @@ from libs.store.database import open_pool
 from services.cli import options
 from services.inspection.tables import change_table, show
 from services.inspection.view import change_view
-from services.normalizer.run import terms_of
+from services.normalizer.terms import terms_of
 from services.normalizer.translate import Translator
 from services.replay.archived import Range, Replayed
 from services.replay.archived import replay as replay_archived
@@ -67,7 +67,7 @@ class _When(click.ParamType[datetime]):
     type=click.IntRange(min=1),
     default=lambda: len(os.sched_getaffinity(0)),
     show_default="one for each core",
-    help="Go through a long range with so many processes.",
+    help="How many processes go through a long range.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and touch nothing.")
 @options.sources

@@ -18,12 +18,12 @@ from libs.bus.topology import NORMALIZER_QUEUE, TRANSLATED, WEBHOOKS
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_translated import Translated
-from libs.providers.port import Terms
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, short_of_memory
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
+from services.normalizer.terms import terms_of
 from services.normalizer.translate import Translator, failure
 
 MESSAGE_DELIVERIES: Final = 200
@@ -131,16 +131,6 @@ def _portions(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
             room = MESSAGE_BYTES - len(delivery.body)
         portions[-1].append(delivery)
     return portions
-
-
-def terms_of(sources: Sources) -> dict[str, Terms]:
-    """Return what the sources file says about the translation of each source."""
-    return {
-        source.slug: Terms(
-            currency=source.currency, timezone=source.timezone, aliases=source.aliases
-        )
-        for source in sources
-    }
 
 
 async def run(

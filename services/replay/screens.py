@@ -1,7 +1,9 @@
 """Screening portions of the archive: in this process, and in several beside it.
 
-Translating is nearly all of the work, and pure: a portion goes to another process as the database
-gave it, and what comes back is what of it is in doubt.
+Translating is most of the work, and pure: a portion goes to another process as the database gave
+it, and what comes back is what of it is in doubt. Of 180,000 deliveries, one process screens 16,000
+a second and two on two cores 22,000: a delivery's way to the other one is 12 µs. So the
+process that feeds the others screens as well.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
@@ -24,27 +26,28 @@ from libs.store.corrections import Archived
 from services.normalizer.translate import Translator
 from services.replay.screening import doubtful
 
-ALONE: Final = 10_000  # deliveries: what takes less than a second is not worth a start
-AHEAD: Final = 2  # portions for each process, so that none waits for the database or for us
+ALONE: Final = 4_000  # deliveries: what takes a quarter of a second is not worth a start
+AHEAD: Final = 2  # portions for each other process, so that none waits for us
 
 _translators: list[Translator] = []  # of a process that screens for another: one
 
 
 class Screen:
-    """Screens here, until processes are worth their start (half a second of CPU) and have come up."""
+    """Screens here, and beside in others that an executor has, once those are worth their start."""
 
     def __init__(
-        self, translator: Translator, executor: Executor | None = None, processes: int = 1
+        self, translator: Translator, executor: Executor | None = None, others: int = 0
     ) -> None:
         self.translator = translator
         self._executor = executor
-        self._processes = processes
+        self._others = others
         self._seen = 0
+        self._beside = 0
         self._up: asyncio.Future[list[BaseException | None]] | None = None
 
     async def screened(
         self, portions: AsyncIterator[list[Archived]]
-    ) -> AsyncIterator[tuple[list[Archived], list[int]]]:
+    ) -> AsyncGenerator[tuple[list[Archived], list[int]]]:
         """Give each portion, in order, with what of it is in doubt (by position).
 
         The next ones are fetched meanwhile: also alone, the server works while we do.
@@ -53,7 +56,7 @@ class Screen:
         try:
             async for some in portions:
                 waiting.append((some, asyncio.create_task(self._doubtful(some))))
-                if len(waiting) > AHEAD * self._processes:
+                if len(waiting) > AHEAD * self._others + 1:
                     first, screening = waiting.popleft()
                     yield first, await screening
             while waiting:
@@ -65,36 +68,41 @@ class Screen:
 
     async def _doubtful(self, archived: Sequence[Archived]) -> list[int]:
         self._seen += len(archived)
-        if self._executor is not None and self._seen > ALONE and self._are_up(self._executor):
+        if self._executor is not None and self._seen > ALONE and self._have_room(self._executor):
+            self._beside += 1
             loop = asyncio.get_running_loop()
             try:
                 return await loop.run_in_executor(self._executor, _doubtful, archived)
             except BrokenExecutor:  # one was killed, perhaps for its memory: we go on alone
                 self._executor = None
+            finally:
+                self._beside -= 1
         return doubtful(self.translator, archived)
 
-    def _are_up(self, executor: Executor) -> bool:
+    def _have_room(self, executor: Executor) -> bool:
+        """Whether the others wait for work; starts them at first, and until they are up they do not."""
         if self._up is None:
             loop = asyncio.get_running_loop()
-            starts = [loop.run_in_executor(executor, _start) for _ in range(self._processes)]
+            starts = [loop.run_in_executor(executor, _start) for _ in range(self._others)]
             self._up = asyncio.gather(*starts, return_exceptions=True)
-        return self._up.done()
+        return self._up.done() and self._beside < AHEAD * self._others
 
 
 @contextmanager
 def screen(translator: Translator, processes: int = 1) -> Iterator[Screen]:
-    """Give a screen; with more than one process it has so many beside this one."""
-    if processes <= 1:
+    """Give a screen of so many processes, this one among them."""
+    others = processes - 1
+    if not others:
         yield Screen(translator)
         return
     executor = ProcessPoolExecutor(
-        processes,
+        others,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
         initargs=(translator,),
     )
     try:
-        yield Screen(translator, executor, processes)
+        yield Screen(translator, executor, others)
     finally:
         executor.shutdown(cancel_futures=True)
 

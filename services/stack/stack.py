@@ -17,7 +17,8 @@ from typing import Final
 from libs.bus.tail import consumer_counts
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE, apply_topology
 from libs.embedded.ports import LOOPBACK
-from libs.embedded.servers import AMQP_URL, POSTGRES_DSN, Servers, servers
+from libs.embedded.servers import Servers, servers
+from libs.embedded.variables import AMQP_URL, POSTGRES_DSN
 from libs.providers.registry import PROVIDERS
 from libs.runtime.development import development_sources
 from libs.runtime.failures import TemporaryError

@@ -17,7 +17,7 @@ from libs.store.memory import Database, MemoryPool
 from libs.store.memory.row import Record
 from libs.store.memory.schema import Row
 from libs.store.objects import StoredObject, stored
-from services.normalizer.run import terms_of
+from services.normalizer.terms import terms_of
 from services.normalizer.translate import Translator
 from services.reconciler.apply import apply
 from services.reconciler.change import change_of, event_data
