@@ -28,6 +28,8 @@ from services.replay.archived import Range, Replayed
 from services.replay.archived import replay as replay_archived
 from services.stack.addresses import recall_sources
 
+# Each takes 60 MB; and a container may be allowed fewer cores than it sees.
+_PROCESSES: Final = 4
 _SPAN: Final = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -65,8 +67,8 @@ class _When(click.ParamType[datetime]):
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="one for each core",
+    default=lambda: min(os.cpu_count() or 1, _PROCESSES),
+    show_default=f"one for each core, at most {_PROCESSES}",
     help="How many processes go through a long range.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and touch nothing.")

@@ -34,7 +34,7 @@ class Translator:
         return webhook_translated.of(delivery, _identity(delivery, readings), readings)
 
     def readings_of(self, delivery: Delivery) -> tuple[Reading, ...]:
-        """Say the same, without what is around it in an outcome (a tenth of the time)."""
+        """Say the same without an outcome around it, the making of which is an eighth of the time."""
         return tuple([_bounded(reading) for reading in self._readings(delivery)])
 
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:

@@ -1,6 +1,6 @@
 """`caudal replay`: archived deliveries with today's mappings, from the archive alone.
 
-    stream the range ─► screen it ─► keep what differs ─► group by the objects touched ─► correct each group
+    stream the range ─► screen it ─► keep what differs ─► group by the objects touched ─► correct
 
 A group is all deliveries that differ and touch the same objects. It is corrected in one transaction
 that holds the locks of its objects, and looks again under them: what a reconciler, or another
