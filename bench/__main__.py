@@ -7,6 +7,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import click
@@ -22,8 +23,11 @@ RELEASE: Final = RESULTS / "release.json"
 OUT: Final = Path("build/bench")
 
 
+_BEGUN: Final = monotonic()
+
+
 def _progress(line: str) -> None:
-    click.echo(f"bench: {line}", err=True)
+    click.echo(f"bench {monotonic() - _BEGUN:5.0f} s: {line}", err=True)
 
 
 @click.group()
