@@ -21,8 +21,6 @@ from libs.runtime.settings import LogLevel
 RESULTS: Final = Path(__file__).parent / "results"
 RELEASE: Final = RESULTS / "release.json"
 OUT: Final = Path("build/bench")
-
-
 _BEGUN: Final = monotonic()
 
 

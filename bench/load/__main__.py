@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 import uvloop
@@ -27,12 +27,12 @@ def _say(told: dict[str, Any]) -> None:
 async def _run(wanted: dict[str, Any], requests: list[bytes]) -> dict[str, Any]:
     sender = Sender(wanted["host"], wanted["port"], requests, connections=wanted["connections"])
     await sender.connect()
-    begun = monotonic()
+    begun, used = monotonic(), process_time()
     if wanted["rate"]:
         await sender.at_rate(wanted["rate"], wanted["seconds"], linger=wanted["linger"])
     else:
         await sender.flat_out(wanted["seconds"], linger=wanted["linger"])
-    ended = monotonic()
+    ended, used = monotonic(), process_time() - used
     sender.close()
     if wanted.get("times"):
         _write(Path(wanted["times"]), sender.sent)
@@ -41,6 +41,7 @@ async def _run(wanted: dict[str, Any], requests: list[bytes]) -> dict[str, Any]:
         "ended": ended,
         "sent": len(sender.sent.due),
         "statuses": {str(status): n for status, n in sender.sent.statuses.items()},
+        "cpu_s": used,
         "cut": sender.sent.cut,
         "unanswered": sum(1 for done in sender.sent.done if not done),
         **_figures(sender.sent, wanted["warm_up"]),

@@ -64,6 +64,7 @@ class Told:
     statuses: dict[str, int]
     cut: int
     unanswered: int
+    cpu_s: float
     rate: float = 0.0
     latency_ms: dict[str, float] = field(default_factory=dict)
 

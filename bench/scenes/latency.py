@@ -7,6 +7,7 @@ in the event leads to the archive, which has the webhook's number in `X-Request-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -30,49 +31,56 @@ APART = {"": 0.02, "_back_to_back": 0.0}
 MESSAGE_BYTES = 1200
 
 
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """How many webhooks a second; `bounds` is what is asked of each percentile."""
+
+    name: str
+    title: str
+    rate: float
+    bounds: Mapping[int, float]
+
+
 async def latency(stage: Stage, sustained: float) -> list[Figure]:
     """Measure at rest and at half of what is sustained; the parts before and after each."""
     figures = []
     await Caudal().start(stage.house)
-    for name, title, rate, seconds, bounds in (
-        ("idle", "idle (10/s)", IDLE_RATE, stage.seconds(60, 15), (2.5, 6.0)),
-        ("half", "at half of the maximum", sustained / 2, stage.seconds(20, 6), (5.0, 20.0)),
+    for at, seconds in (
+        (_Load("idle", "idle (10/s)", IDLE_RATE, {50: 2.5, 99: 6}), stage.seconds(60, 15)),
+        (
+            _Load("half", "at half of the maximum", sustained / 2, {50: 5, 99: 20}),
+            stage.seconds(20, 6),
+        ),
     ):
         samples, sums = [], []
         for n in range(1 if stage.quick else 2):
-            stage.progress(f"latency, {title}, {n + 1}")
+            stage.progress(f"latency, {at.title}, {n + 1}")
             before = await _sums(stage)
-            samples.append(sorted(await _webhook_to_event(stage, rate, seconds)))
+            samples.append(sorted(await _webhook_to_event(stage, at.rate, seconds)))
             after = await _sums(stage)
             sums.append({key: (before[key] + after[key]) / 2 for key in before})
-        figures += [
-            _figure((name, title, rate), share, bound, how, samples, sums)
-            for how in APART
-            for share, bound in zip((50, 99), bounds, strict=True)
-        ]
+        figures += [_figure(at, share, how, samples, sums) for how in APART for share in at.bounds]
     await Caudal().stop(stage.house)
     return figures
 
 
-def _figure(  # noqa: PLR0913, PLR0917 - what a figure is made of
-    about: tuple[str, str, float],
+def _figure(
+    at: _Load,
     share: int,
-    bound: float,
     how: str,
     samples: Sequence[Sequence[float]],
     sums: Sequence[Mapping[tuple[str, int], float]],
 ) -> Figure:
-    name, title, rate = about
     found = [percentile(sample, share) for sample in samples]
     wholes = [each[how, share] for each in sums]
     measured = f"{1000 * APART[how]:.0f} ms apart" if APART[how] else "back to back"
     return Figure(
-        key=f"latency_{name}_p{share}{how}",
-        title=f"latency webhook → event, {title}, p{share}, against the sum of its parts {measured}",
+        key=f"latency_{at.name}_p{share}{how}",
+        title=f"latency webhook → event, {at.title}, p{share}, against the sum of its parts {measured}",
         values=tuple(ms / whole for ms, whole in zip(found, wholes, strict=True)),
-        target=Target(at_most=bound),
+        target=Target(at_most=at.bounds[share]),
         beside={
-            "rate": round(rate),
+            "rate": round(at.rate),
             "samples": [len(sample) for sample in samples],
             "latency_ms": [round(ms, 3) for ms in found],
             "sum_of_parts_ms": [round(ms, 3) for ms in wholes],

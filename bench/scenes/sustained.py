@@ -52,7 +52,7 @@ class Run:
         return self.told.sent / (self.told.ended - self.told.begun + self.through)
 
 
-async def _until_done(stage: Stage, system: System, wanted: int) -> None:
+async def until_done(stage: Stage, system: System, wanted: int) -> None:
     """Return when all is quiet and, where that can be told, so many webhooks are done.
 
     A worker has up to a hundred messages in hand that stand in no queue.
@@ -75,13 +75,14 @@ async def carry(stage: Stage, system: System, load: Load) -> Run:
         observer(house, system.events) as seeing,
         peaks_of(house.pids) as peaks,
     ):
-        watched = {**house.pids, "generator": ready.pid, "consumer": seeing.pid}
+        watched = {**house.pids, "consumer": seeing.pid}
         before = house.cpu_of(watched)
         told = await ready.go()
         done = monotonic()
-        await _until_done(stage, system, (done_before or 0) + told.accepted)
+        await until_done(stage, system, (done_before or 0) + told.accepted)
         through = monotonic() - done
         used = {name: cpu - before[name] for name, cpu in house.cpu_of(watched).items()}
+        used["generator"] = told.cpu_s  # it has ended, and had prepared its requests before
         arrivals = await seeing.stop()
     done_after = await system.done(house)
     # What was sent and not answered at the end may be done as well.

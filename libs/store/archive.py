@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import orjson
@@ -72,8 +71,8 @@ async def deliveries_on_file(
     return [delivery_of(row) for row in rows]
 
 
-def delivery_of(row: asyncpg.Record) -> Delivery:
-    """Make a delivery of its row."""
+def delivery_of(row: asyncpg.Record | Mapping[str, Any]) -> Delivery:
+    """Make a delivery of its columns."""
     return Delivery(
         id=str(row["id"]),
         source=row["source"],
@@ -82,7 +81,7 @@ def delivery_of(row: asyncpg.Record) -> Delivery:
         received_at=row["received_at"],
         authority=Authority(row["authority"]),
         content_type=row["content_type"],
-        headers=json.loads(row["headers"]),
+        headers=orjson.loads(row["headers"]),
         route_event=row["route_event"],
         origin=Origin(row["origin"]),
         traceparent=row["traceparent"],

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-import orjson
-
-from libs.contracts.delivery import Delivery, Origin
+from libs.contracts.delivery import Delivery
 from libs.contracts.observation_json import observation_of
-from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
+from libs.store.archive import delivery_of
 from libs.store.database import Connection, Pool, execute_rows, fetch_rows, healing
 from libs.store.objects import ObjectKey, Repeat, StoredObject, stored
 from libs.store.parked import Row, parked_row
@@ -48,20 +46,8 @@ class Archived(NamedTuple):
 
     @property
     def delivery(self) -> Delivery:
-        """The delivery."""
-        return Delivery(
-            id=self.id,
-            source=self.source,
-            provider=self.provider,
-            body=self.body,
-            received_at=self.received_at,
-            authority=Authority(self.authority),
-            content_type=self.content_type,
-            headers=orjson.loads(self.headers),
-            route_event=self.route_event,
-            origin=Origin(self.origin),
-            traceparent=self.traceparent,
-        )
+        """The delivery, which is no replay."""
+        return delivery_of(self._asdict() | {"replay_of": None})
 
 
 class Place(NamedTuple):

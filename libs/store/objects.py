@@ -119,8 +119,7 @@ def add_objects(writes: Writes, rows: Iterable[StoredObject]) -> None:
     Their numbers are those that `batch_on_record` gave. One that another reconciler made meanwhile
     makes the whole stale.
     """
-    made = sorted(rows, key=lambda o: o.key)
-    writes.add("add_objects", [(o.id, *o.key, o.provider, *_said_of(o)) for o in made], whole=True)
+    writes.add("add_objects", [(o.id, *o.key, o.provider, *_said_of(o)) for o in rows], whole=True)
 
 
 async def make_objects(connection: Connection, wanted: Mapping[ObjectKey, str]) -> None:

@@ -46,7 +46,7 @@ async def batch_on_record(
     Of each object come at most so many observations.
     """
     asked = "batch_on_record"
-    wanted = sorted(keys)
+    wanted = sorted(keys)  # so are their numbers
     head, *found = await connection.fetch(
         query(asked),
         *_columns(asked, deliveries, first=0),

@@ -12,7 +12,7 @@ from libs.contracts.observation_json import observation_json
 from libs.contracts.readings import ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
-from libs.store.database import Connection, fetch_rows
+from libs.store.database import Connection
 from libs.store.queries import query
 from libs.store.together import Writes
 
@@ -68,14 +68,6 @@ def record_failed(writes: Writes, outcome: Translated) -> None:
     named = sorted({outcome.delivery_id, outcome.evidence})
     rows = [(each, outcome.received_at, outcome.source, "parked", None) for each in named]
     writes.add("add_translations", rows)
-
-
-async def on_record(
-    connection: Connection, named: Sequence[tuple[str, datetime, str]]
-) -> frozenset[str]:
-    """Return those of the deliveries (id, receipt, source) of which it is on record what became."""
-    rows = await fetch_rows(connection, "on_record", named)
-    return frozenset(str(row["id"]) for row in rows)
 
 
 def park(writes: Writes, parked: Sequence[Parked]) -> None:

@@ -65,11 +65,11 @@ def together(parts: Parts) -> str:
     with it the statement, before the next part is begun.
     """
     written, counts, first = [], [], 0
-    own = [(name, query(name), parameters(name)) for name, _ in parts]
-    wanted = sum(number for *_, number in own)
-    for (name, statement, number), (_, whole) in zip(own, parts, strict=True):
+    wanted = sum(parameters(name) for name, _ in parts)
+    for name, whole in parts:
+        statement = query(name)
         shifted = _PARAMETER.sub(partial(_shifted, by=first), statement)
-        first += number
+        first += parameters(name)
         returning = "" if "\nreturning " in statement else "\nreturning 1"
         written.append(f"{name} as (\n{shifted}{returning}\n)")
         count = f"(select count(*) from {name})"  # noqa: S608 - our own name
@@ -77,9 +77,9 @@ def together(parts: Parts) -> str:
             wanted += 1
             count = f"1 / ({count} = ${wanted}::bigint)::integer"
         counts.append(count)
-    statement = f"with {', '.join(written)}\nselect {', '.join(counts)}"
-    _PARTS[statement] = parts
-    return statement
+    text = f"with {', '.join(written)}\nselect {', '.join(counts)}"
+    _PARTS[text] = parts
+    return text
 
 
 def _shifted(found: re.Match[str], by: int) -> str:

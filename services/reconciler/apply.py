@@ -57,9 +57,8 @@ from services.reconciler.replayed import is_replay, lock_replayed, put_aside
 # step, and one that finds a crowd leaves the fold to `crowd`. No honest object is one.
 CROWDED: Final = 100
 
-LOCKED: Final = (
-    10  # attempts with everything locked; only one that made an object can spoil another
-)
+# Attempts with everything locked, which only somebody who has made an object can spoil.
+LOCKED: Final = 10
 
 log = structlog.get_logger()
 
@@ -101,25 +100,18 @@ async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
     it is written in a second one, unless it was changed in between. Where it was, or where the
     batch replays deliveries, everything is locked and then read, in a transaction.
     """
-    applied: Applied | None = None
-    if not any(map(is_replay, outcomes)):
+    free = () if any(map(is_replay, outcomes)) else (False,)
+    for locking in (*free, *(True,) * LOCKED):
         with suppress(StaleError):
-            async with session(pool) as connection:
-                applied = await _apply(connection, outcomes)
-    for _ in range(LOCKED):
-        if applied is not None:
-            break
-        with suppress(StaleError):
-            async with transaction(pool) as connection:
-                applied = await _apply(connection, outcomes, locking=True)
-    if applied is None:
-        raise ContentionError("other processes make the same objects all the time")
-    failpoint("reconciler.committed")
-    return applied
+            async with (transaction if locking else session)(pool) as connection:
+                applied = await _apply(connection, outcomes, locking=locking)
+            failpoint("reconciler.committed")
+            return applied
+    raise ContentionError("other processes make the same objects all the time")
 
 
 async def _apply(
-    connection: Connection, outcomes: Sequence[Translated], *, locking: bool = False
+    connection: Connection, outcomes: Sequence[Translated], *, locking: bool
 ) -> Applied:
     before = await lock_replayed(connection, outcomes) if locking else []
     places = await places_of(connection, outcomes)
@@ -205,7 +197,9 @@ async def _fold_onto(
     Crowds are not folded but noted, to be folded later. So a batch reads and folds a bounded number
     of observations of each object, whatever was said.
     """
-    crowds = {key: row for key, row in known.rows.items() if len(known.said[key]) > CROWDED}
+    crowds = {
+        key: known.rows[key] for key in told.by_object if len(known.said.get(key, ())) > CROWDED
+    }
     births, changed = [], []
     for key, said in told.by_object.items():
         if key in crowds:
@@ -218,7 +212,6 @@ async def _fold_onto(
             changed.append(_advance(row, known.said[key], said))
     if crowds:
         changed += await _crowded(connection, writes, crowds, told.by_object)
-    births.sort(key=lambda steps: steps.row.key)
     steps = sorted([*births, *changed], key=lambda steps: steps.row.key)
     fresh = [(each.row.id, said) for each in steps for said in each.added.values()]
     repeats = [
@@ -244,12 +237,12 @@ async def _crowded(
     """Take in what is said of crowds, and note those that grow."""
     told = await observations_named(
         connection,
-        {(row.id, said.key) for key, row in crowds.items() for said in by_object.get(key, ())},
+        {(row.id, said.key) for key, row in crowds.items() for said in by_object[key]},
     )
     steps = []
     for key, row in crowds.items():
         more = _Steps(row)
-        for said in by_object.get(key, ()):
+        for said in by_object[key]:
             _merge(told.setdefault(row.id, {}), said, more)
         steps.append(more)
     note_crowded(writes, [each.row.id for each in steps if each.added])

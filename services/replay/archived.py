@@ -73,7 +73,7 @@ async def replay(  # noqa: PLR0913 - the last is how, and not what
 ) -> Replayed:
     """Correct what today's mappings say otherwise; a dry run computes the same and writes nothing.
 
-    With more than one process, so many are started beside this one to go through the archive.
+    So many processes, this one among them, go through the archive.
     """
     found = Replayed()
     with screen(translator, processes) as screening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,7 @@ class House:
     def __init__(self, seed: int, loop: SeededLoop) -> None:
         self.loop = loop
         self.ambush: Ambush | None = None
+        self.moments: Counter[str] = Counter()
         self.clock_ahead = timedelta(0)
         self.random = Random(f"house {seed}")
         self.weather = Weather(Random(f"weather {seed}"))
@@ -97,6 +99,7 @@ class House:
 
     def seen(self, what: str) -> None:
         """Take note of what the running process does; somebody may wait for it to kill it."""
+        self.moments[what] += 1
         ambush, process = self.ambush, PROCESS.get(None)
         if ambush is None or process is None or what != ambush.what:
             return

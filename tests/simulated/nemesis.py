@@ -22,7 +22,7 @@ MOMENTS: Final = (
     "rollback",
     "lock_objects",
     "batch_on_record",
-    "enter_in_ledger",
+    "add_to_outbox",
     "file_deliveries",
     "next_events",
     "forget_events",

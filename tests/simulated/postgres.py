@@ -54,7 +54,8 @@ class Postgres(Database):
 
     async def reach(self, peer: Peer, what: str) -> None:
         """Take time, and fail as drawn."""
-        self._seen(what)
+        for each in what.split("+"):  # of several writes together, each
+            self._seen(each)
         if self.stalled:
             await self._hold(peer, "stalled")
         await asyncio.sleep(self._weather.latency())

@@ -75,6 +75,7 @@ def simulate(
             )
             report.reached.update(event["event"] for event in logged)
             report.reached.update(house.weather.struck)
+            report.reached.update(house.moments)
             report.trace, report.steps, report.seconds = house.trace, loop.steps, loop.time()
             _bury(loop, house)
     finally:

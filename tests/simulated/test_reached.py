@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from tests.simulated.nemesis import MOMENTS
 from tests.simulated.simulation import simulate
 from tests.simulated.weather import WORST
 
@@ -34,4 +35,4 @@ def test_rare_places_are_reached() -> None:
     reached: Counter[str] = Counter()
     for seed in SEEDS:
         reached += simulate(seed).reached
-    assert (PLACES | WORST.keys()) - reached.keys() == set()
+    assert (PLACES | WORST.keys() | set(MOMENTS)) - reached.keys() == set()

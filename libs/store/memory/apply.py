@@ -174,7 +174,7 @@ async def enter_in_ledger(tx: Transaction, *columns: Sequence[Any]) -> list[Row]
     ]
 
 
-def told_of(tx: Transaction, number: str, at: datetime, source: str) -> bool:
+def _told_of(tx: Transaction, number: str, at: datetime, source: str) -> bool:
     """Whether it is on record what became of a delivery."""
     row = tx.read("translations", (_UUID(number), at))
     return row is not None and row["source"] == source
@@ -195,7 +195,7 @@ async def batch_on_record(
     first = [row for row in ledger if row is not None]
     nothing = dict.fromkeys((*SCHEMA["objects"].columns, "version", "keys", "contents"))
     about = {
-        "told": [each[0] for each in deliveries if told_of(tx, *each)],
+        "told": [each[0] for each in deliveries if _told_of(tx, *each)],
         "filed": [
             each[0]
             for each in deliveries

@@ -132,10 +132,14 @@ class MemoryConnection:
                 transaction.failed = True
                 raise
             finally:
+                changed = alone and bool(transaction.changes)
                 if alone and self._transaction is transaction:
                     self._transaction = None
                     transaction.commit()
-            return rows
+        if changed:
+            async with self._reached("committed"):
+                pass
+        return rows
 
     def check_open(self) -> None:
         """Raise asyncpg's error where it is closed, or in use by another task."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from libs.store.memory.apply import told_of
 from libs.store.memory.playing import plays, rows_of
 from libs.store.memory.schema import Row
 from libs.store.memory.transaction import Transaction
@@ -20,11 +19,6 @@ _AGAIN = (
     "delivery_id", "ordinal", "source", "provider", "origin", "reason", "field", "value", "detail",
     "received_at", "body", "reading", "parked_at", "attempts", "replays",
 )  # fmt: skip
-
-
-@plays("on_record")
-async def on_record(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
-    return [{"id": _UUID(each[0])} for each in rows_of(columns) if told_of(tx, *each)]
 
 
 @plays("lock_parked")

@@ -172,24 +172,12 @@ select * from unnest(
 )
 on conflict do nothing
 
--- name: on_record
--- The bounds leave out the partitions of other days, and the ids lead into the index of those of
--- this one.
-with wanted as materialized (
-  select * from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as w (id, received_at, source)
-), told as (
-  select delivery_id as id, received_at, source from translations
-  where delivery_id = any(array(select id from wanted))
-    and received_at >= (select min(received_at) from wanted)
-    and received_at <= (select max(received_at) from wanted)
-)
-select id from wanted join told using (id, received_at, source)
-
 -- name: batch_on_record
 -- All that a batch is folded onto, as of one moment. The row with n = 0 tells of its deliveries
 -- ($1 to $3): which of them are on record and on file, and the first delivery of each of the names
 -- in $4 that the ledger has. Then each object of $5 to $7 in order, with at most $8 of its
--- observations; one that is new has a number for it, and nothing else.
+-- observations; one that is new has a number for it, and nothing else. The bounds leave out the
+-- partitions of other days, and the ids lead into the index of those of this one.
 with wanted as materialized (
   select * from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as w (id, received_at, source)
 ), told as (
