@@ -1,8 +1,8 @@
 """Objects and what was said about them: the statements of the reconciler's batches.
 
-Locks are taken in one order everywhere (objects that are known, by key; those that are new, by key;
-then the tables in the order of the functions below), so that reconcilers that meet wait for each
-other instead of deadlocking.
+Locks are taken in one order everywhere (objects that are new, by key; those that are known, by key;
+then as in `libs.store.together`), so that reconcilers that meet wait for each other instead of
+deadlocking.
 """
 
 from __future__ import annotations

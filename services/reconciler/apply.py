@@ -7,7 +7,7 @@ Doing the same batch again is a no-op, so a commit whose answer was lost may sim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
@@ -35,6 +35,7 @@ from libs.store.objects import (
     add_repeats,
     add_to_outbox,
     lock_objects,
+    make_objects,
     observations_named,
     unknown_object,
     update_objects,
@@ -57,7 +58,8 @@ from services.reconciler.replayed import is_replay, lock_replayed, put_aside
 # step, and one that finds a crowd leaves the fold to `crowd`. No honest object is one.
 CROWDED: Final = 100
 
-# Attempts with everything locked, which only somebody who has made an object can spoil.
+# Attempts with everything locked, which only somebody who enters the same names in the ledger can
+# spoil.
 LOCKED: Final = 10
 
 log = structlog.get_logger()
@@ -107,7 +109,7 @@ async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
                 applied = await _apply(connection, outcomes, locking=locking)
             failpoint("reconciler.committed")
             return applied
-    raise ContentionError("other processes make the same objects all the time")
+    raise ContentionError("other processes enter the same deliveries all the time")
 
 
 async def _apply(
@@ -116,18 +118,15 @@ async def _apply(
     before = await lock_replayed(connection, outcomes) if locking else []
     places = await places_of(connection, outcomes)
     told = _located(outcomes, places)
-    locked = await lock_objects(connection, told.by_object) if locking else {}
     names = {o.delivery_id: ledger_name(o) for o in outcomes}
-    known = await batch_on_record(
-        connection,
-        sorted({(o.delivery_id, o.received_at, o.source) for o in outcomes}),
-        sorted(set(names.values())),
-        told.by_object,
-        most=CROWDED + 1,
-    )
-    if locking and known.rows.keys() - locked.keys():
-        raise StaleError("made meanwhile, and to lock it now would be out of order")
-    news = [o for o in outcomes if o.delivery_id not in known.told]
+    known = await _on_record(connection, names, outcomes, told)
+    if locking:
+        # Those that are new first, which is the order of `libs.store.together`.
+        new = _located(_news(outcomes, known), places).by_object.keys() - known.rows.keys()
+        await make_objects(connection, {key: told.providers[key] for key in new})
+        await lock_objects(connection, told.by_object)
+        known = await _on_record(connection, names, outcomes, told)
+    news = _news(outcomes, known)
     if len(news) < len(outcomes):
         told = _located(news, places)
     writes = Writes()
@@ -142,6 +141,23 @@ async def _apply(
     applied.outcomes = len(outcomes)
     applied.parked = len(told.parked)
     return applied
+
+
+async def _on_record(
+    connection: Connection, names: Mapping[str, bytes], outcomes: Sequence[Translated], told: _Told
+) -> OnRecord:
+    return await batch_on_record(
+        connection,
+        sorted({(o.delivery_id, o.received_at, o.source) for o in outcomes}),
+        sorted(set(names.values())),
+        told.by_object,
+        most=CROWDED + 1,
+    )
+
+
+def _news(outcomes: Sequence[Translated], known: OnRecord) -> list[Translated]:
+    """Leave out deliveries of which it is on record what became of them."""
+    return [o for o in outcomes if o.delivery_id not in known.told]
 
 
 def _unfiled(outcomes: Sequence[Translated], known: OnRecord) -> list[Delivery]:

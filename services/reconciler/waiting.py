@@ -29,6 +29,7 @@ async def fold_in_waiting(pool: Pool) -> int:
     async with transaction(pool) as connection:
         found = await found_after_waiting(connection)
         done: list[int] = []
+        failed: dict[int, str] = {}
         contended = 0
         for waiting in sorted(found, key=_place):  # the order in which objects are locked
             try:
@@ -44,9 +45,12 @@ async def fold_in_waiting(pool: Pool) -> int:
             except Exception as error:  # noqa: BLE001 - a bug parks one observation and stops no other
                 found_at = where(error)  # and not its message, which may quote the row
                 log.error("waiting_observation_failed", parked=waiting.id, at=found_at)  # noqa: TRY400
-                await give_up_waiting(connection, waiting.id, found_at)
+                failed[waiting.id] = found_at
             else:
                 done.append(waiting.id)
+        # After all objects are locked: who parks a copy waits for it, and may hold one of them.
+        for number, found_at in failed.items():
+            await give_up_waiting(connection, number, found_at)
         await unpark(connection, done)
     return len(done)
 

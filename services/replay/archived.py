@@ -167,8 +167,7 @@ async def _planned(
             rows[key] = known.get(key) or unknown_object(key, wanted[key], -number)
     else:
         await lock_parked(connection, [each.delivery_id for each in kept])
-        await lock_objects(connection, wanted)  # before any is made, as everywhere
-        await make_objects(connection, wanted)
+        await make_objects(connection, wanted)  # before any is locked, as everywhere
         rows = await lock_objects(connection, wanted)
     deliveries = await deliveries_on_file(connection, kept)
     compared, _ = await compare(connection, translator, deliveries)

@@ -189,6 +189,13 @@ where (excluded.received_at, excluded.delivery_id) < (known.received_at, known.d
         ("tests/integration/reconciler/test_any_order.py",),
     ),
     Mutation(
+        "change objects before others are made",
+        "libs/store/together.py",
+        '    "add_objects",\n    "update_objects",\n',
+        '    "update_objects",\n    "add_objects",\n',
+        ("tests/integration/reconciler/test_meanwhile.py",),
+    ),
+    Mutation(
         "overwrite what was changed meanwhile",
         "libs/store/sql/apply.sql",
         "  where o.xmin::text = n.version\n",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
 from libs.contracts.webhook_translated import Translated
 from libs.runtime.failures import ContentionError
 from libs.store.database import Connection, Pool, session, transaction
-from libs.store.objects import ObjectKey, lock_objects, update_objects
+from libs.store.objects import ObjectKey, lock_objects, make_objects, update_objects
 from libs.store.on_record import OnRecord, batch_on_record
 from libs.store.outcomes import ledger_name
 from libs.store.together import StaleError, Writes
 from services.reconciler import apply as applying
-from services.reconciler.apply import LOCKED, apply
+from services.reconciler.apply import apply
 from tests.integration.store.rooms import everything, table
 from tests.unit.domain.saying import brl, entry, paid, pending, refund
 from tests.unit.reconciler.telling import about, told
@@ -48,7 +50,7 @@ async def test_known_object_is_read_again(pool: Pool, monkeypatch: pytest.Monkey
     await apply(pool, [FIRST])
     reads = meddling(monkeypatch, pool, [SECOND])
     await apply(pool, [THIRD])
-    assert reads == [2]
+    assert reads == [3]
     [row] = await table(pool, "objects")
     assert "partially_refunded" in row
     assert len(await table(pool, "observations")) == 3
@@ -58,7 +60,7 @@ async def test_known_object_is_read_again(pool: Pool, monkeypatch: pytest.Monkey
 async def test_new_object_is_read_again(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = meddling(monkeypatch, pool, [FIRST])
     await apply(pool, [SECOND])
-    assert reads == [2]
+    assert reads == [3]
     [row] = await table(pool, "objects")
     assert "paid" in row
     assert len(await table(pool, "outbox")) == 2
@@ -71,24 +73,87 @@ async def test_same_name_is_one_first_delivery(pool: Pool, monkeypatch: pytest.M
     monkeypatch.setattr(applying, "ledger_name", lambda _: b"one name")
     reads = meddling(monkeypatch, pool, [one])
     await apply(pool, [other])
-    assert reads == [2]
+    assert reads == [3]
     found = [tuple(map(str, row)) for row in await table(pool, "translations")]
     assert one.delivery_id in next(row for row in found if row[0] == other.delivery_id)[1:]
     assert other.delivery_id not in next(row for row in found if row[0] == one.delivery_id)[1:]
 
 
-async def test_objects_made_all_the_time_give_up(
+async def test_made_twice_meanwhile(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after the first reading of the attempt that locks; then nobody can any more."""
+    batch = [told(n, about(f"ref-{n}", paid(at=n))) for n in (1, 2, 3)]
+    reads = meddling(monkeypatch, pool, batch[:2])
+    await apply(pool, [told(90 + n, about(f"ref-{n}", pending(at=90 + n))) for n in (1, 2, 3)])
+    assert reads == [3]
+    assert len(await table(pool, "objects")) == 3
+    assert len(await table(pool, "observations")) == 5
+
+
+async def test_names_entered_all_the_time_give_up(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each reading is followed by a new object in the batch: it ends, and leaves nothing behind."""
-    batch = [told(n, about(f"ref-{n}", paid(at=n))) for n in range(1, LOCKED + 3)]
-    meddling(monkeypatch, pool, batch)
+    """Each reading is followed by a new name of the batch: it ends, and leaves nothing behind."""
+    monkeypatch.setattr(
+        applying, "ledger_name", lambda outcome: outcome.delivery_id[-2:].encode()[-1:]
+    )
+    copies = [told(16 + n, about(f"copy-{n}", paid(at=n))) for n in range(16)]
+    batch = [told(32 + n, about(f"ref-{n}", paid(at=n))) for n in range(16)]
+    monkeypatch.setattr(applying, "LOCKED", 5)
+    reads = meddling(monkeypatch, pool, copies)
     with pytest.raises(ContentionError):
-        await apply(
-            pool, [told(90 + n, about(f"ref-{n}", paid(at=n))) for n in range(1, LOCKED + 3)]
-        )
+        await apply(pool, batch)
+    assert reads == [1 + 2 * 5]
     for made in ("objects", "observations", "translations"):
-        assert len(await table(pool, made)) == LOCKED + 1
+        assert len(await table(pool, made)) == 1 + 2 * 5
+
+
+@asynccontextmanager
+async def held_up(pool: Pool, ref: str) -> AsyncIterator[None]:
+    """Somebody makes an object and thinks better of it: until then, who makes it too has to wait."""
+    with suppress(_NeverMindError):
+        async with transaction(pool) as connection:
+            await make_objects(connection, {ObjectKey(FIRST.source, "payment", ref): "clip"})
+            yield
+            raise _NeverMindError
+
+
+class _NeverMindError(Exception):
+    pass
+
+
+MAKING = [told(n, about(ref, pending(at=n))) for n, ref in enumerate("abx", 10)]
+CHANGING = [told(n, about(ref, paid(at=n))) for n, ref in enumerate("ax", 20)]
+
+
+async def test_who_changes_waits_for_nobody_that_inserts(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One makes a, b and x, which is there by now; at b it waits. Another changes x and makes a."""
+    meddling(monkeypatch, pool, [told(1, about("x", pending(at=1)))])
+    async with held_up(pool, "b"):
+        making = asyncio.create_task(apply(pool, MAKING))
+        await asyncio.sleep(0.3)
+        changing = asyncio.create_task(apply(pool, CHANGING))
+        await asyncio.sleep(0.3)
+        assert not making.done()
+        assert not changing.done()
+    await asyncio.gather(making, changing)
+    assert len(await table(pool, "observations")) == 1 + len(MAKING) + len(CHANGING)
+
+
+async def test_who_locks_waits_for_nobody_that_inserts(pool: Pool) -> None:
+    """One makes a and b, where it waits, and changes x. Another locks x and makes a."""
+    await apply(pool, [told(1, about("x", pending(at=1)))])
+    replays = [replace(each, replay_of=told(50 + n).delivery_id) for n, each in enumerate(CHANGING)]
+    async with held_up(pool, "b"):
+        making = asyncio.create_task(apply(pool, MAKING))
+        await asyncio.sleep(0.3)
+        locking = asyncio.create_task(apply(pool, replays))
+        await asyncio.sleep(0.3)
+        assert not making.done()
+        assert not locking.done()
+    await asyncio.gather(making, locking)
+    assert len(await table(pool, "observations")) == 1 + len(MAKING) + len(CHANGING)
 
 
 async def test_stale_write_leaves_nothing(pool: Pool) -> None:
