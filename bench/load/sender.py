@@ -19,6 +19,8 @@ _LENGTH: Final = b"content-length:"
 # Timers tick in milliseconds: at a low rate the last two are spent turning, so as to be on time.
 _TURNING: Final = 0.002  # seconds
 _SPARSE: Final = 0.01  # seconds between two sends from which on turning costs next to nothing
+# The shortest sleep there is: uvloop takes half a tick for none at all, and would turn.
+_TICK: Final = 0.001
 
 
 @dataclass(slots=True)
@@ -190,7 +192,7 @@ class Sender:
     async def _until(self, due: float, *, turning: bool) -> None:
         left = due - monotonic()
         if not turning:
-            await asyncio.sleep(left)
+            await asyncio.sleep(max(left, _TICK))
             return
         if left > _TURNING:
             await asyncio.sleep(left - _TURNING)
