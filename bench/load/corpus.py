@@ -34,7 +34,11 @@ class Corpus:
 
     def requests(self, count: int) -> list[bytes]:
         """Return the first `count` requests, whole: line, headers, body."""
-        return list(islice(self._all(count), count))
+        return list(self.stream(count))
+
+    def stream(self, count: int) -> Iterator[bytes]:
+        """Give the same one by one."""
+        return islice(self._all(count), count)
 
     def _all(self, count: int) -> Iterator[bytes]:
         credentials = credentials_from(None)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-
-from libs.embedded.ports import LOOPBACK
 
 LINGER: Final = 15.0  # seconds that answers are waited for beyond the last send
 _LINE_LIMIT: Final = 1 << 26
@@ -39,7 +36,6 @@ class Load:
     def told(self) -> dict[str, Any]:
         """Return what the process reads."""
         return {
-            "host": LOOPBACK,
             "port": self.port,
             "connections": self.connections,
             "rate": self.rate,
@@ -137,11 +133,3 @@ async def send(load: Load) -> Told:
     """Prepare and send."""
     async with generator(load) as ready:
         return await ready.go()
-
-
-def read_times(path: Path) -> tuple[array[float], array[float]]:
-    """Return when each request was due and when it was answered (0.0: never), by its number."""
-    whole: array[float] = array("d")
-    whole.frombytes(path.read_bytes())
-    middle = len(whole) // 2
-    return whole[:middle], whole[middle:]

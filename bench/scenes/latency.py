@@ -18,7 +18,8 @@ from bench.limits.parts import http_time, summed
 from bench.limits.postgres import commit_time
 from bench.limits.room import room
 from bench.load.corpus import Corpus
-from bench.load.generator import Load, read_times
+from bench.load.generator import Load
+from bench.load.times import read_times
 from bench.observer import Arrival
 from bench.scenes.stage import Stage
 from bench.scenes.sustained import carry
@@ -125,7 +126,7 @@ async def _webhook_to_event(stage: Stage, rate: float, seconds: float) -> list[f
             times=times,
         ),
     )
-    due, _ = read_times(times)
+    due = read_times(times).due
     numbers = await _numbers(stage.house.servers.postgres_dsn, run.told.accepted)
     warm = run.told.begun + 1.0
     return [

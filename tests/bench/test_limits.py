@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,7 +42,6 @@ from libs.store.queries import query, together
 from tests.servers import RunningServers
 
 ROOT = Path(__file__).parents[2]
-ENSURE = ROOT / "deploy" / "dev" / "ensure-bench"
 BATCHES = 7
 WEBHOOKS = 20
 
@@ -239,16 +237,8 @@ def test_missing_program_says_what_to_do() -> None:
         native("never")
 
 
-@pytest.fixture(scope="module")
-def _natives() -> None:
-    """Have the C programs compiled; where that cannot be, what needs them is skipped."""
-    done = subprocess.run([ENSURE], capture_output=True, text=True, check=False, timeout=200)
-    if done.returncode != 0:
-        pytest.skip(done.stderr)
-
-
 @pytest.mark.servers
-@pytest.mark.usefixtures("_natives")
+@pytest.mark.usefixtures("natives")
 async def test_broker_confirms_and_keeps_nothing(servers: RunningServers, amqp_url: str) -> None:
     many = await confirmed_rate(amqp_url, size=500, webhooks=20, seconds=0.3)
     one = await confirm_time(amqp_url, size=500, seconds=0.3)
@@ -262,7 +252,7 @@ async def test_broker_confirms_and_keeps_nothing(servers: RunningServers, amqp_u
 
 
 @pytest.mark.servers
-@pytest.mark.usefixtures("_natives")
+@pytest.mark.usefixtures("natives")
 async def test_unroutable_message_ends_the_program(amqp_url: str) -> None:
     with pytest.raises(ProgramFailedError, match="not confirmed"):
         await publish_to(amqp_url, "nowhere", Publishing(size=10, window=1, seconds=0.1))
@@ -298,7 +288,7 @@ async def test_commit_is_told_with_its_parts(where: Room) -> None:
 
 
 @pytest.mark.servers
-@pytest.mark.usefixtures("_natives")
+@pytest.mark.usefixtures("natives")
 async def test_everything_measured_is_json(
     servers: RunningServers, amqp_url: str, postgres_dsn: str
 ) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ import pytest_asyncio
 
 from bench.house import House
 from bench.load.corpus import Corpus
-from bench.load.sender import Sender
+from bench.load.generator import Generator, Load, generator
 from bench.peers.ground import fingerprint
 from bench.peers.meaning import RANKS, Meaning, meaning
 from bench.peers.run import PEERS, Peer, deliveries, launch, start, stop, until_at_work, until_quiet
@@ -119,7 +120,7 @@ def test_meaning(source: str, content_type: str, body: bytes, said: tuple[str, s
 
 
 @pytest.fixture(params=PEERS)
-def peer(request: pytest.FixtureRequest) -> Peer:
+def peer(request: pytest.FixtureRequest, natives: None) -> Peer:  # noqa: ARG001
     found = PEERS[request.param]
     if found.missing:
         pytest.skip(f"{', '.join(found.missing)} not installed: deploy/dev/ensure-venv bench")
@@ -136,15 +137,24 @@ async def house(
     await stop(built, peer)
 
 
-async def post(house: House, requests: list[bytes]) -> None:
-    """Send all of them at their times; each must be answered 200."""
-    sender = Sender("127.0.0.1", house.port, requests, connections=16)
-    await sender.connect()
-    try:
-        await sender.at_rate(RATE, len(requests) / RATE)
-    finally:
-        sender.close()
-    assert sender.sent.statuses == {200: len(requests)}
+@asynccontextmanager
+async def posting(house: House) -> AsyncIterator[None]:
+    """Send all of them at their times, from here on; each must be answered 200."""
+    load = Load(port=house.port, seconds=COUNT / RATE, rate=RATE, count=COUNT, run="peers")
+
+    async def go(ready: Generator) -> None:
+        assert (await ready.go()).statuses == {"200": COUNT}
+
+    async with generator(load) as ready:
+        sending = asyncio.create_task(go(ready))
+        yield
+        await sending
+
+
+async def post(house: House) -> None:
+    """Send all of them, and wait for the answers."""
+    async with posting(house):
+        pass
 
 
 async def query(house: House, statement: str) -> list[asyncpg.Record]:
@@ -187,7 +197,7 @@ def expected(posted: list[Posted]) -> set[tuple[bytes, bytes]]:
 async def test_each_webhook_counts_once(peer: Peer, house: House, requests: list[bytes]) -> None:
     posted = [read(request) for request in requests]
 
-    await post(house, requests)
+    await post(house)
     await until_quiet(house, peer, within=WITHIN)
     told = await events(house, peer)
     assert await stored(house, peer) == expected(posted)
@@ -199,7 +209,7 @@ async def test_each_webhook_counts_once(peer: Peer, house: House, requests: list
         assert said is not None
         assert said[:2] == event[2:]
 
-    await post(house, requests[: COUNT // 2])
+    await post(house)
     await until_quiet(house, peer, within=WITHIN)
     assert await stored(house, peer) == expected(posted)
     assert await payments(house, peer) == outcome(posted)
@@ -211,14 +221,13 @@ async def test_each_webhook_counts_once(peer: Peer, house: House, requests: list
 async def test_killed_workers_lose_nothing(peer: Peer, house: House, requests: list[bytes]) -> None:
     posted = [read(request) for request in requests]
 
-    posting = asyncio.create_task(post(house, requests))
-    await asyncio.sleep(COUNT / RATE / 3)
-    for _ in range(2):  # in the midst of the load, and with the backlog in its hands
-        for worker in peer.workers:
-            await house.running[worker.name].kill()
-            await launch(house, worker)
-        await until_at_work(house, peer)
-    await posting
+    async with posting(house):
+        await asyncio.sleep(COUNT / RATE / 3)
+        for _ in range(2):  # in the midst of the load, and with the backlog in its hands
+            for worker in peer.workers:
+                await house.running[worker.name].kill()
+                await launch(house, worker)
+            await until_at_work(house, peer)
     await until_quiet(house, peer, within=WITHIN)
 
     assert await stored(house, peer) == expected(posted)
@@ -233,10 +242,9 @@ async def test_what_fails_is_done_again(peer: Peer, house: House, requests: list
     posted = [read(request) for request in requests]
     schema = peer.ground.schema
 
-    posting = asyncio.create_task(post(house, requests))
-    await asyncio.sleep(COUNT / RATE / 3)
-    await query(house, f"alter table {schema}.payment rename to elsewhere")
-    await posting
+    async with posting(house):
+        await asyncio.sleep(COUNT / RATE / 3)
+        await query(house, f"alter table {schema}.payment rename to elsewhere")
     await query(house, f"alter table {schema}.elsewhere rename to payment")
     async with asyncio.timeout(WITHIN):  # workers pause with what failed in their hands
         while await deliveries(house, peer) < len(expected(posted)):
