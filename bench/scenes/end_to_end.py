@@ -14,6 +14,9 @@ EMPTY_AT_MOST = 45_000.0
 OURS_AT_MOST = 16_000.0
 PEER_AT_MOST = 3_000.0
 LOWER = 0.95  # after a run that was not sustained
+LONG = (
+    0.88  # where a long hold begins: what a short look carries with a growing backlog, it does not
+)
 
 
 @dataclass(slots=True)
@@ -77,8 +80,8 @@ async def _measured(  # noqa: PLR0913 - each told by name
     found = Found()
     await system.start(stage.house)
     rate = await most(stage, system, seconds=look, at_most=at_most)
-    if hold > 2 * look:  # what a short run carries with a growing backlog, a long one does not
-        rate *= LOWER
+    if hold > 2 * look:
+        rate *= LONG
     while len(found.rates) < times:
         stage.progress(f"{system.name}: {rate:.0f}/s for {hold:.0f} s")
         before = await _empty(stage)

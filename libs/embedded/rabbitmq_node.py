@@ -28,11 +28,17 @@ loopback_users = none
 heartbeat = 10
 disk_free_limit.absolute = 100MB
 consumer_timeout = 300000
-raft.wal_max_size_bytes = 64000000
+raft.wal_max_size_bytes = 8000000
 channel_max = 128
 max_message_size = 16777216
 """
-"""`max_message_size` is the default of 4.x, so that 3.x behaves like it."""
+"""`max_message_size` is the default of 4.x, so that 3.x behaves like it.
+
+The write-ahead log of quorum queues is emptied into segments whenever it is so full, and confirms
+wait meanwhile. Of webhooks at half of what one ingress takes, the slowest hundredth was answered
+after 16 to 35 ms with 64 MB, 9 to 25 ms with 8 MB, for 5 % more CPU of the broker; the default of 512 MB
+stalls seldom, for up to 2.5 s.
+"""
 
 
 def find_rabbitmq_server() -> Path:
