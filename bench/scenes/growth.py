@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
 from bench.figures import Figure, Target
 from bench.load.generator import Load
-from bench.scenes.stage import Stage
+from bench.scenes.stage import Stage, database
 from bench.scenes.sustained import carry
 from bench.scenes.systems import Caudal
-from libs.store.migrate import migrate
 
 SMALL: Final = 10_000
 LARGE: Final = 10_000_000
@@ -143,19 +141,6 @@ async def _stored(stage: Stage, name: str, count: int) -> Stored:
     finally:
         await connection.close()
     return Stored(dsn, count, {row["name"]: row["bytes"] / count for row in sizes})
-
-
-async def database(stage: Stage, name: str) -> str:
-    """Make a database of our schema beside the house's own; return its DSN."""
-    parts = urlsplit(stage.house.servers.postgres_dsn)
-    connection = await asyncpg.connect(stage.house.servers.postgres_dsn)
-    try:
-        await connection.execute(f"create database {name}")
-    finally:
-        await connection.close()
-    dsn = urlunsplit(parts._replace(path=f"/{name}"))
-    await asyncio.to_thread(migrate, dsn)
-    return dsn
 
 
 async def _fill(dsn: str, statements: tuple[str, ...], count: int, step: int) -> None:

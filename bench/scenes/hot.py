@@ -6,8 +6,8 @@ from typing import Final
 
 from bench.figures import Figure, Target
 from bench.load.generator import Load
-from bench.scenes.growth import database, rate_on
-from bench.scenes.stage import Stage
+from bench.scenes.growth import rate_on
+from bench.scenes.stage import Stage, database
 from bench.scenes.sustained import carry
 from bench.scenes.systems import Caudal
 

@@ -9,10 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from time import monotonic
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
 
 from bench.house import House
 from bench.load.generator import Load, Told, generator
 from bench.measure.accounting import cpu_seconds
+from libs.store.migrate import migrate
 
 Progress = Callable[[str], None]
 
@@ -93,3 +97,17 @@ class Clock:
     @property
     def seconds(self) -> float:
         return monotonic() - self._begun
+
+
+async def database(stage: Stage, name: str | None = None) -> str:
+    """Make a database of our schema beside the house's own; return its DSN."""
+    name = name or f"bench_{stage.fresh().replace('-', '_')}"
+    parts = urlsplit(stage.house.servers.postgres_dsn)
+    connection = await asyncpg.connect(stage.house.servers.postgres_dsn)
+    try:
+        await connection.execute(f"create database {name}")
+    finally:
+        await connection.close()
+    dsn = urlunsplit(parts._replace(path=f"/{name}"))
+    await asyncio.to_thread(migrate, dsn)
+    return dsn
