@@ -101,12 +101,19 @@ def compare(found: Path, release: Path) -> None:
 @click.argument("found", type=click.Path(path_type=Path, exists=True))
 @click.option("--release", type=click.Path(path_type=Path), default=RELEASE, show_default=True)
 def store(found: Path, release: Path) -> None:
-    """Keep a result as that of the release, to compare later ones with."""
+    """Keep a result as that of the release, to compare later ones with.
+
+    Of a full run also the table and the plots, which the documentation shows.
+    """
     result = _read(found)
     stored = _read(release) if release.exists() else {}
     stored["quick" if result["quick"] else "full"] = result
     release.parent.mkdir(parents=True, exist_ok=True)
     release.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    if not result["quick"]:
+        text = table(result["figures"]) + "\n" + orientation(result)
+        release.with_suffix(".md").write_text(text, encoding="utf-8")
+        draw(result, release.parent)
 
 
 def _read(path: Path) -> dict[str, Any]:

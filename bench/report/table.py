@@ -32,7 +32,11 @@ def number(value: float) -> str:
 
 def orientation(result: Mapping[str, Any]) -> str:
     """Write what stands behind the ratios: absolute figures of this machine in this hour."""
-    lines = []
+    lines = [
+        f"- **{name.replace('_', ' ')}**\n    - `{told}`"
+        for part in ("machine", "limits")
+        for name, told in result.get(part, {}).items()
+    ]
     for figure in result["figures"]:
         if figure["beside"]:
             lines.append(f"- **{figure['title']}**")
