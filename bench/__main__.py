@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 
 from bench.report.compare import changes
-from bench.report.table import number, orientation, table
+from bench.report.table import number, report, table
 from bench.run import Chosen, run, run_memory
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel
@@ -45,8 +45,7 @@ def measure(*, quick: bool, only: tuple[str, ...], out: Path, as_json: bool) -> 
     out.mkdir(parents=True, exist_ok=True)
     name = "quick" if quick else "result"
     (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    text = table(result["figures"]) + "\n" + orientation(result)
-    (out / f"{name}.md").write_text(text, encoding="utf-8")
+    (out / f"{name}.md").write_text(report(result), encoding="utf-8")
     draw(result, out)
     click.echo(json.dumps(result) if as_json else table(result["figures"]))
     _progress(f"everything is in {out}")
@@ -111,8 +110,7 @@ def store(found: Path, release: Path) -> None:
     release.parent.mkdir(parents=True, exist_ok=True)
     release.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     if not result["quick"]:
-        text = table(result["figures"]) + "\n" + orientation(result)
-        release.with_suffix(".md").write_text(text, encoding="utf-8")
+        release.with_suffix(".md").write_text(report(result), encoding="utf-8")
         draw(result, release.parent)
 
 

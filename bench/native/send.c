@@ -10,8 +10,8 @@
  * It says `ready` when it is connected and begins at a line on its input. At the end it writes when
  * each request was due and when its answer was complete (doubles, seconds of the monotonic clock; 0:
  * never) and the status (16 bits) into TIMES, and says how many connections were cut under a
- * request and what CPU it used meanwhile. A request costs it 5 µs, a third of what a client in
- * Python takes from the machine that it measures.
+ * request and what CPU it used meanwhile. Under the end-to-end load a request costs it 18 µs, flat
+ * out 12, nearly all of it the kernel's; a client in Python took 33 from the machine that it measured.
  */
 #include <arpa/inet.h>
 #include <errno.h>

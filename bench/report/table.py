@@ -30,7 +30,12 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def orientation(result: Mapping[str, Any]) -> str:
+def report(result: Mapping[str, Any]) -> str:
+    """Write a whole result: the table, and what stands behind it."""
+    return f"{table(result['figures'])}\n{_orientation(result)}"
+
+
+def _orientation(result: Mapping[str, Any]) -> str:
     """Write what stands behind the ratios: absolute figures of this machine in this hour."""
     lines = [
         f"- **{name.replace('_', ' ')}**\n    - `{told}`"

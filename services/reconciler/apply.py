@@ -121,7 +121,8 @@ async def _apply(
     names = {o.delivery_id: ledger_name(o) for o in outcomes}
     known = await _on_record(connection, names, outcomes, told)
     if locking:
-        # Those that are new first, which is the order of `libs.store.together`.
+        # Those that are new first, which is the order of `libs.store.together`. Which are new is known
+        # from the first reading, and how all of them stand only when they are locked.
         new = _located(_news(outcomes, known), places).by_object.keys() - known.rows.keys()
         await make_objects(connection, {key: told.providers[key] for key in new})
         await lock_objects(connection, told.by_object)

@@ -145,10 +145,9 @@ async def posting(house: House) -> AsyncIterator[None]:
     async def go(ready: Generator) -> None:
         assert (await ready.go()).statuses == {"200": COUNT}
 
-    async with generator(load) as ready:
-        sending = asyncio.create_task(go(ready))
+    async with generator(load) as ready, asyncio.TaskGroup() as tasks:
+        tasks.create_task(go(ready))
         yield
-        await sending
 
 
 async def post(house: House) -> None:

@@ -125,35 +125,32 @@ MAKING = [told(n, about(ref, pending(at=n))) for n, ref in enumerate("abx", 10)]
 CHANGING = [told(n, about(ref, paid(at=n))) for n, ref in enumerate("ax", 20)]
 
 
+async def both_get_through(pool: Pool, other: Sequence[Translated]) -> None:
+    """One makes a and waits at b; then the other waits for it; then b is free."""
+    async with held_up(pool, "b"):
+        tasks = []
+        for batch in (MAKING, other):
+            tasks.append(asyncio.create_task(apply(pool, batch)))
+            await asyncio.sleep(0.3)
+        assert not any(task.done() for task in tasks)
+    await asyncio.gather(*tasks)
+    assert len(await table(pool, "observations")) == 1 + len(MAKING) + len(CHANGING)
+
+
 async def test_who_changes_waits_for_nobody_that_inserts(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One makes a, b and x, which is there by now; at b it waits. Another changes x and makes a."""
+    """One makes a, b and x, which is there by now. Another changes x and makes a."""
     meddling(monkeypatch, pool, [told(1, about("x", pending(at=1)))])
-    async with held_up(pool, "b"):
-        making = asyncio.create_task(apply(pool, MAKING))
-        await asyncio.sleep(0.3)
-        changing = asyncio.create_task(apply(pool, CHANGING))
-        await asyncio.sleep(0.3)
-        assert not making.done()
-        assert not changing.done()
-    await asyncio.gather(making, changing)
-    assert len(await table(pool, "observations")) == 1 + len(MAKING) + len(CHANGING)
+    await both_get_through(pool, CHANGING)
 
 
 async def test_who_locks_waits_for_nobody_that_inserts(pool: Pool) -> None:
-    """One makes a and b, where it waits, and changes x. Another locks x and makes a."""
+    """One makes a and b, and changes x. Another locks x and makes a."""
     await apply(pool, [told(1, about("x", pending(at=1)))])
-    replays = [replace(each, replay_of=told(50 + n).delivery_id) for n, each in enumerate(CHANGING)]
-    async with held_up(pool, "b"):
-        making = asyncio.create_task(apply(pool, MAKING))
-        await asyncio.sleep(0.3)
-        locking = asyncio.create_task(apply(pool, replays))
-        await asyncio.sleep(0.3)
-        assert not making.done()
-        assert not locking.done()
-    await asyncio.gather(making, locking)
-    assert len(await table(pool, "observations")) == 1 + len(MAKING) + len(CHANGING)
+    await both_get_through(
+        pool, [replace(each, replay_of=told(50 + n).delivery_id) for n, each in enumerate(CHANGING)]
+    )
 
 
 async def test_stale_write_leaves_nothing(pool: Pool) -> None:
