@@ -9,11 +9,13 @@ What is sent is made here, before anything is measured, and sent by a C program 
 from __future__ import annotations
 
 import json
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,11 +31,14 @@ def _say(told: dict[str, Any]) -> None:
 
 
 def _prepare(wanted: dict[str, Any], path: Path) -> int:
+    """Write as many requests as are wanted; where fewer are to differ, these over and over."""
     corpus = Corpus(wanted["seed"], wanted["run"], wanted["hot_share"])
+    count = int(wanted["count"])
+    distinct = min(count, wanted["distinct"] or count)
+    each = (struct.pack("=I", len(one)) + one for one in corpus.stream(distinct))
     with path.open("wb") as out:
-        for request in corpus.stream(wanted["count"]):
-            out.write(struct.pack("=I", len(request)) + request)
-    return int(wanted["count"])
+        out.writelines(each if distinct == count else islice(cycle(each), count))
+    return count
 
 
 def _command(wanted: dict[str, Any], requests: Path, times: Path) -> list[str]:
@@ -55,6 +60,7 @@ def _run(wanted: dict[str, Any], folder: Path) -> dict[str, Any]:
         try:
             if out.readline() != "ready\n":
                 raise RuntimeError("the sender is not ready; its error stands above")
+            signal.signal(signal.SIGUSR1, lambda *_: sending.send_signal(signal.SIGUSR1))
             _say({"prepared": prepared})
             sys.stdin.readline()
             into.write("\n")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,8 @@ _LINE_LIMIT: Final = 1 << 26
 class Load:
     """What is sent. `rate` 0: flat out over the connections; else so many a second, open loop.
 
-    `run` names the bodies: another one, other objects. `count` bounds how many are prepared.
+    `run` names the bodies: another one, other objects. `count` bounds how many are prepared; with
+    `distinct`, so many of them differ and are sent over and over.
     """
 
     port: int
@@ -30,6 +32,7 @@ class Load:
     seed: int = 1
     run: str = "1"
     count: int = 0
+    distinct: int = 0
     times: Path | None = None
     hot_share: float = 0.0
 
@@ -45,6 +48,7 @@ class Load:
             "seed": self.seed,
             "run": self.run,
             "count": self.count or int(self.rate * self.seconds) + 1,
+            "distinct": self.distinct,
             "hot_share": self.hot_share,
             "times": None if self.times is None else str(self.times),
         }
@@ -91,6 +95,11 @@ class Generator:
         told = Told(**json.loads(await self._line()))
         await self._process.wait()
         return told
+
+    def enough(self) -> None:
+        """End the sending before its time."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGUSR1)
 
     async def _say(self, line: str) -> None:
         if self._process.stdin is None:

@@ -7,7 +7,8 @@
  * at even distances, and one for which no connection is free waits here: its latency counts from
  * when it was due. Answers are waited for at most LINGER seconds beyond the last send.
  *
- * It says `ready` when it is connected and begins at a line on its input. At the end it writes when
+ * It says `ready` when it is connected and begins at a line on its input. SIGUSR1 ends the sending
+ * before its time. At the end it writes when
  * each request was due and when its answer was complete (doubles, seconds of the monotonic clock; 0:
  * never) and the status (16 bits) into TIMES, and says how many connections were cut under a
  * request and what CPU it used meanwhile. Under the end-to-end load a request costs it 18 µs, flat
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,10 +56,16 @@ static struct connection *all;
 static struct connection **idle; /* a ring: each has its turn */
 static uint32_t connections, idle_first, idle_count, next_due, next_sent, under_way, cut;
 static int epoll, port;
+static volatile sig_atomic_t enough;
 
 static void fail(const char *what) {
   fprintf(stderr, "send: %s\n", what);
   exit(1);
+}
+
+static void on_enough(int which) {
+  (void)which;
+  enough = 1;
 }
 
 static double now(void) {
@@ -230,7 +238,7 @@ static void turn(double until) {
 
 static void at_rate(double rate, uint32_t last) {
   double begun = now() + 0.01;
-  while (next_due < last) {
+  while (next_due < last && !enough) {
     double moment = now();
     while (next_due < last && begun + next_due / rate <= moment) {
       due[next_due] = begun + next_due / rate;
@@ -249,7 +257,7 @@ static void at_rate(double rate, uint32_t last) {
 
 static void flat_out(double seconds) {
   double until = now() + seconds;
-  for (double moment = now(); moment < until && next_due < count; moment = now()) {
+  for (double moment = now(); moment < until && next_due < count && !enough; moment = now()) {
     while (next_due < count && next_due - next_sent < idle_count) due[next_due++] = moment;
     post();
     turn(until);
@@ -276,6 +284,7 @@ int main(int words, char **word) {
   idle = calloc(connections, sizeof *idle);
   if (epoll < 0 || !all || !idle) fail("no memory");
   for (uint32_t n = 0; n < connections; n++) connect_one(&all[n]);
+  signal(SIGUSR1, on_enough);
   puts("ready");
   fflush(stdout);
   if (getchar() == EOF) return 0;

@@ -11,7 +11,7 @@ from bench.scenes.sustained import Run, at, most
 from bench.scenes.systems import Caudal, PeerSystem, System
 
 EMPTY_AT_MOST = 45_000.0
-OURS_AT_MOST = 16_000.0
+OURS_AT_MOST = 10_000.0
 PEER_AT_MOST = 3_000.0
 LOWER = 0.95  # after a run that was not sustained
 LONG = (

@@ -7,7 +7,7 @@ from typing import Final
 from bench.figures import Figure, Target
 from bench.limits.broker import confirm_time
 from bench.load.generator import Load, send
-from bench.scenes.stage import Stage, empty_handler, flat_out
+from bench.scenes.stage import DISTINCT, Stage, empty_handler, flat_out
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE
 
 PREPARED: Final = {"empty": 45_000.0, "ingress": 30_000.0}  # requests for each second
@@ -80,6 +80,7 @@ async def _latency_at_half(stage: Stage, rate: float) -> Figure:
                 rate=rate,
                 connections=stage.connections,
                 run=stage.fresh(),
+                distinct=DISTINCT,
             )
         )
         await stage.house.purge(NORMALIZER_QUEUE, ARCHIVE_QUEUE)

@@ -47,16 +47,17 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
     figures = []
     await Caudal().start(stage.house)
     for at, seconds in (
-        (_Load("idle", "idle (10/s)", IDLE_RATE, {50: 2.5, 99: 6}), stage.seconds(60, 15)),
+        (_Load("idle", "idle (10/s)", IDLE_RATE, {50: 2.5, 99: 6}), stage.seconds(45, 15)),
         (
             _Load("half", "at half of the maximum", sustained / 2, {50: 5, 99: 20}),
             stage.seconds(20, 6),
         ),
     ):
         samples, sums = [], []
+        after = await _sums(stage)
         for n in range(1 if stage.quick else 2):
             stage.progress(f"latency, {at.title}, {n + 1}")
-            before = await _sums(stage)
+            before = after
             samples.append(sorted(await _webhook_to_event(stage, at.rate, seconds)))
             after = await _sums(stage)
             sums.append({key: (before[key] + after[key]) / 2 for key in before})
@@ -100,7 +101,7 @@ async def _sums(stage: Stage) -> dict[tuple[str, int], float]:
 
 async def sum_of_parts(stage: Stage, apart: float) -> Limit:
     """One HTTP round trip, three confirmed publishes, one commit, each measured alone now."""
-    seconds = stage.seconds(3, 1)
+    seconds = stage.seconds(2, 1)
     requests = Corpus(1, "parts").requests(500)
     http = await http_time(requests, apart=apart, seconds=seconds)
     publish = await confirm_time(

@@ -2,7 +2,8 @@
 
 Sustained is a rate that it holds to the end of the run without anything piling up: every webhook is
 answered 2xx, and `THROUGH` seconds after the last of them everything is done, everywhere. A first
-run flat out tells where to look.
+run flat out tells where to look. A run that is behind by `BEHIND` seconds at two looks in a row is
+ended there: it may have caught up, but that is not what sustained means, and it would take long.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from bench.load.generator import Load, Told, generator
+from bench.house import House
+from bench.load.generator import Generator, Load, Told, generator
 from bench.measure.accounting import resident_bytes
 from bench.observer import Arrival, observer
 from bench.scenes.stage import Stage
 from bench.scenes.systems import System
 
 THROUGH: Final = 2.0  # seconds
+BEHIND: Final = 4.0  # seconds; what Postgres counts comes up to one second late
+BEHIND_LOOKS: Final = 2
+BEHIND_EVERY: Final = 4.0
 DONE_WITHIN: Final = 300.0
 STEPS: Final = (1.08, 1.0, 0.92, 0.85, 0.78, 0.7, 0.6, 0.5, 0.4)  # of what the first run tells
 SAMPLE_EVERY: Final = 1.0
@@ -39,12 +44,13 @@ class Run:
     through: float
     cpu_us: Mapping[str, float]
     peak_mb: Mapping[str, float]
+    ended_early: bool = False
     arrivals: list[Arrival] = field(default_factory=list, repr=False)
 
     @property
     def sustained(self) -> bool:
         """Whether it was carried without piling up."""
-        return self.told.clean and self.through <= THROUGH
+        return self.told.clean and not self.ended_early and self.through <= THROUGH
 
     @property
     def per_second(self) -> float:
@@ -77,7 +83,7 @@ async def carry(stage: Stage, system: System, load: Load) -> Run:
     ):
         watched = {**house.pids, "consumer": seeing.pid}
         before = house.cpu_of(watched)
-        told = await ready.go()
+        told, ended_early = await while_it_keeps_up(house, system, load, ready)
         done = monotonic()
         await until_done(stage, system, (done_before or 0) + told.accepted)
         through = monotonic() - done
@@ -98,8 +104,40 @@ async def carry(stage: Stage, system: System, load: Load) -> Run:
         through=through,
         cpu_us={name: 1e6 * cpu / max(1, told.sent) for name, cpu in used.items()},
         peak_mb=peaks,
+        ended_early=ended_early,
         arrivals=arrivals,
     )
+
+
+async def while_it_keeps_up(
+    house: House, system: System, load: Load, ready: Generator
+) -> tuple[Told, bool]:
+    """Send; return what was sent, and whether that was ended because too much was left undone."""
+    ended_early = False
+
+    async def watch() -> None:
+        nonlocal ended_early
+        begun, before = monotonic(), await system.about_done(house)
+        if before is None or not load.rate:
+            return
+        behind = 0
+        while behind < BEHIND_LOOKS:
+            await asyncio.sleep(BEHIND_EVERY)
+            done = (await system.about_done(house) or 0) - before
+            late = monotonic() - begun - done / load.rate
+            behind = behind + 1 if late > BEHIND else 0
+        ended_early = True
+        ready.enough()
+
+    watching = asyncio.create_task(watch())
+    try:
+        told = await ready.go()
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+    if not watching.cancelled():
+        watching.result()
+    return told, ended_early
 
 
 async def most(stage: Stage, system: System, *, seconds: float, at_most: float) -> float:

@@ -39,6 +39,9 @@ class System(Protocol):
     async def done(self, house: House) -> int | None:
         """Return how many webhooks it has done so far; None where it does not keep them all."""
 
+    async def about_done(self, house: House) -> int | None:
+        """Return the same to about a second, at a cost that does not grow with them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caudal:
@@ -65,6 +68,9 @@ class Caudal:
 
     async def done(self, house: House) -> int | None:
         return await house.count("translations")
+
+    async def about_done(self, house: House) -> int | None:
+        return await house.inserted("translations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +104,6 @@ class PeerSystem:
 
     async def done(self, house: House) -> int | None:  # noqa: ARG002 - a repeated one leaves no row
         return None
+
+    async def about_done(self, house: House) -> int | None:
+        return await self.done(house)

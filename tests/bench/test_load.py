@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from time import monotonic
+from typing import cast
 
 import pytest
 
+from bench.house import House
 from bench.load.corpus import Corpus
-from bench.load.generator import Load, send
+from bench.load.generator import Load, generator, send
 from bench.load.times import read_times
+from bench.scenes import sustained
+from bench.scenes.sustained import while_it_keeps_up
+from bench.scenes.systems import System
 
 pytestmark = pytest.mark.usefixtures("natives")
 
@@ -116,3 +123,60 @@ async def test_flat_out_ends_with_what_was_prepared() -> None:
         told = await send(Load(port=port, seconds=5.0, connections=4, count=50, warm_up=0))
     assert len(came) == told.sent == 50
     assert told.ended - told.begun < 4
+
+
+async def test_few_that_differ_are_sent_over_and_over() -> None:
+    async with answering(lambda _: (0.0, OK)) as (port, came):
+        told = await send(
+            Load(port=port, seconds=5.0, connections=1, count=50, distinct=20, warm_up=0, run="x")
+        )
+    assert told.clean
+    some = Corpus(1, "x").requests(20)
+    assert came == [*some, *some, *some[:10]]
+
+
+@pytest.mark.parametrize("rate", [200, 0])
+async def test_ended_before_its_time(rate: int) -> None:
+    """What was begun is answered and told all the same."""
+    async with answering(lambda _: (0.01, OK)) as (port, came):
+        load = Load(
+            port=port,
+            seconds=30.0,
+            rate=rate,
+            connections=4,
+            count=20_000,
+            distinct=100,
+            warm_up=0,
+        )
+        async with generator(load) as ready:
+            asyncio.get_running_loop().call_later(0.5, ready.enough)
+            told = await ready.go()
+    assert 0.4 < told.ended - told.begun < 5
+    assert told.clean
+    assert len(came) == told.sent > 50
+
+
+@dataclass
+class Counting:
+    """A house with a system in which so many webhooks are done each second."""
+
+    per_second: float
+    begun: float = field(default_factory=monotonic)
+
+    async def about_done(self, _house: House) -> int:
+        return 1000 + int(self.per_second * (monotonic() - self.begun))
+
+
+@pytest.mark.parametrize(("per_second", "early"), [(50, True), (100, False)])
+async def test_what_does_not_keep_up_is_ended(
+    monkeypatch: pytest.MonkeyPatch, per_second: float, *, early: bool
+) -> None:
+    monkeypatch.setattr(sustained, "BEHIND", 0.5)
+    monkeypatch.setattr(sustained, "BEHIND_EVERY", 0.2)
+    system = cast("System", Counting(per_second))
+    async with answering(lambda _: (0.0, OK)) as (port, _):
+        load = Load(port=port, seconds=3.0, rate=100, connections=4, warm_up=0)
+        async with generator(load) as ready:
+            told, ended_early = await while_it_keeps_up(cast("House", None), system, load, ready)
+    assert ended_early is early
+    assert (told.sent < 290) is early
