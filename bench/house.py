@@ -33,6 +33,11 @@ READY_WITHIN: Final = 60.0
 GRACE: Final = 30.0
 WORKERS: Final = ("ingress", "normalizer", "reconciler")
 
+_INSERTED: Final = """
+select coalesce(sum(n_tup_ins), 0) from pg_stat_user_tables
+where relid in (select relid from pg_partition_tree($1::text::regclass))
+"""
+
 
 @dataclass(slots=True)
 class House:
@@ -116,11 +121,10 @@ class House:
             await connection.close()
 
     async def inserted(self, table: str) -> int:
-        """How many rows were ever inserted there, by what Postgres counts as it goes."""
+        """How many rows were ever inserted there, or into its partitions, as Postgres counts on the way."""
         connection = await asyncpg.connect(self.servers.postgres_dsn)
         try:
-            said = "select n_tup_ins from pg_stat_user_tables where relname = $1"
-            return int(await connection.fetchval(said, table))
+            return int(await connection.fetchval(_INSERTED, table))
         finally:
             await connection.close()
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 from bench.figures import Figure, Target
 from bench.peers.run import PEERS
-from bench.scenes.stage import Stage, database, empty_handler, flat_out
+from bench.scenes.stage import EMPTY_AT_MOST, Stage, database, empty_handler, flat_out
 from bench.scenes.sustained import Run, at, most
 from bench.scenes.systems import Caudal, PeerSystem, System
 
-EMPTY_AT_MOST = 45_000.0
 OURS_AT_MOST = 10_000.0
 PEER_AT_MOST = 3_000.0
 LOWER = 0.95  # after a run that was not sustained

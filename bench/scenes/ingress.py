@@ -7,10 +7,10 @@ from typing import Final
 from bench.figures import Figure, Target
 from bench.limits.broker import confirm_time
 from bench.load.generator import Load, send
-from bench.scenes.stage import DISTINCT, Stage, empty_handler, flat_out
+from bench.scenes.stage import DISTINCT, EMPTY_AT_MOST, Stage, empty_handler, flat_out
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE
 
-PREPARED: Final = {"empty": 45_000.0, "ingress": 30_000.0}  # requests for each second
+AT_MOST: Final = 30_000.0  # requests a second that are prepared for the ingress
 MESSAGE_BYTES: Final = 1200  # a message with one webhook
 
 
@@ -24,13 +24,13 @@ async def ingress(stage: Stage, _sustained: float) -> list[Figure]:
     async with empty_handler() as (port, pid):
         for n in range(repetitions):
             stage.progress(f"ingress against the empty handler, {n + 1} of {repetitions}")
-            e = await flat_out(stage, port, pid, seconds=seconds, at_most=PREPARED["empty"])
+            e = await flat_out(stage, port, pid, seconds=seconds, at_most=EMPTY_AT_MOST)
             ours = await flat_out(
                 stage,
                 house.port,
                 house.pids["ingress"],
                 seconds=seconds,
-                at_most=PREPARED["ingress"],
+                at_most=AT_MOST,
             )
             await house.purge(NORMALIZER_QUEUE, ARCHIVE_QUEUE)
             ratios.append(ours.per_second / e.per_second)

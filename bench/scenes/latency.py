@@ -21,8 +21,8 @@ from bench.load.corpus import Corpus
 from bench.load.generator import Load
 from bench.load.times import read_times
 from bench.observer import Arrival
-from bench.scenes.stage import Stage
-from bench.scenes.sustained import carry
+from bench.scenes.stage import Stage, empty_cpu
+from bench.scenes.sustained import Run, carry
 from bench.scenes.systems import Caudal
 
 IDLE_RATE = 10.0  # webhooks a second
@@ -53,25 +53,38 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
             stage.seconds(20, 6),
         ),
     ):
-        samples, sums = [], []
+        samples, sums, cpu = [], [], []
         after = await _sums(stage)
         for n in range(1 if stage.quick else 2):
             stage.progress(f"latency, {at.title}, {n + 1}")
             before = after
-            samples.append(sorted(await _webhook_to_event(stage, at.rate, seconds)))
+            run, took = await _webhook_to_event(stage, at.rate, seconds)
+            samples.append(sorted(took))
+            cpu.append({name: round(us) for name, us in run.cpu_us.items()})
             after = await _sums(stage)
             sums.append({key: (before[key] + after[key]) / 2 for key in before})
-        figures += [_figure(at, share, how, samples, sums) for how in APART for share in at.bounds]
+        empty = {"flat_out": 0.0, "at_this_rate": at.rate}
+        also = {
+            "cpu_us": cpu,
+            "empty_cpu_us": {n: round(await empty_cpu(stage, rate)) for n, rate in empty.items()},
+        }
+        figures += [
+            _figure(at, share, how, samples=samples, sums=sums, also=also)
+            for how in APART
+            for share in at.bounds
+        ]
     await Caudal().stop(stage.house)
     return figures
 
 
-def _figure(
+def _figure(  # noqa: PLR0913 - what one figure is made of
     at: _Load,
     share: int,
     how: str,
+    *,
     samples: Sequence[Sequence[float]],
     sums: Sequence[Mapping[tuple[str, int], float]],
+    also: Mapping[str, object],
 ) -> Figure:
     found = [percentile(sample, share) for sample in samples]
     wholes = [each[how, share] for each in sums]
@@ -86,6 +99,7 @@ def _figure(
             "samples": [len(sample) for sample in samples],
             "latency_ms": [round(ms, 3) for ms in found],
             "sum_of_parts_ms": [round(ms, 3) for ms in wholes],
+            **also,
         },
     )
 
@@ -112,8 +126,8 @@ async def sum_of_parts(stage: Stage, apart: float) -> Limit:
     return summed(http, publish, commit)
 
 
-async def _webhook_to_event(stage: Stage, rate: float, seconds: float) -> list[float]:
-    """Return the milliseconds from due to event of every webhook that caused one."""
+async def _webhook_to_event(stage: Stage, rate: float, seconds: float) -> tuple[Run, list[float]]:
+    """Return a run, and the milliseconds from due to event of every webhook that caused one."""
     times = stage.house.home / "due.bin"
     run = await carry(
         stage,
@@ -130,7 +144,7 @@ async def _webhook_to_event(stage: Stage, rate: float, seconds: float) -> list[f
     due = read_times(times).due
     numbers = await _numbers(stage.house.servers.postgres_dsn, run.told.accepted)
     warm = run.told.begun + 1.0
-    return [
+    return run, [
         1000 * (arrival.at - due[numbers[arrival.delivery_id]])
         for arrival in _firsts(run.arrivals)
         if arrival.delivery_id in numbers and due[numbers[arrival.delivery_id]] >= warm

@@ -22,6 +22,7 @@ from libs.store.migrate import migrate
 Progress = Callable[[str], None]
 # Webhooks that differ, of those that go to somebody to whom they are all alike.
 DISTINCT: Final = 20_000
+EMPTY_AT_MOST: Final = 45_000.0  # requests a second that are prepared for E
 
 
 @dataclass(slots=True)
@@ -70,6 +71,21 @@ async def empty_handler() -> AsyncIterator[tuple[int, int]]:
     finally:
         process.kill()
         await process.wait()
+
+
+async def empty_cpu(stage: Stage, rate: float) -> float:
+    """Return the CPU that E uses for a request at this rate, in microseconds; 0: flat out.
+
+    At rest it takes several times as long as flat out, since every request wakes up a core.
+    """
+    async with empty_handler() as (port, pid):
+        if not rate:
+            return (await flat_out(stage, port, pid, seconds=2, at_most=EMPTY_AT_MOST)).cpu_us
+        load = Load(port=port, seconds=3, rate=rate, connections=stage.connections, run="empty")
+        async with generator(load) as ready:
+            before = cpu_seconds(pid)
+            told = await ready.go()
+            return 1e6 * (cpu_seconds(pid) - before) / told.sent
 
 
 async def flat_out(stage: Stage, port: int, pid: int, *, seconds: float, at_most: float) -> Rate:

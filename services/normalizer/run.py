@@ -27,7 +27,7 @@ from services.normalizer.terms import terms_of
 from services.normalizer.translate import Translator, failure
 
 MESSAGE_DELIVERIES: Final = 200
-# Of bodies, which outcomes carry; a reconciler has two hundred such messages in hand.
+# Of bodies, which outcomes carry; a reconciler has some thirty such messages in hand.
 MESSAGE_BYTES: Final = 1024 * 1024
 
 log = structlog.get_logger()
