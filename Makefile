@@ -12,10 +12,8 @@
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
-# one process more than cores, each with servers of its own: as many as cores leave a quarter of them
-# unused. Tests that share a stack stay together
-PROCESSES := $(shell n=$$(( $$(nproc 2>/dev/null || echo 2) + 1 )); echo $$(( n < 4 ? n : 4 )))
-SIDE_BY_SIDE := -n $(PROCESSES) --dist loadgroup
+# several processes, each with servers of its own; tests that share a stack stay together
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
 # whole systems, each with servers of its own, on which faults are played at the same time
 HOUSES := 2
 SEEDS := 1

@@ -51,3 +51,14 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
 def gone(pids: set[int], *, seconds: float = 10.0) -> bool:
     """Whether all of them end within `seconds`."""
     return wait_until(lambda: not pids & living().keys(), seconds=seconds)
+
+
+def stopped(pid: int) -> bool:
+    """Whether every thread of it stands still: SIGSTOP takes effect some time after it was sent."""
+    if sys.platform != "linux":
+        return True
+    states = [
+        (task / "stat").read_text().rpartition(")")[2].split()[0]
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    ]
+    return set(states) <= {"T", "Z"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -21,7 +22,7 @@ from generate_series(0, 3) as n
 @pytest.mark.servers
 async def test_inserted_counts_what_partitions_took(postgres_dsn: str, tmp_path: Path) -> None:
     """Also what is deleted by now: it tells what was done, to a second."""
-    migrate(postgres_dsn)
+    await asyncio.to_thread(migrate, postgres_dsn)
     house = House(tmp_path, Servers(amqp_url="", postgres_dsn=postgres_dsn), port=0)
     assert await house.inserted("translations") == 0
     connection = await asyncpg.connect(postgres_dsn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from uuid import uuid4
 
@@ -14,7 +13,7 @@ from libs.bus.publisher import Outcome, Publisher
 from libs.bus.tail import queue_depths
 from libs.bus.topology import NORMALIZER_QUEUE, RECEIVED, WEBHOOKS
 from libs.embedded.rabbitmq import EmbeddedRabbit
-from tests.integration.bus.waiting import until
+from tests.integration.bus.waiting import standing_still, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 
@@ -117,15 +116,11 @@ async def test_headers_and_type_arrive(channel: AbstractChannel, publisher: Publ
 async def test_stopped_broker_is_unknown(url: str, broker: EmbeddedRabbit) -> None:
     """No answer within the deadline is no knowledge; and what was sent may arrive afterwards."""
     publisher = await Publisher.open(url, name="test-stopped", deadline=0.5)
-    assert broker.node is not None
-    broker.node.send(signal.SIGSTOP)
-    try:
+    async with standing_still(broker):
         began = time.monotonic()
         outcome = await publisher.publish(WEBHOOKS, RECEIVED, b"late", content_type=JSON)
         took = time.monotonic() - began
         ready = publisher.ready
-    finally:
-        broker.node.send(signal.SIGCONT)
 
     assert outcome is Outcome.UNKNOWN
     assert took < 1.0
@@ -138,27 +133,19 @@ async def test_stopped_broker_is_unknown(url: str, broker: EmbeddedRabbit) -> No
 
 async def test_closing_is_bounded_on_stopped_broker(url: str, broker: EmbeddedRabbit) -> None:
     publisher = await Publisher.open(url, name="test-closing", deadline=0.5)
-    assert broker.node is not None
-    broker.node.send(signal.SIGSTOP)
-    try:
+    async with standing_still(broker):
         async with asyncio.timeout(5):
             await publisher.close()
-    finally:
-        broker.node.send(signal.SIGCONT)
 
 
 async def test_cancelling_the_caller_is_raised(url: str, broker: EmbeddedRabbit) -> None:
     publisher = await Publisher.open(url, name="test-cancel")
-    assert broker.node is not None
-    broker.node.send(signal.SIGSTOP)
-    try:
+    async with standing_still(broker):
         task = asyncio.create_task(publisher.publish(WEBHOOKS, RECEIVED, b"x", content_type=JSON))
         await until(lambda: publisher._under_way)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    finally:
-        broker.node.send(signal.SIGCONT)
     await publisher.close()
 
 

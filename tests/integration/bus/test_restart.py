@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Sequence
 
 import pytest
@@ -13,7 +12,7 @@ from libs.bus.message import Message
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import NORMALIZER_QUEUE, RECEIVED, WEBHOOKS
 from libs.embedded.rabbitmq import EmbeddedRabbit
-from tests.integration.bus.waiting import until
+from tests.integration.bus.waiting import standing_still, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 
@@ -93,13 +92,9 @@ async def test_silent_broker_is_given_up(
     consuming = asyncio.create_task(consumer.run(stop))
     publisher = await Publisher.open(url, name="test", deadline=20)
     await until(lambda: consumer.consuming)
-    assert broker.node is not None
-    broker.node.send(signal.SIGSTOP)
-    try:
+    async with standing_still(broker):
         outcome = await publisher.publish(WEBHOOKS, RECEIVED, b"0", content_type="text/plain")
         await until(lambda: not consumer.consuming)
-    finally:
-        broker.node.send(signal.SIGCONT)
     await until(lambda: publisher.ready and consumer.consuming)
     again = await publisher.publish(WEBHOOKS, RECEIVED, b"1", content_type="text/plain")
     await until(lambda: b"1" in received)
