@@ -91,7 +91,7 @@ async def _measured(  # noqa: PLR0913 - each told by name
         before = await _empty(stage)
         there = stage if system.name in PEERS else stage.on(await database(stage))
         await system.start(there.house)
-        run = await at(there, system, rate, hold)
+        run = await at(there, system, rate, hold, while_it_keeps_up=True)
         await system.stop(there.house)
         if not run.sustained:
             rate *= LOWER

@@ -2,8 +2,8 @@
 
 Sustained is a rate that it holds to the end of the run without anything piling up: every webhook is
 answered 2xx, and `THROUGH` seconds after the last of them everything is done, everywhere. A first
-run flat out tells where to look. A run that is behind by `BEHIND` seconds at two looks in a row is
-ended there: it may have caught up, but that is not what sustained means, and it would take long.
+run flat out tells where to look. Where it is asked for, a run that is behind by `BEHIND` seconds at
+two looks in a row is ended there: it may have caught up, but that is not what sustained means, and it would take long.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ async def until_done(stage: Stage, system: System, wanted: int) -> None:
         await system.until_quiet(house, within=DONE_WITHIN)
 
 
-async def carry(stage: Stage, system: System, load: Load) -> Run:
+async def carry(
+    stage: Stage, system: System, load: Load, *, while_it_keeps_up: bool = False
+) -> Run:
     """Send a load to a system that runs, and watch until all is done."""
     house = stage.house
     done_before = await system.done(house)
@@ -83,7 +85,10 @@ async def carry(stage: Stage, system: System, load: Load) -> Run:
     ):
         watched = {**house.pids, "consumer": seeing.pid}
         before = house.cpu_of(watched)
-        told, ended_early = await while_it_keeps_up(house, system, load, ready)
+        if while_it_keeps_up:
+            told, ended_early = await go_while_it_keeps_up(house, system, load, ready)
+        else:
+            told, ended_early = await ready.go(), False
         done = monotonic()
         await until_done(stage, system, (done_before or 0) + told.accepted)
         through = monotonic() - done
@@ -109,7 +114,7 @@ async def carry(stage: Stage, system: System, load: Load) -> Run:
     )
 
 
-async def while_it_keeps_up(
+async def go_while_it_keeps_up(
     house: House, system: System, load: Load, ready: Generator
 ) -> tuple[Told, bool]:
     """Send; return what was sent, and whether that was ended because too much was left undone."""
@@ -118,7 +123,7 @@ async def while_it_keeps_up(
     async def watch() -> None:
         nonlocal ended_early
         begun, before = monotonic(), await system.about_done(house)
-        if before is None or not load.rate:
+        if before is None:
             return
         behind = 0
         while behind < BEHIND_LOOKS:
@@ -162,7 +167,9 @@ async def most(stage: Stage, system: System, *, seconds: float, at_most: float) 
     raise RuntimeError(f"{system.name} sustains no rate near {first.per_second:.0f}/s")
 
 
-async def at(stage: Stage, system: System, rate: float, seconds: float) -> Run:
+async def at(
+    stage: Stage, system: System, rate: float, seconds: float, *, while_it_keeps_up: bool = False
+) -> Run:
     """Carry a fixed rate."""
     return await carry(
         stage,
@@ -174,6 +181,7 @@ async def at(stage: Stage, system: System, rate: float, seconds: float) -> Run:
             connections=stage.connections,
             run=stage.fresh(),
         ),
+        while_it_keeps_up=while_it_keeps_up,
     )
 
 

@@ -18,7 +18,7 @@ from bench.load.corpus import Corpus
 from bench.load.generator import Load, generator, send
 from bench.load.times import read_times
 from bench.scenes import sustained
-from bench.scenes.sustained import while_it_keeps_up
+from bench.scenes.sustained import go_while_it_keeps_up
 from bench.scenes.systems import System
 
 pytestmark = pytest.mark.usefixtures("natives")
@@ -177,6 +177,6 @@ async def test_what_does_not_keep_up_is_ended(
     async with answering(lambda _: (0.0, OK)) as (port, _):
         load = Load(port=port, seconds=3.0, rate=100, connections=4, warm_up=0)
         async with generator(load) as ready:
-            told, ended_early = await while_it_keeps_up(cast("House", None), system, load, ready)
+            told, ended_early = await go_while_it_keeps_up(cast("House", None), system, load, ready)
     assert ended_early is early
     assert (told.sent < 290) is early
