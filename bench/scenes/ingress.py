@@ -2,66 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from bench.figures import Figure, Target
 from bench.limits.broker import confirm_time
 from bench.load.generator import Load, send
-from bench.scenes.stage import DISTINCT, EMPTY_AT_MOST, Stage, empty_handler, flat_out
+from bench.scenes.stage import DISTINCT, EMPTY_AT_MOST, Rate, Stage, empty_handler, flat_out
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE
+from libs.embedded.variables import AMQP_URL
 
+TURNS: Final = 7
 AT_MOST: Final = 30_000.0  # requests a second that are prepared for the ingress
 MESSAGE_BYTES: Final = 1200  # a message with one webhook
 
 
 async def ingress(stage: Stage, _sustained: float) -> list[Figure]:
-    """Measure one ingress alone with the broker; what it publishes is thrown away afterwards."""
-    repetitions = 2 if stage.quick else 5
-    seconds = stage.seconds(4, 2)
+    """Measure one ingress alone with the broker; what it publishes is thrown away afterwards.
+
+    Short turns and many: what slows the machine for seconds falls on all that take turns, and the
+    median is not moved by one.
+    """
+    seconds = stage.seconds(3, 1)
     house = stage.house
-    ratios, cpu, rates, limits = [], [], [], []
+    told: dict[str, list[Rate]] = {"empty": [], "bare": [], "ingress": []}
     await house.start("ingress")
-    async with empty_handler() as (port, pid):
-        for n in range(repetitions):
-            stage.progress(f"ingress against the empty handler, {n + 1} of {repetitions}")
-            e = await flat_out(stage, port, pid, seconds=seconds, at_most=EMPTY_AT_MOST)
-            ours = await flat_out(
-                stage,
-                house.port,
-                house.pids["ingress"],
-                seconds=seconds,
-                at_most=AT_MOST,
-            )
-            await house.purge(NORMALIZER_QUEUE, ARCHIVE_QUEUE)
-            ratios.append(ours.per_second / e.per_second)
-            cpu.append(ours.cpu_us / e.cpu_us)
-            rates.append((ours.per_second, ours.cpu_us))
-            limits.append((e.per_second, e.cpu_us))
-    latency = await _latency_at_half(stage, max(rate for rate, _ in rates) / 2)
+    bare = empty_handler("bench.bare", {AMQP_URL: house.servers.amqp_url})
+    async with empty_handler() as empty, bare as nothing_in_it:
+        ours = house.port, house.pids["ingress"]
+        for n in range(TURNS):
+            stage.progress(f"ingress against the empty handler, {n + 1} of {TURNS}")
+            for name, (port, pid) in zip(told, (empty, nothing_in_it, ours), strict=True):
+                if name == "bare" and stage.quick:
+                    continue
+                at_most = EMPTY_AT_MOST if name == "empty" else AT_MOST
+                told[name].append(
+                    await flat_out(stage, port, pid, seconds=seconds, at_most=at_most)
+                )
+                await house.purge(NORMALIZER_QUEUE, ARCHIVE_QUEUE)
+    latency = await _latency_at_half(stage, max(one.per_second for one in told["ingress"]) / 2)
     await house.stop("ingress")
-    beside = {
-        "ingress_per_second": [round(rate) for rate, _ in rates],
-        "ingress_cpu_us": [round(us, 1) for _, us in rates],
-        "empty_per_second": [round(rate) for rate, _ in limits],
-        "empty_cpu_us": [round(us, 1) for _, us in limits],
-        "connections": stage.connections,
-    }
+    beside: dict[str, Any] = {"connections": stage.connections}
+    for name, rates in told.items():
+        beside[f"{name}_per_second"] = [round(one.per_second) for one in rates]
+        beside[f"{name}_cpu_us"] = [round(one.cpu_us, 1) for one in rates]
+    found = [*_against_empty(told, "ingress", "ingress with confirm, one process", beside), latency]
+    if not stage.quick:
+        found += _against_empty(told, "bare", "the same with nothing in it", beside)
+    return found
+
+
+def _against_empty(
+    told: Mapping[str, Sequence[Rate]], name: str, title: str, beside: Mapping[str, Any]
+) -> list[Figure]:
+    """Compare rate and CPU of one, turn by turn; only the ingress itself has targets."""
+    pairs = list(zip(told[name], told["empty"], strict=True))
+    ours = name == "ingress"
     return [
         Figure(
-            key="ingress_rate",
-            title="ingress with confirm, one process, against E",
-            values=tuple(ratios),
-            target=Target(at_least=0.6),
+            key=f"{name}_rate",
+            title=f"{title}, against E",
+            values=tuple(one.per_second / e.per_second for one, e in pairs),
+            target=Target(at_least=0.6) if ours else None,
             beside=beside,
         ),
         Figure(
-            key="ingress_cpu",
-            title="CPU per webhook, ingress against E",
-            values=tuple(cpu),
-            target=Target(at_most=1.6),
+            key=f"{name}_cpu",
+            title=f"CPU per webhook, {title}, against E",
+            values=tuple(one.cpu_us / e.cpu_us for one, e in pairs),
+            target=Target(at_most=1.6) if ours else None,
             beside=beside,
         ),
-        latency,
     ]
 
 

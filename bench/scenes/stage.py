@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -59,14 +60,20 @@ class Rate:
 
 
 @asynccontextmanager
-async def empty_handler() -> AsyncIterator[tuple[int, int]]:
-    """Run E for the length of the block; gives its port and its pid."""
+async def empty_handler(
+    module: str = "bench.empty", environment: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[int, int]]:
+    """Run E, or another server that prints its port, for the length of the block; gives port and pid."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.empty", stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        module,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
     )
     try:
         if process.stdout is None:
-            raise RuntimeError("the empty handler says nothing")
+            raise RuntimeError(f"{module} says nothing")
         yield int(await process.stdout.readline()), process.pid
     finally:
         process.kill()

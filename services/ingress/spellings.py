@@ -12,8 +12,6 @@ from functools import cached_property
 from typing import Final
 
 REDACTED: Final = "[redacted]"
-# A printable ASCII character that does not stand there as it is, in lower case.
-_ESCAPED: Final = re.compile(rb"\\+u00([2-7][0-9a-f])|%([2-7][0-9a-f])")
 _SLASH: Final = re.compile(rb"\\+/")
 
 
@@ -24,6 +22,7 @@ class Spellings:
         # The longest first: one secret may be the beginning of another.
         self._texts = sorted({text for text in secrets if text.strip()}, key=len, reverse=True)
         self._plain = tuple(text.lower().encode() for text in self._texts)
+        self._escaped = _escaped(b"".join(self._plain))
         self._odd = any(
             not text.isascii() or not text.isprintable() or set(text) & set('"\\ ')
             for text in self._texts
@@ -52,9 +51,9 @@ class Spellings:
             flat = _SLASH.sub(b"/", flat)
         if self._is_in(flat):
             return True
-        if not ((b"%" in flat or b"\\u00" in flat) and _ESCAPED.search(flat)):
+        if not ((b"%" in flat or b"\\u00" in flat) and self._escaped.search(flat)):
             return False
-        return self._like_escapes or self._is_in(_ESCAPED.sub(_unescaped, flat).lower())
+        return self._like_escapes or self._is_in(self._escaped.sub(_unescaped, flat).lower())
 
     def _is_in(self, flat: bytes) -> bool:
         for text in self._plain:  # noqa: SIM110 - one or two, and asked for every request: no generator
@@ -73,6 +72,16 @@ class Spellings:
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         return re.compile("|".join(map(_spellings, self._texts)) or r"(?!)", re.IGNORECASE)
+
+
+def _escaped(characters: bytes) -> re.Pattern[bytes]:
+    r"""Make a pattern of one of these that does not stand there as it is, in lower case.
+
+    Others do not matter: the escapes of a form are brackets and spaces, which a token has not.
+    """
+    codes = {b"%02x" % code for code in characters + characters.upper()}
+    either = b"|".join(sorted(codes)) or b"(?!)"
+    return re.compile(rb"\\+u00(%b)|%%(%b)" % (either, either))
 
 
 def _unescaped(escape: re.Match[bytes]) -> bytes:

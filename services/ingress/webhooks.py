@@ -38,6 +38,8 @@ class Webhooks:
     max_body_bytes: int
     body_timeout: float
     tally: Tally = field(default_factory=Tally)
+    tells_all: bool = field(default_factory=lambda: log.is_enabled_for(logging.DEBUG))
+    """Whether every delivery has a line in the log; asking the log each time takes 1 µs."""
 
     async def receive(self, request: web.BaseRequest, way: Way) -> web.StreamResponse:
         """Handle a request that has found its door."""
@@ -87,7 +89,7 @@ class Webhooks:
             await self.acceptor.accept(delivery)
         except RefusedError as refused:
             raise self._unavailable(door, str(refused)) from None
-        if log.is_enabled_for(logging.DEBUG):
+        if self.tells_all:
             log.debug(
                 "delivery_accepted",
                 delivery_id=delivery.id,
