@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import median
 
 from bench.figures import Figure, Target
 from bench.peers.run import PEERS
@@ -84,7 +85,7 @@ async def _measured(  # noqa: PLR0913 - each told by name
     await system.start(stage.house)
     rate = await most(stage, system, seconds=look, at_most=at_most)
     await system.stop(stage.house)
-    if hold > 2 * look:
+    if hold > look:
         rate *= LONG
     while len(found.rates) < times:
         stage.progress(f"{system.name}: {rate:.0f}/s for {hold:.0f} s")
@@ -103,9 +104,12 @@ async def _measured(  # noqa: PLR0913 - each told by name
 
 
 async def _empty(stage: Stage) -> float:
+    """Return what E answers a second: the median of three short looks."""
     async with empty_handler() as (port, pid):
-        seconds = stage.seconds(3, 2)
-        return (await flat_out(stage, port, pid, seconds=seconds, at_most=EMPTY_AT_MOST)).per_second
+        looks = [
+            await flat_out(stage, port, pid, seconds=1, at_most=EMPTY_AT_MOST) for _ in range(3)
+        ]
+    return median(look.per_second for look in looks)
 
 
 def _against_e(stage: Stage, ours: Found) -> Figure:

@@ -30,6 +30,7 @@ IDLE_RATE = 10.0  # webhooks a second
 # reach what is asked of the whole: at rest each of them begins with waking up a core.
 APART = {"": 0.02, "_back_to_back": 0.0}
 MESSAGE_BYTES = 1200
+WARM_UP = 2.0  # seconds at the beginning of a load that are not counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,15 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
     """Measure at rest and at half of what is sustained; the parts before and after each."""
     figures = []
     await Caudal().start(stage.house)
+    after = await _sums(stage)
     for at, seconds in (
         (_Load("idle", "idle (10/s)", IDLE_RATE, {50: 2.5, 99: 6}), stage.seconds(35, 10)),
         (
             _Load("half", "at half of the maximum", sustained / 2, {50: 5, 99: 20}),
-            stage.seconds(20, 5),
+            stage.seconds(20, 9),
         ),
     ):
         samples, sums, cpu = [], [], []
-        after = await _sums(stage)
         for n in range(1 if stage.quick else 2):
             stage.progress(f"latency, {at.title}, {n + 1}")
             before = after
@@ -143,7 +144,7 @@ async def _webhook_to_event(stage: Stage, rate: float, seconds: float) -> tuple[
     )
     due = read_times(times).due
     numbers = await _numbers(stage.house.servers.postgres_dsn, run.told.accepted)
-    warm = run.told.begun + 1.0
+    warm = run.told.begun + WARM_UP
     return run, [
         1000 * (arrival.at - due[numbers[arrival.delivery_id]])
         for arrival in _firsts(run.arrivals)
