@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from bench.report.compare import changes
+from bench.report.compare import changes, middle
 from bench.report.table import number, report, table
 from bench.run import Chosen, run, run_memory
 from libs.runtime.logs import configure_logs
@@ -97,14 +97,18 @@ def compare(found: Path, release: Path) -> None:
 
 
 @main.command()
-@click.argument("found", type=click.Path(path_type=Path, exists=True))
+@click.argument("found", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--release", type=click.Path(path_type=Path), default=RELEASE, show_default=True)
-def store(found: Path, release: Path) -> None:
+def store(found: tuple[Path, ...], release: Path) -> None:
     """Keep a result as that of the release, to compare later ones with.
 
-    Of a full run also the table and the plots, which the documentation shows.
+    Of several of one kind, each figure is that of the run in the middle: a run is compared with what
+    is usual. Of a full run also the table and the plots, which the documentation shows.
     """
-    result = _read(found)
+    results = [_read(path) for path in found]
+    if len({result["quick"] for result in results}) > 1:
+        raise click.UsageError("some of them are quick runs and some are full ones")
+    result = middle(results)
     stored = _read(release) if release.exists() else {}
     stored["quick" if result["quick"] else "full"] = result
     release.parent.mkdir(parents=True, exist_ok=True)

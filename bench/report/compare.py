@@ -57,3 +57,19 @@ def changes(
         worse_by = then / now - 1 if more_is_better else now / then - 1
         found.append(Change(key, figure["title"], then, now, worse_by, TOLERANCES[key]))
     return found
+
+
+def middle(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put several results together: each figure is that of the run in the middle, by its median.
+
+    What else is told (machine, versions, settings) is that of the first.
+    """
+    by_key: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        for figure in result["figures"]:
+            by_key.setdefault(figure["key"], []).append(figure)
+    figures = [
+        sorted(alike, key=lambda figure: figure["median"])[(len(alike) - 1) // 2]
+        for alike in by_key.values()
+    ]
+    return {**results[0], "figures": figures}

@@ -1,0 +1,44 @@
+"""What is compared with the stored run, and what is stored of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.report.compare import changes, middle
+
+
+def _figure(key: str, median: float, target: str = "≤ 2") -> dict[str, Any]:
+    return {"key": key, "title": key, "median": median, "target": target}
+
+
+def _result(*figures: dict[str, Any], machine: str = "first") -> dict[str, Any]:
+    return {"quick": True, "machine": machine, "figures": list(figures)}
+
+
+def test_worse_is_less_where_more_is_asked_for() -> None:
+    stored = [_figure("ingress_rate", 0.5, "≥ 0.6"), _figure("ingress_cpu", 2.0)]
+    now = [_figure("ingress_rate", 0.4, "≥ 0.6"), _figure("ingress_cpu", 2.6)]
+    rate, cpu = changes(now, stored)
+    assert (round(rate.worse_by, 2), rate.regression) == (0.25, True)
+    assert (round(cpu.worse_by, 2), cpu.regression) == (0.3, True)
+
+
+def test_better_and_within_the_tolerance_is_no_regression() -> None:
+    stored = [_figure("ingress_rate", 0.5, "≥ 0.6"), _figure("ingress_cpu", 2.0)]
+    now = [_figure("ingress_rate", 0.7, "≥ 0.6"), _figure("ingress_cpu", 2.3)]
+    assert [change.regression for change in changes(now, stored)] == [False, False]
+
+
+def test_each_figure_is_that_of_the_run_in_the_middle() -> None:
+    results = [
+        _result(_figure("ingress_cpu", cpu), _figure("drain", drain), machine=machine)
+        for cpu, drain, machine in ((2.0, 1.5, "first"), (1.0, 1.3, "second"), (3.0, 1.4, "third"))
+    ]
+    stored = middle(results)
+    assert [figure["median"] for figure in stored["figures"]] == [2.0, 1.4]
+    assert stored["machine"] == "first"
+
+
+def test_of_two_runs_the_lower_figure_is_kept() -> None:
+    stored = middle([_result(_figure("drain", 1.5)), _result(_figure("drain", 1.3))])
+    assert [figure["median"] for figure in stored["figures"]] == [1.3]
