@@ -8,15 +8,12 @@ from statistics import median
 from bench.figures import Figure, Target
 from bench.peers.run import PEERS
 from bench.scenes.stage import EMPTY_AT_MOST, Stage, database, empty_handler, flat_out
-from bench.scenes.sustained import Run, at, most
+from bench.scenes.sustained import LONG, Run, at, most
 from bench.scenes.systems import Caudal, PeerSystem, System
 
 OURS_AT_MOST = 10_000.0
 PEER_AT_MOST = 3_000.0
-LOWER = 0.95  # after a run that was not sustained
-LONG = (
-    0.88  # where a long hold begins: what a short look carries with a growing backlog, it does not
-)
+LOWER = 0.95  # after a run that was not sustained; or what it carried, where that is less
 
 
 @dataclass(slots=True)
@@ -95,7 +92,7 @@ async def _measured(  # noqa: PLR0913 - each told by name
         run = await at(there, system, rate, hold, while_it_keeps_up=True)
         await system.stop(there.house)
         if not run.sustained:
-            rate *= LOWER
+            rate = min(LOWER * rate, run.per_second)
             continue
         found.rates.append(rate)
         found.empty.append((before + await _empty(stage)) / 2)

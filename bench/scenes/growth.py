@@ -71,7 +71,7 @@ async def growth(stage: Stage, _sustained: float) -> list[Figure]:
     large_one = await _stored(stage, "bench_large", large)
     rates: dict[str, list[float]] = {small_one.dsn: [], large_one.dsn: []}
     for n in range(2 if stage.quick else REPETITIONS):
-        for stored in (small_one, large_one):
+        for stored in (small_one, large_one) if n % 2 == 0 else (large_one, small_one):
             stage.progress(f"{stored.objects:,} stored objects, {n + 1}")
             rates[stored.dsn].append(await rate_on(stage, stored.dsn))
     small, grown = rates[small_one.dsn], rates[large_one.dsn]

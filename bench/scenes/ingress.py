@@ -9,7 +9,7 @@ from typing import Any, Final
 from bench.figures import Figure, Target
 from bench.limits.broker import confirm_time
 from bench.load.generator import Load, send
-from bench.scenes.stage import EMPTY_AT_MOST, Rate, Stage, empty_handler, flat_out
+from bench.scenes.stage import DISTINCT, EMPTY_AT_MOST, Rate, Stage, empty_handler, flat_out
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE
 from libs.embedded.variables import AMQP_URL
 
@@ -95,7 +95,7 @@ async def _latency_at_half(stage: Stage, rate: float) -> Figure:
                 rate=rate,
                 connections=stage.connections,
                 run=stage.fresh(),
-                distinct=stage.distinct,
+                distinct=DISTINCT,
             )
         )
         await stage.house.purge(NORMALIZER_QUEUE, ARCHIVE_QUEUE)

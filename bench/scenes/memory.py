@@ -13,7 +13,7 @@ from typing import Final
 from bench.figures import Figure, Target
 from bench.measure.accounting import resident_bytes
 from bench.scenes.stage import Stage
-from bench.scenes.sustained import at, most
+from bench.scenes.sustained import LONG, at, most
 from bench.scenes.systems import Caudal
 
 RUN: Final = 60.0  # seconds of one load; the next is prepared in between
@@ -30,7 +30,7 @@ async def memory(stage: Stage, minutes: float) -> list[Figure]:
     """
     system, house = Caudal(), stage.house
     await system.start(house)
-    rate = await most(stage, system, seconds=10, at_most=AT_MOST)
+    rate = LONG * await most(stage, system, seconds=10, at_most=AT_MOST)
     samples: dict[str, list[float]] = {name: [] for name in system.processes}
     sampling = asyncio.create_task(_sample(stage, samples))
     until, done, minutes_run, sustained = monotonic() + 60 * minutes, 0, 0, 0

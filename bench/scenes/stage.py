@@ -22,8 +22,7 @@ from libs.store.migrate import migrate
 
 Progress = Callable[[str], None]
 # Webhooks that differ, of those that go to somebody to whom they are all alike; making them takes time.
-DISTINCT: Final = 20_000
-QUICK_DISTINCT: Final = 4_000
+DISTINCT: Final = 4_000
 EMPTY_AT_MOST: Final = 45_000.0  # requests a second that are prepared for E
 
 
@@ -40,11 +39,6 @@ class Stage:
     def fresh(self) -> str:
         """Name bodies that were never sent on this stage."""
         return f"stage-{next(self._runs)}"
-
-    @property
-    def distinct(self) -> int:
-        """How many webhooks differ where they are sent over and over."""
-        return QUICK_DISTINCT if self.quick else DISTINCT
 
     def on(self, dsn: str) -> Stage:
         """Return the same stage on another database of the same server."""
@@ -110,7 +104,7 @@ async def flat_out(stage: Stage, port: int, pid: int, *, seconds: float, at_most
         warm_up=min(1.0, seconds / 4),
         run=stage.fresh(),
         count=int(seconds * at_most),
-        distinct=stage.distinct,
+        distinct=DISTINCT,
     )
     async with generator(load) as ready:
         before = cpu_seconds(pid)
