@@ -16,6 +16,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from bench.serving import serve
 from libs.bus.front_door import deliver
 from libs.bus.publisher import Outcome, Publisher
 from libs.embedded.variables import AMQP_URL
@@ -63,12 +64,7 @@ class _Bare:
 async def _serve() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     publisher = await Publisher.open(os.environ[AMQP_URL], name="bare", deadline=DEADLINE)
-    runner = web.ServerRunner(web.Server(_Bare(publisher).handle, access_log=None))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-    sys.stdout.write(f"{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
+    await serve(web.ServerRunner(web.Server(_Bare(publisher).handle, access_log=None)))
 
 
 if __name__ == "__main__":

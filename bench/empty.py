@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-
 import uvloop
 from aiohttp import web
+
+from bench.serving import serve
 
 
 async def _nothing(_request: web.Request) -> web.Response:
@@ -16,12 +15,7 @@ async def _nothing(_request: web.Request) -> web.Response:
 async def _serve() -> None:
     app = web.Application()
     app.router.add_post("/{tail:.*}", _nothing)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-    sys.stdout.write(f"{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
+    await serve(web.AppRunner(app, access_log=None))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ async def ingress(stage: Stage, _sustained: float) -> list[Figure]:
     latency = await _latency_at_half(stage, max(one.per_second for one in told["ingress"]) / 2)
     await house.stop("ingress")
     beside: dict[str, Any] = {"connections": stage.connections}
-    for name, rates in told.items():
+    for name in servers:
+        rates = told[name]
         beside[f"{name}_per_second"] = [round(one.per_second) for one in rates]
         beside[f"{name}_cpu_us"] = [round(one.cpu_us, 1) for one in rates]
     found = [*_against_empty(told, "ingress", "ingress with confirm, one process", beside), latency]

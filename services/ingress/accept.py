@@ -7,8 +7,7 @@ one that is under way: with one at a time, the process was idle for a sixth of t
 Where a message goes is the ladder's affair.
 
 What a delivery looks like on the wire is written when its message is put together, all of them in
-one go: each in its own request, with everything of that request in between, takes three times as
-long.
+one go, instead of one in each request with everything of that request in between.
 
 A request waits until its deadline. What was not safe by then is refused, although it may have
 arrived: the sender repeats it, and a repetition has no effect.
@@ -66,7 +65,7 @@ class Acceptor:
         self._waiting: deque[_Waiting] = deque()
         self._unanswered: deque[_Waiting] = deque()  # in order of arrival, so of deadline
         self._alarm: asyncio.TimerHandle | None = None
-        # asking for it is a system call each time: a twentieth of the process at full load
+        # asking for it is a system call each time: a twentieth of its samples at full load
         self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way = 0  # less than there are tasks while one of them ends
         self._pace = Pace(APART)

@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from libs.runtime.metrics import answer_metrics
-from services.ingress.answering import SERVER, Written
+from services.ingress.answering import SERVER
 from services.ingress.health import Health
 from services.ingress.rejections import Rejection, error_response, not_found, unavailable
 from services.ingress.ways import Ways
@@ -58,9 +58,8 @@ class Front:
                 frames=traceback.format_tb(error.__traceback__)[-8:],
             )
             response = error_response(500, "internal error")
-        if not isinstance(response, Written):
-            # aiohttp's default names its own version and Python's
-            response.headers["Server"] = SERVER
+        # aiohttp's default names its own version and Python's
+        response.headers["Server"] = SERVER
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from libs.bus.publisher import Outcome
 from libs.contracts.delivery import Delivery
+from libs.contracts.errors import ContractError
 from libs.contracts.webhook_received import decode
 from libs.domain.lifecycle import Authority
 from services.ingress.accept import WORTH_A_MESSAGE, Acceptor
@@ -69,6 +71,24 @@ async def test_waiting_deliveries_leave_together() -> None:
     await asyncio.gather(first, *others)
     batches = [[one.body for one in decode(message)] for message in publisher.messages]
     assert batches == [[b"first"], [b"%d" % n for n in range(50)]]
+
+
+async def test_one_that_cannot_be_written_spoils_no_message() -> None:
+    gate = Gate()
+    publisher = StandInPublisher(behave=gate)
+    accepting = acceptor(publisher)
+    first = asyncio.create_task(accepting.accept(delivery(b"first")))
+    await until(lambda: gate.arrived == 1)
+    naive = replace(delivery(b"bad"), received_at=datetime(2026, 1, 15, 12, 0))  # noqa: DTZ001
+    others = [accepting.accept(one) for one in (delivery(b"a"), naive, delivery(b"b"))]
+    gathered = asyncio.gather(first, *others, return_exceptions=True)
+    await asyncio.sleep(0)
+    gate.open.set()
+    kept, a, bad, b = await gathered
+    assert (kept, a, b) == (None, None, None)
+    assert isinstance(bad, ContractError)
+    batches = [[one.body for one in decode(message)] for message in publisher.messages]
+    assert batches == [[b"first"], [b"a", b"b"]]
 
 
 async def test_enough_leaves_beside_what_is_under_way() -> None:
