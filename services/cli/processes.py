@@ -10,6 +10,7 @@ import click
 import uvloop
 
 from libs.providers.registry import PROVIDERS
+from libs.runtime.allocation import give_back_what_is_large
 from libs.runtime.garbage import collect_seldom
 from libs.runtime.heartbeat import heartbeat
 from libs.runtime.logs import configure_logs
@@ -77,5 +78,6 @@ def _serve(service: str, settings: Settings, run: Run) -> None:
                 await run(settings, stop)
 
     settings.required_amqp_url()
+    give_back_what_is_large()
     collect_seldom()
     uvloop.run(main())
