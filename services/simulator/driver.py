@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from libs.bus.backoff import Backoff
+from libs.runtime.backoff import Backoff
 from services.simulator.credentials import Credentials
 from services.simulator.ledger import NOT_CONNECTED, Header, LedgerWriter
 from services.simulator.plan import OUTSTANDING, Plan, Stream, Webhook
