@@ -49,9 +49,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """All sources, by slug, as of `until` (None: nothing was counted yet); `now` by the same clock."""
+    """All sources, in order, as of `until`; `now` is by the same clock.
 
-    until: datetime | None
+    Where nothing was counted yet, there are no sources, and the two are the same.
+    """
+
+    until: datetime
     now: datetime
     sources: tuple[Known, ...] = ()
 
@@ -121,7 +124,7 @@ async def read_counted(pool: Pool) -> Counted:
     async with session(pool) as connection:
         [clock] = await connection.fetch(query("arrivals_clock"), SETTLED)
         if clock["counted"] is None:
-            return Counted(None, clock["now"])
+            return Counted(clock["now"], clock["now"])
         until: datetime = clock["counted"]
         rows = await connection.fetch(query("arrival_sources"), until - HOUR, until)
         slots: dict[str, dict[int, Slot]] = defaultdict(dict)

@@ -83,8 +83,7 @@ class Arrivals:
         """Set the metrics, and log where a source became silent or is heard again."""
         counted = await read_counted(self._pool)
         for known in counted.sources:
-            until = counted.until or counted.now
-            verdict = judge(known.usual, known.heard, until)
+            verdict = judge(known.usual, known.heard, counted.until)
             silent = verdict.standing is Standing.SILENT
             SOURCE_SILENT.labels(known.source).set(silent)
             age = (counted.now - known.last_at).total_seconds()
