@@ -74,9 +74,7 @@ def least(usual: Usual, at: datetime) -> int:
 
 
 def _unknown(usual: Usual) -> str:
-    if usual.weeks >= ENOUGH_WEEKS:
-        return f"nothing came in {usual.weeks} weeks, so nothing is usual"
-    return f"{usual.weeks} of {ENOUGH_WEEKS} weeks seen; judged by up to {WEEKS}"
+    return f"heard in {usual.weeks} of the last {WEEKS} weeks; judged from {ENOUGH_WEEKS} on"
 
 
 def _too_few(usual: Usual, heard: Heard, at: datetime) -> str | None:

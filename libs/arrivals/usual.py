@@ -75,13 +75,17 @@ class Usual:
         return weeks * of_a_week + sum(self.slot(start + n).surprise for n in range(rest))
 
 
-def learn(counted: Iterable[tuple[datetime, int]], *, since: datetime, until: datetime) -> Usual:
+def learn(
+    counted: Iterable[tuple[datetime, int]], *, first: datetime, last: datetime, until: datetime
+) -> Usual:
     """Learn from counts by five minutes what is usual in the weeks before `until` (a whole hour).
 
-    `since` is when the source was first heard of: what was before is not known to be empty.
+    `first` and `last` are when something came: what was before teaches nothing, nor what was after. A
+    source that is silent does not learn that this is usual; it is known less and less, and in the end
+    not any more.
     """
-    begin = max(until - WEEKS * WEEK, next_hour(since))
-    hours = (until - begin) // HOUR
+    begin = max(until - WEEKS * WEEK, next_hour(first))
+    hours = (min(until, next_hour(last)) - begin) // HOUR
     weeks = max(hours // HOURS, 0)
     if weeks < ENOUGH_WEEKS:
         return Usual(weeks)
@@ -91,12 +95,12 @@ def learn(counted: Iterable[tuple[datetime, int]], *, since: datetime, until: da
     # of each hour: what came in it, and the thinnest sixty minutes that end in it
     came = sixty[SPANS::SPANS]
     thinnest = [min(sixty[n + 1 : n + 1 + SPANS]) for n in range(0, hours * SPANS, SPANS)]
-    first = hour_of_week(begin)
+    start = hour_of_week(begin)
     slots = {
-        (first + place) % HOURS: _slot(came[place::HOURS], thinnest[place::HOURS])
+        (start + place) % HOURS: _slot(came[place::HOURS], thinnest[place::HOURS])
         for place in range(HOURS)
     }
-    return Usual(weeks, MappingProxyType(slots), _second_gap(came, first, slots))
+    return Usual(weeks, MappingProxyType(slots), _second_gap(came, start, slots))
 
 
 def _spans(counted: Iterable[tuple[datetime, int]], begin: datetime, length: int) -> list[int]:
@@ -117,9 +121,9 @@ def _slot(came: Sequence[int], thinnest: Sequence[int]) -> Slot:
     )
 
 
-def _second_gap(came: Sequence[int], first: int, slots: Mapping[int, Slot]) -> float:
+def _second_gap(came: Sequence[int], start: int, slots: Mapping[int, Slot]) -> float:
     """Return the surprise of the second largest gap between two hours in which something came."""
-    surprises = [slots[(first + place) % HOURS].surprise for place in range(HOURS)]
+    surprises = [slots[(start + place) % HOURS].surprise for place in range(HOURS)]
     gaps, gap = [0.0, 0.0], 0.0
     before_first = True
     for place, count in enumerate(came):

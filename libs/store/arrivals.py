@@ -91,18 +91,18 @@ class Turn:
         if until == clock["learnt"]:
             return False
         for row in await self._connection.fetch(query("arrival_sources"), until, until):
-            await self._learn(row["source"], row["first_at"], until)
+            await self._learn(row["source"], row["first_at"], row["last_at"], until)
         await self._connection.execute(query("move_arrivals_mark"), "learnt", until)
         await self._connection.execute(query("forget_arrivals"), until - KEPT)
         await self._connection.execute(query("forget_not_let_in"), until - KEPT)
         await self._connection.execute(query("forget_notices"), clock["now"] - NOTICES_KEPT)
         return True
 
-    async def _learn(self, source: str, since: datetime, until: datetime) -> None:
+    async def _learn(self, source: str, first: datetime, last: datetime, until: datetime) -> None:
         begin = until - WEEKS * WEEK - HOUR
         rows = await self._connection.fetch(query("arrivals_of"), source, begin, until)
         counted = ((row["arrived"], int(row["deliveries"])) for row in rows)
-        usual = learn(counted, since=since, until=until)
+        usual = learn(counted, first=first, last=last, until=until)
         slots = [
             (source, hour, slot.weeks, slot.heard, slot.low, slot.median)
             for hour, slot in sorted(usual.slots.items())

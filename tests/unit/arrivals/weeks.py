@@ -47,7 +47,9 @@ class Weeks:
     def ended(self) -> datetime:
         return self.began + len(self.counts) * SPAN
 
-    def play(self, begin: datetime, learnt_every: timedelta = DAY) -> list[tuple[datetime, Verdict]]:
+    def play(
+        self, begin: datetime, learnt_every: timedelta = DAY
+    ) -> list[tuple[datetime, Verdict]]:
         """Judge every five minutes from `begin` on, learning now and then from what was before."""
         found: list[tuple[datetime, Verdict]] = []
         usual, learnt = Usual(), begin - learnt_every
@@ -59,7 +61,8 @@ class Weeks:
             if at < begin:
                 continue
             if at - learnt >= learnt_every:
-                usual, learnt = learn(self.counted(), since=first, until=hour_of(at)), at
+                learnt = at
+                usual = learn(self.counted(), first=first, last=last or first, until=hour_of(at))
             sixty = sum(self.counts[max(n - SPANS, 0) : n])
             heard = None if last is None else Heard(last, sixty)
             found.append((at, judge(usual, heard, at)))
