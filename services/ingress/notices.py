@@ -36,11 +36,9 @@ class Notices:
         self,
         publisher: Publishing | None = None,
         *,
-        every: float = EVERY,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._publisher = publisher
-        self._every = every
         self._now = now
         self._counts: Counter[tuple[str, AuthFailure]] = Counter()
         self._untold: bytes | None = None
@@ -53,7 +51,7 @@ class Notices:
     async def run(self) -> None:
         """Tell for ever; whoever has enough cancels."""
         while True:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(EVERY)
             await self.tell()
 
     async def tell(self) -> None:

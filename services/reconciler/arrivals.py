@@ -57,7 +57,7 @@ class Arrivals:
 
     async def _is_calm(self) -> bool:
         """Say whether for a while nothing has waited to be filed, as far as can be known."""
-        now = int(asyncio.get_running_loop().time())
+        now = _seconds()
         try:
             waiting = await self._backlog()
         except TemporaryError:
@@ -97,3 +97,7 @@ class Arrivals:
         elif not silent and source in self._silent:
             self._silent.remove(source)
             log.info("source_heard_again", source=source)
+
+
+def _seconds() -> int:
+    return int(asyncio.get_running_loop().time())
