@@ -18,7 +18,9 @@ from libs.arrivals.usual import ENOUGH_WEEKS, Usual
 from libs.arrivals.week import SPAN, WEEKS, hour_of_week
 
 TOO_FEW: Final = log(1e-6)  # looked at every few minutes, for ever
-TOO_LONG: Final = log(1e-4)  # looked at once for each gap
+# One of the gaps of so many weeks may be as long by chance: forty years of the source. There are as many
+# gaps as there are hours in which something comes.
+OF_WEEKS: Final = 2000
 # A gap has to be larger by this than those that the source had before; what comes in bursts has large
 # ones all the time.
 LARGER: Final = 1.5
@@ -90,7 +92,9 @@ def _too_few(usual: Usual, heard: Heard, at: datetime) -> str | None:
 
 def _too_long(usual: Usual, heard: Heard, at: datetime) -> str | None:
     surprise = usual.surprise(heard.last_at, at)
-    if surprise <= max(-TOO_LONG, LARGER * usual.gap):
+    if not surprise or surprise <= max(
+        log(max(usual.hours_a_week, 1) * OF_WEEKS), LARGER * usual.gap
+    ):
         return None
     hours = int((at - heard.last_at).total_seconds()) // 3600
     return f"nothing for {hours} h, at times when something usually comes (by chance {one_in(-surprise)})"

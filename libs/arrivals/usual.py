@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from math import log
 from types import MappingProxyType
@@ -38,7 +39,12 @@ class Slot:
     @property
     def surprise(self) -> float:
         """How much an empty hour says: minus the logarithm of its chance."""
-        return -log(1 - self.heard / (self.weeks + _DOUBT))
+        return _surprise(self.heard, self.weeks)
+
+
+@lru_cache
+def _surprise(heard: int, weeks: int) -> float:
+    return -log(1 - heard / (weeks + _DOUBT))
 
 
 NOTHING: Final = Slot(weeks=0, heard=0, low=0, median=0)
@@ -60,6 +66,11 @@ class Usual:
     def known(self) -> bool:
         """Whether it is enough to judge by."""
         return self.weeks >= ENOUGH_WEEKS and any(slot.heard for slot in self.slots.values())
+
+    @property
+    def hours_a_week(self) -> float:
+        """In how many hours of a week something comes."""
+        return sum(slot.heard / slot.weeks for slot in self.slots.values() if slot.weeks)
 
     def slot(self, hour: int) -> Slot:
         """Return an hour of the week; it may be one of the week before or after."""

@@ -126,7 +126,7 @@ async def test_parked_are_told_by_source_without_the_discarded(pool: Pool) -> No
 
 async def test_weeks_are_eight(pool: Pool) -> None:
     """What was before is not learnt from, though it is kept a little longer."""
-    await counted_weeks(pool, "shop", per_span=9, until=UNTIL - 8 * WEEK, weeks=2)
+    await counted_weeks(pool, "shop", per_span=9, until=UNTIL - 8 * WEEK - HOUR, weeks=2)
     await counted_weeks(pool, "shop", per_span=1, until=UNTIL)
     assert await learn(pool)
     [shop] = (await read_counted(pool)).sources
