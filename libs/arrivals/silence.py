@@ -15,7 +15,7 @@ from typing import Final
 
 from libs.arrivals.poisson import log_at_most, one_in
 from libs.arrivals.usual import ENOUGH_WEEKS, Usual
-from libs.arrivals.week import SPAN, WEEKS, hour_of_week
+from libs.arrivals.week import MISSED_WEEKS, SPAN, WEEK, hour_of_week
 
 TOO_FEW: Final = log(1e-6)  # looked at every few minutes, for ever
 # One of the gaps of so many weeks may be as long by chance: forty years of the source. There are as many
@@ -57,7 +57,11 @@ def judge(usual: Usual, heard: Heard | None, at: datetime) -> Verdict:
     if heard is None:
         return Verdict(Standing.NEVER, "nothing ever came")
     if not usual.known:
-        return Verdict(Standing.LEARNING, _unknown(usual))
+        return Verdict(
+            Standing.LEARNING, f"{usual.weeks} weeks seen; judged from {ENOUGH_WEEKS} weeks on"
+        )
+    if at - heard.last_at > MISSED_WEEKS * WEEK:
+        return Verdict(Standing.LEARNING, f"nothing for {MISSED_WEEKS} weeks: not missed any more")
     why = _too_few(usual, heard, at) or _too_long(usual, heard, at)
     if why is not None:
         return Verdict(Standing.SILENT, why)
@@ -73,10 +77,6 @@ def least(usual: Usual, at: datetime) -> int:
     """
     hour = hour_of_week(at - SPAN)
     return min(usual.slot(near).low for near in (hour - 1, hour, hour + 1))
-
-
-def _unknown(usual: Usual) -> str:
-    return f"heard in {usual.weeks} of the last {WEEKS} weeks; judged from {ENOUGH_WEEKS} on"
 
 
 def _too_few(usual: Usual, heard: Heard, at: datetime) -> str | None:

@@ -89,14 +89,14 @@ class Usual:
 def learn(
     counted: Iterable[tuple[datetime, int]], *, first: datetime, last: datetime, until: datetime
 ) -> Usual:
-    """Learn from counts by five minutes what is usual in the weeks before `until` (a whole hour).
+    """Learn from counts by five minutes what is usual in weeks before `until` (a whole hour).
 
     `first` and `last` are when something came: what was before teaches nothing, nor what was after. A
-    source that is silent does not learn that this is usual; it is known less and less, and in the end
-    not any more.
+    source that is silent does not learn that this is usual.
     """
-    begin = max(until - WEEKS * WEEK, next_hour(first))
-    hours = (min(until, next_hour(last)) - begin) // HOUR
+    end = min(until, next_hour(last))
+    begin = max(end - WEEKS * WEEK, next_hour(first))
+    hours = (end - begin) // HOUR
     weeks = max(hours // HOURS, 0)
     if weeks < ENOUGH_WEEKS:
         return Usual(weeks)

@@ -13,6 +13,8 @@ HOURS: Final = 168  # of a week
 # What is usual is what the last eight weeks had. More would remember a shop as it was long ago, fewer
 # could not tell a holiday from the rule.
 WEEKS: Final = 8
+# Whoever was not heard of for so long is not missed any more: it was taken away, and nobody said so.
+MISSED_WEEKS: Final = 5
 
 _BEGAN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from libs.arrivals.silence import Heard
 from libs.arrivals.usual import Slot, Usual, learn
-from libs.arrivals.week import HOUR, WEEK, WEEKS, hour_of, span_of
+from libs.arrivals.week import HOUR, MISSED_WEEKS, WEEK, WEEKS, hour_of, span_of
 from libs.store.database import Connection, Pool, execute_rows, session, transaction
 from libs.store.queries import query
 
@@ -24,8 +24,8 @@ _ARRIVALS_LOCK: Final = 0x0CA0DA5
 SETTLED: Final = 60
 AT_ONCE: Final = timedelta(days=1)
 COUNT_WITHIN: Final = 600  # seconds; the first count of an old archive goes through weeks
-# A little more than is learnt from.
-KEPT: Final = (WEEKS + 2) * WEEK
+# As long as a source is missed, what it was like before is learnt from; and a little more.
+KEPT: Final = (MISSED_WEEKS + WEEKS + 1) * WEEK
 NOTICES_KEPT: Final = timedelta(days=7)
 
 
@@ -99,7 +99,7 @@ class Turn:
         return True
 
     async def _learn(self, source: str, first: datetime, last: datetime, until: datetime) -> None:
-        begin = until - WEEKS * WEEK - HOUR
+        begin = min(until, last) - WEEKS * WEEK - HOUR
         rows = await self._connection.fetch(query("arrivals_of"), source, begin, until)
         counted = ((row["arrived"], int(row["deliveries"])) for row in rows)
         usual = learn(counted, first=first, last=last, until=until)

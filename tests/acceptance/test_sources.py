@@ -85,7 +85,8 @@ def test_silent_source_is_told_and_checked(stack: Stack) -> None:
     assert "0 in 60 minutes; at this time of the week even a thin one has 60" in line
     assert "60 (low 60)" in line
     checked = stack.caudal("sources", "status", "--check", *_file(stack))
-    assert (checked.returncode, checked.stdout) == (1, shown.stdout)
+    assert checked.returncode == 1
+    assert " silent " in checked.stdout
 
 
 def test_without_a_sources_file_the_known_ones_are_told(stack: Stack) -> None:

@@ -67,7 +67,7 @@ async def test_hours_of_the_night_are_learnt_apart(pool: Pool) -> None:
 
 
 async def test_what_is_older_than_what_is_learnt_from_is_forgotten(pool: Pool) -> None:
-    await counted_weeks(pool, "shop", per_span=1, until=UNTIL, weeks=12)
+    await counted_weeks(pool, "shop", per_span=1, until=UNTIL, weeks=16)
     old = Notice(delivery_id(1), UNTIL - KEPT - HOUR, (NotLetIn("shop", WRONG, 1),))
     new = Notice(delivery_id(2), UNTIL - KEPT + HOUR, (NotLetIn("shop", WRONG, 1),))
     await count_notices(pool, [old, new])
