@@ -47,6 +47,12 @@ INGRESS_PUBLISH_FAILURES: Final = Counter(
     ["outcome"],  # refused, returned, unknown
     registry=REGISTRY,
 )
+NOT_LET_IN: Final = Counter(
+    "caudal_source_auth_failures",
+    "Requests to a source that did not prove who sent them, by what was wrong.",
+    ["source", "kind"],  # slugs of the sources file; missing, repeated, wrong
+    registry=REGISTRY,
+)
 SPOOL_BYTES: Final = Gauge(
     "caudal_spool_bytes",
     "Bytes of the spool of this process on its disk, damaged ones included.",
@@ -99,6 +105,18 @@ BRAKE_ENGAGED: Final = Gauge(
 SWEPT: Final = Counter(
     "caudal_swept",
     "Deliveries on file without a translation that were published again.",
+    registry=REGISTRY,
+)
+SOURCE_SILENT: Final = Gauge(
+    "caudal_source_silent",
+    "1 while a source has fallen out of its usual rate, else 0; as of a few minutes ago.",
+    ["source"],  # slugs of the sources file
+    registry=REGISTRY,
+)
+SOURCE_LAST_DELIVERY_AGE: Final = Gauge(
+    "caudal_source_last_delivery_age_seconds",
+    "Seconds since the last webhook of a source that was counted; some of the last minutes may not be.",
+    ["source"],  # slugs of the sources file
     registry=REGISTRY,
 )
 

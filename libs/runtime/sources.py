@@ -91,9 +91,15 @@ class Sources:
 
 
 def load_sources(
-    path: Path, providers: Collection[str], environment: Mapping[str, str] | None = None
+    path: Path,
+    providers: Collection[str],
+    environment: Mapping[str, str] | None = None,
+    reader: type[SecretReader] = SecretReader,
 ) -> Sources:
-    """Read the file; `providers` are the names that exist. Raises `ConfigurationError`."""
+    """Read the file; `providers` are the names that exist. Raises `ConfigurationError`.
+
+    `reader` is who reads the secrets; `UnreadSecrets` reads none.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -103,8 +109,8 @@ def load_sources(
     except OSError as error:
         raise ConfigurationError(str(path), f"cannot be read ({error.strerror})") from None
     folder = path.absolute().parent
-    reader = SecretReader(folder) if environment is None else SecretReader(folder, environment)
-    return read_sources(text, providers, reader, name=str(path))
+    secrets = reader(folder) if environment is None else reader(folder, environment)
+    return read_sources(text, providers, secrets, name=str(path))
 
 
 def read_sources(

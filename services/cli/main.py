@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "topology": "services.cli.preparation",
     "objects": "services.cli.objects",
     "parked": "services.cli.parked",
+    "sources": "services.cli.sources",
     "replay": "services.cli.replay",
     "events": "services.cli.events",
     "simulate": "services.cli.simulate",

@@ -23,7 +23,7 @@ from tests.integration.reconciler import (
     test_relay,
     test_waiting,
 )
-from tests.integration.store import test_archive
+from tests.integration.store import test_archive, test_arrivals
 from tests.integration.store.rooms import logged
 from tests.simulated.collecting import collected
 from tests.simulated.installed import install_database
@@ -46,6 +46,7 @@ SUITES: dict[ModuleType, frozenset[str]] = {
         "test_a_made_partition_has_every_guard",
         "test_filing_goes_on_while_partitions_are_made",
     }),
+    test_arrivals: frozenset(),
 }  # fmt: skip
 
 
