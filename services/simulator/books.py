@@ -30,6 +30,7 @@ class Entry:
     taken: bool
     silent: bool
     lived: Lived | None
+    lost: bool = False
     settled: bool = False
     accepted: int = 0
     possible: int = 0
@@ -41,10 +42,14 @@ class Entry:
 
 @dataclass(slots=True)
 class Books:
-    """Every body and every object of a run."""
+    """Every body and every object of a run.
+
+    `unsent` has the steps of each life, by its number, whose webhook was lost.
+    """
 
     bodies: dict[bytes, Entry] = field(default_factory=dict)
     lives: dict[ObjectKey, Lived] = field(default_factory=dict)
+    unsent: dict[int, set[int]] = field(default_factory=dict)
     planned: int = 0
     wrong_answers: list[str] = field(default_factory=list)
     unsettled: int = 0
@@ -70,11 +75,14 @@ def books_of(answers: Answers) -> Books:
         if entry is None:
             entry = books.bodies[webhook.digest] = Entry(
                 webhook.index, webhook.source, webhook.role, webhook.taken, webhook.silent,
-                webhook.lived,
+                webhook.lived, webhook.lost,
             )  # fmt: skip
         if webhook.lived is not None:
             ends = webhook.lived.ends
             books.lives[ObjectKey(webhook.source, ends.kind, ends.ref)] = webhook.lived
+        if webhook.lost and webhook.lived is not None and webhook.step is not None:
+            books.unsent.setdefault(webhook.lived.number, set()).add(webhook.step)
+            continue
         _enter(books, entry, webhook.index, answers, SIMULATIONS[webhook.provider].success)
     return books
 

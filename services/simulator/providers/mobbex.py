@@ -23,7 +23,17 @@ from services.simulator.bodies import (
     plain,
     utc,
 )
-from services.simulator.lives import Back, Body, Ends, Life, Malformed, Notice, Path, Retries
+from services.simulator.lives import (
+    Back,
+    Body,
+    Ends,
+    Known,
+    Life,
+    Malformed,
+    Notice,
+    Path,
+    Retries,
+)
 from services.simulator.names import Names
 
 _STEP: Final = timedelta(minutes=3, milliseconds=125)
@@ -41,6 +51,7 @@ class _Mobbex:
     slug: Final = "mobbex"
     success: Final = 200
     retries: Final = Retries()
+    takes_the_unreadable: Final = True
     paths: Final = (
         Path(steps=(_PAID,), state="paid", weight=6),
         Path(steps=("checkout 2", _PAID), state="paid", weight=4),
@@ -78,7 +89,9 @@ class _Mobbex:
             notices.append(Notice(_as_sent(notice, chance)))
         refunded = None if path.back is Back.UNTOLD else given_back.get(path.back, Decimal(0))
         ends = Ends("payment", names.word("payment", 9), path.state, amount, "ARS", refunded)
-        return Life(path, tuple(notices), ends)
+        parts = {n: given_back[path.back] for n, step in enumerate(path.steps) if step == _REVERSAL}
+        known = Known(path=path, names=names, born=born, amount=amount, asked=ends, parts=parts)
+        return Life(path, tuple(notices), ends, known)
 
     def unknown(self, names: Names, chance: Random, born: datetime) -> Body:
         step = chance.choice(("checkout 604", "checkout 777", "checkout:frozen 200"))

@@ -35,6 +35,7 @@ class _PayU:
     slug: Final = "payu"
     success: Final = 200
     retries: Final = Retries()
+    takes_the_unreadable: Final = True
     paths: Final = (
         Path(steps=(SCREENING, PASSED, STARTED, AT_BANK, CONFIRMED), state="paid", weight=4),
         Path(steps=(SCREENING, AT_BANK, CONFIRMED), state="paid", weight=4),

@@ -23,6 +23,7 @@ from services.simulator.lives import (
     Back,
     Body,
     Ends,
+    Known,
     Life,
     Malformed,
     Notice,
@@ -56,6 +57,7 @@ class _Safe2Pay:
     slug: Final = "safe2pay"
     success: Final = 200
     retries: Final = Retries()
+    takes_the_unreadable: Final = False  # its secret stands in the body
     paths: Final = (
         Path(steps=("1", "3"), state="paid", weight=8),
         Path(steps=("3",), state="paid", weight=4),
@@ -82,15 +84,21 @@ class _Safe2Pay:
         amount = cents(chance, 10, 9_000)
         sale = _Sale(names=names, amount=amount, born=born, method=chance.choice(_METHODS))
         parts: list[Decimal] = []
+        by_step: dict[int, Decimal] = {}
         notices = []
-        for step in path.steps:
+        for place, step in enumerate(path.steps):
             if step == _PART:
-                parts.append(part_of(amount, chance))
+                by_step[place] = part_of(amount, chance)
+                parts.append(by_step[place])
             notice = _notice(sale, step.removesuffix("+"), _lines(step, amount, parts))
             notices.append(Notice(as_json(notice)))
         refunded = amount if path.back is Back.ALL else sum(parts, Decimal(0))
         ends = Ends("payment", str(names.integer), path.state, amount, "BRL", refunded)
-        return Life(path, tuple(notices), ends)
+        known = Known(
+            path=path, names=names, born=born, amount=amount, asked=ends, parts=by_step,
+            method=_METHODS.index(sale.method),
+        )  # fmt: skip
+        return Life(path, tuple(notices), ends, known)
 
     def unknown(self, names: Names, chance: Random, born: datetime) -> Body:
         status = chance.choice(("4", "9", "16", "99"))
