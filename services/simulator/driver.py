@@ -18,7 +18,7 @@ from typing import Final
 
 import aiohttp
 
-from libs.bus.backoff import Backoff
+from libs.runtime.backoff import Backoff
 from services.simulator.credentials import Credentials
 from services.simulator.ledger import NOT_CONNECTED, Header, LedgerWriter
 from services.simulator.pace import Pace, Progress
