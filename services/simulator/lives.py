@@ -75,8 +75,8 @@ class Known:
     """What the provider itself knows of an object: what a query is answered from.
 
     `asked` is how it ends for whoever asks, with what no webhook tells. `parts` is what went back,
-    by the place of the step in the path. `unseen` are steps that no query shows, each with the
-    state in which the object ends for somebody who was not told of it by a webhook.
+    by the place of the step in the path. `unseen` are steps of which no query shows everything, each
+    with how the object ends for somebody who asks and was not told of it by a webhook.
     """
 
     path: Path
@@ -85,7 +85,7 @@ class Known:
     amount: Decimal
     asked: Ends
     parts: Mapping[int, Decimal] = field(default_factory=dict)
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    unseen: Mapping[str, Ends] = field(default_factory=dict)
     method: int = 0
 
 

@@ -49,7 +49,7 @@ _TIME: Final[Mapping[str, str]] = {
     REFUNDED: "completed_at",
     KEPT: "declined_at",
 }
-_STEP: Final = timedelta(minutes=7)
+STEP: Final = timedelta(minutes=7)
 
 
 class _Clip:
@@ -79,7 +79,7 @@ class _Clip:
                 short = {"id": names.uuid("payment"), "origin": "checkout-api", "event_type": step}
                 notices.append(Notice(as_json(short), silent=True))
             else:
-                at = born + number * _STEP
+                at = born + number * STEP
                 notices.append(Notice(as_json(_notice(names, step, at, born, method))))
         refunded = None if path.back is Back.UNTOLD else Decimal(0)
         ends = Ends("payment", names.uuid("payment"), path.state, None, None, refunded)
@@ -115,7 +115,7 @@ def _known(path: Path, names: Names, born: datetime, ends: Ends) -> Known:
         asked = replace(asked, state=state, refunded=back)
     return Known(
         path=path, names=names, born=born, amount=amount, asked=asked, parts=parts,
-        unseen={DISPUTED: "paid"} if DISPUTED in path.steps else {},
+        unseen={DISPUTED: replace(asked, state="paid")} if DISPUTED in path.steps else {},
     )  # fmt: skip
 
 
