@@ -20,6 +20,7 @@ from services.cli.driving import check_run_name, ingress_url, tapped
 from services.cli.planning import SHARE, count_of, pace_of, plan_options, planned
 from services.sandbox.accounts import accounts_of
 from services.sandbox.chaos import ApiFaults
+from services.sandbox.payu.service import PayUOptions
 from services.sandbox.run import Play, Sandbox
 from services.sandbox.sources_file import DEFAULT_PORT, sources_text
 from services.simulator import Plan, Progress, credentials_from, tap_of
@@ -78,6 +79,25 @@ def print_sources(port: int, url: str) -> None:
     default=0,
     help="API calls in a second per provider, beyond which it refuses (Clip: 412); 0 is any.",
 )
+@click.option(
+    "--token-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="How long a token of PayU's is good.",
+)
+@click.option(
+    "--payout-step",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Seconds between the steps of a payout that was requested over the API.",
+)
+@click.option(
+    "--documented-events",
+    is_flag=True,
+    help="Of such payouts tell only what PayU documents an event for: success it never tells.",
+)
 @click.option("--port", type=_PORT, default=DEFAULT_PORT, show_default=True, help="Of the APIs.")
 @click.option("--exit-when-sent", is_flag=True, help="End after the last webhook.")
 @options.sources
@@ -111,6 +131,10 @@ def run(*, data_dir: Path, as_json: bool, **told: Any) -> None:  # noqa: ANN401 
     ledger: Path = told["ledger"] or data_dir / _FOLDER / name
     play = Play(
         plan=plan, pace=pace_of(told, flood), faults=_faults(told),
+        payu=PayUOptions(
+            step=told["payout_step"], token_seconds=told["token_seconds"],
+            documented_only=told["documented_events"],
+        ),
         url=ingress_url(data_dir, told["url"]), credentials=credentials,
         accounts=accounts_of(credentials.sources.values()), ledger=ledger,
         tap=tap_of(plan.options), port=told["port"], stays=not told["exit_when_sent"],

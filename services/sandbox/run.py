@@ -12,6 +12,11 @@ from typing import Any, Final
 from services.sandbox.accounts import Accounts
 from services.sandbox.apis import clip
 from services.sandbox.chaos import ApiFaults, Chaos
+from services.sandbox.payu.answers import SLUG as PAYU
+from services.sandbox.payu.journal import journal_file
+from services.sandbox.payu.posting import Manner
+from services.sandbox.payu.routes import Routes
+from services.sandbox.payu.service import PayU, PayUOptions
 from services.sandbox.queries import Queries
 from services.sandbox.server import application, serving
 from services.sandbox.world import World
@@ -27,6 +32,7 @@ class Play:
     plan: Plan
     pace: Pace
     faults: ApiFaults
+    payu: PayUOptions = field(default_factory=PayUOptions)
     url: str
     credentials: Credentials = field(repr=False)
     accounts: Accounts = field(repr=False)
@@ -44,6 +50,12 @@ class Sandbox:
         self._play = play
         self._world = World({clip.SLUG: clip.other_names})
         self._chaos = Chaos(play.faults, mark)
+        options = play.plan.options
+        manner = Manner(options=options, documented_only=play.payu.documented_only)
+        self._payu = PayU(
+            play.payu, manner, self._world, journal_file(play.ledger),
+            next((account.source for account in play.accounts.of(PAYU)), PAYU),
+        )  # fmt: skip
         self._driver = Driver(
             play.plan, url=play.url, credentials=play.credentials, ledger=play.ledger,
             tap=play.tap, pace=play.pace, happens=self._world.happens,
@@ -54,8 +66,10 @@ class Sandbox:
 
         Raises `PermanentError` where the ledger exists or the port is taken.
         """
-        queries = Queries(self._world, self._play.accounts, self._chaos)
-        app = application(self._chaos, queries.routes(), self.status)
+        accounts = self._play.accounts
+        queries = Queries(self._world, accounts, self._chaos)
+        payu = Routes(self._payu, accounts, self._chaos)
+        app = application(self._chaos, (*queries.routes(), *payu.routes()), self.status)
         async with serving(app, self._chaos, self._play.port) as address:
             tell(f"the APIs answer at {address}")
             telling = asyncio.create_task(self._tell(tell))
@@ -64,10 +78,12 @@ class Sandbox:
                 if self._play.stays and not stop.is_set():
                     tell(f"{self.line()}; everything is sent, the APIs go on until Ctrl-C")
                     await stop.wait()
+                await self._payu.ended(stop)
             finally:
                 telling.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await telling
+                await self._payu.close()
         return progress
 
     def status(self) -> dict[str, Any]:
@@ -78,6 +94,7 @@ class Sandbox:
             "seed": options.seed,
             "webhooks": self._driver.progress.as_json(),
             "objects": self._world.count,
+            "payu": self._payu.status(),
             "api": {name: dict(found) for name, found in self._chaos.outcomes.items()},
         }
 

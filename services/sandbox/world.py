@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.simulator.lives import Known
-from services.simulator.webhook import Webhook
+from services.simulator.webhook import Lived, Webhook
 
 
 @dataclass(slots=True)
@@ -37,6 +37,19 @@ class Standing:
         return self.reached == len(self.known.path.steps)
 
 
+@dataclass(slots=True)
+class Transfer:
+    """A payout that nobody can ask for, and how many of its steps have happened."""
+
+    lived: Lived
+    reached: int = 0
+
+    @property
+    def last(self) -> str:
+        """The last thing that happened to it."""
+        return self.lived.path.steps[self.reached - 1]
+
+
 def _no_others(_: Standing) -> Iterable[str]:
     return ()
 
@@ -51,21 +64,29 @@ class World:
     other_names: Mapping[str, Callable[[Standing], Iterable[str]]] = field(default_factory=dict)
     standings: dict[str, dict[str, Standing]] = field(default_factory=dict)
     by_reference: dict[str, dict[str, list[Standing]]] = field(default_factory=dict)
+    transfers: dict[str, Transfer] = field(default_factory=dict)
 
     def happens(self, webhook: Webhook) -> None:
         """Let the step happen that a webhook tells of; repetitions and strangers change nothing."""
-        if webhook.lived is None or webhook.step is None or webhook.lived.known is None:
+        lived = webhook.lived
+        if lived is None or webhook.step is None:
             return
-        known = webhook.lived.known
-        of_provider = self.standings.setdefault(webhook.provider, {})
+        if lived.known is not None:
+            self._happens(webhook.provider, lived.source, lived.known, webhook.step)
+        elif lived.ends.kind == "payout":
+            transfer = self.transfers.setdefault(lived.ends.ref, Transfer(lived))
+            transfer.reached = max(transfer.reached, webhook.step + 1)
+
+    def _happens(self, provider: str, source: str, known: Known, step: int) -> None:
+        of_provider = self.standings.setdefault(provider, {})
         standing = of_provider.get(known.asked.ref)
         if standing is None:
-            standing = of_provider[known.asked.ref] = Standing(webhook.source, known)
-            references = self.by_reference.setdefault(webhook.provider, {})
-            others = self.other_names.get(webhook.provider, _no_others)(standing)
+            standing = of_provider[known.asked.ref] = Standing(source, known)
+            references = self.by_reference.setdefault(provider, {})
+            others = self.other_names.get(provider, _no_others)(standing)
             for name in (known.names.reference, *others):
                 references.setdefault(name, []).append(standing)
-        standing.reached = max(standing.reached, webhook.step + 1)
+        standing.reached = max(standing.reached, step + 1)
 
     def named(self, provider: str, ref: str) -> Standing | None:
         """Return the object of that name, if it is there yet."""
