@@ -15,7 +15,7 @@ import click
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.signals import stop_event
-from services.cli import options
+from services.cli import driving, options
 from services.cli.driving import check_run_name, ingress_url, tapped
 from services.cli.planning import SHARE, count_of, pace_of, plan_options, planned
 from services.sandbox.accounts import accounts_of
@@ -23,6 +23,7 @@ from services.sandbox.chaos import ApiFaults
 from services.sandbox.payu.service import PayUOptions
 from services.sandbox.run import Play, Sandbox
 from services.sandbox.sources_file import DEFAULT_PORT, sources_text
+from services.sandbox.verification import verify_run
 from services.simulator import Plan, Progress, credentials_from, tap_of
 from services.stack.addresses import recall_sources
 
@@ -148,6 +149,44 @@ def run(*, data_dir: Path, as_json: bool, **told: Any) -> None:  # noqa: ANN401 
         click.echo(f"caudal sandbox verify --ledger {ledger}")
     if progress.given_up:
         sys.exit(1)
+
+
+@sandbox.command(name="verify")
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="Of the run to judge; by default the newest in --data-dir.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds for everything to come to rest, polls included.",
+)
+@click.option("--clean-up", is_flag=True, help="Remove the run's queue and its events afterwards.")
+@options.data_dir
+@options.as_json
+def verify(
+    *, ledger: Path | None, wait: float, clean_up: bool, data_dir: Path, as_json: bool
+) -> None:
+    """Compare every object and its events with the truth of a run.
+
+    An object that can be asked for must stand as its provider has it, whatever was lost on the way;
+    one that cannot must do so too, or be on the list of the overdue. One of which nobody was told is
+    `unheard`, and no difference.
+
+    Exit codes: 0 nothing differs; 1 something does, or it could not be judged; 2 bad usage.
+    """
+    settings = load_settings()
+    configure_logs("sandbox", LogLevel.WARNING, settings.log_format)
+    of_run = ledger or driving.newest(data_dir / _FOLDER)
+    house = driving.house_of(data_dir)
+    verdict = asyncio.run(verify_run(of_run, house, wait=wait))
+    if clean_up:
+        driving.clean_up(of_run, house)
+    driving.show(verdict, as_json=as_json)
 
 
 async def _run(played: Sandbox, tap: str, amqp_url: str) -> Progress:
