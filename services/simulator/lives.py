@@ -76,7 +76,8 @@ class Known:
 
     `asked` is how it ends for whoever asks, with what no webhook tells. `parts` is what went back,
     by the place of the step in the path. `unseen` are steps of which no query shows everything, each
-    with how the object ends for somebody who asks and was not told of it by a webhook.
+    with how the object ends for somebody who asks and was not told of it by a webhook. `vague` are
+    steps of which neither webhook nor query says whose the sum is that they show.
     """
 
     path: Path
@@ -86,6 +87,7 @@ class Known:
     asked: Ends
     parts: Mapping[int, Decimal] = field(default_factory=dict)
     unseen: Mapping[str, Ends] = field(default_factory=dict)
+    vague: frozenset[str] = frozenset()
     method: int = 0
 
 

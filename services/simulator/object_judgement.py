@@ -125,11 +125,23 @@ def _when_asked(ends: Ends, known: Known, judged: Judged, found: AuditedObject) 
     unseen = [known.unseen[step] for step in lost if step in known.unseen]
     asked = unseen[0] if unseen else known.asked
     if found.polled:
-        return [asked]
+        return [asked, *_vaguely(known, judged.unsent, asked)]
     if not judged.unsent.steps:
         return [ends]
     unasked = [replace(each, amount=ends.amount, currency=ends.currency) for each in unseen]
     return [asked, ends, *unasked]
+
+
+def _vaguely(known: Known, unsent: Unsent, asked: Ends) -> list[Ends]:
+    """Return how it may end where nobody was told of its sum but by what leaves open whose it is.
+
+    If one asked in time, the answer did say it; that is not known here.
+    """
+    heard = [step for place, step in enumerate(known.path.steps) if place not in unsent.steps]
+    if not known.vague & set(known.path.steps) or set(heard) - known.vague:
+        return []
+    untold = replace(asked, amount=None, currency=None)
+    return [untold, replace(untold, refunded=None)]
 
 
 def _when_reported(ends: Ends, found: AuditedObject) -> list[Ends]:

@@ -46,6 +46,10 @@ _TEXTS: Final = {
 }
 _PAID: Final = "checkout 200"
 REVERSAL: Final = "operator 200"
+# Whether the total of these is the payment's or what went back is not documented.
+_VAGUE: Final = frozenset(
+    {"checkout 600", "checkout 601", "checkout 602", "checkout 605", REVERSAL}
+)
 
 
 class _Mobbex:
@@ -92,7 +96,10 @@ class _Mobbex:
         ends = Ends("payment", names.word("payment", 9), path.state, amount, "ARS", refunded)
         # A query tells that a part went back, and not how much.
         unseen = {REVERSAL: replace(ends, refunded=None)} if path.back is Back.PART else {}
-        known = Known(path=path, names=names, born=born, amount=amount, asked=ends, unseen=unseen)
+        known = Known(
+            path=path, names=names, born=born, amount=amount, asked=ends, unseen=unseen,
+            vague=_VAGUE,
+        )  # fmt: skip
         return Life(path, tuple(notices), ends, known)
 
     def unknown(self, names: Names, chance: Random, born: datetime) -> Body:
