@@ -140,7 +140,7 @@ def _vaguely(known: Known, unsent: Unsent, asked: Ends) -> list[Ends]:
     heard = [step for place, step in enumerate(known.path.steps) if place not in unsent.steps]
     if not known.vague & set(known.path.steps) or set(heard) - known.vague:
         return []
-    untold = replace(asked, amount=None, currency=None)
+    untold = replace(asked, amount=None)
     return [untold, replace(untold, refunded=None)]
 
 

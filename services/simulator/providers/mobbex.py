@@ -44,7 +44,7 @@ _TEXTS: Final = {
     "401": "Transacción Expirada",
     "603": "Transacción Desconocida",
 }
-_PAID: Final = "checkout 200"
+PAID: Final = "checkout 200"
 REVERSAL: Final = "operator 200"
 # Whether the total of these is the payment's or what went back is not documented.
 _VAGUE: Final = frozenset(
@@ -58,10 +58,10 @@ class _Mobbex:
     retries: Final = Retries()
     takes_the_unreadable: Final = True
     paths: Final = (
-        Path(steps=(_PAID,), state="paid", weight=6),
-        Path(steps=("checkout 2", _PAID), state="paid", weight=4),
-        Path(steps=("checkout 100", _PAID), state="paid", weight=2),
-        Path(steps=("checkout 3", _PAID), state="paid"),
+        Path(steps=(PAID,), state="paid", weight=6),
+        Path(steps=("checkout 2", PAID), state="paid", weight=4),
+        Path(steps=("checkout 100", PAID), state="paid", weight=2),
+        Path(steps=("checkout 3", PAID), state="paid"),
         Path(steps=("checkout 3",), state="authorized"),
         Path(steps=("checkout 100",), state="in_review"),
         Path(steps=("checkout 1", "checkout 400"), state="declined", weight=2),
@@ -69,19 +69,19 @@ class _Mobbex:
         Path(steps=("checkout 403",), state="failed"),
         Path(steps=("checkout 610",), state="canceled"),
         Path(steps=("checkout 2", "checkout:expired 401"), state="expired", weight=2),
-        Path(steps=(_PAID, "checkout:expired 401"), state="paid", weight=2),
+        Path(steps=(PAID, "checkout:expired 401"), state="paid", weight=2),
         Path(
-            steps=(_PAID, "checkout 299", "checkout 300", "checkout 301", "checkout 302"),
+            steps=(PAID, "checkout 299", "checkout 300", "checkout 301", "checkout 302"),
             state="paid",
             weight=2,
         ),
-        Path(steps=(_PAID, "checkout 600", "checkout 601"), state="voided", back=Back.ALL),
-        Path(steps=(_PAID, "checkout 300", "checkout 602"), state="refunded", back=Back.ALL),
-        Path(steps=(_PAID, "checkout 605"), state="partially_refunded", back=Back.UNTOLD),
-        Path(steps=(_PAID, "checkout 605", "checkout 602"), state="refunded", back=Back.ALL),
-        Path(steps=(_PAID, REVERSAL), state="refunded", back=Back.ALL),
-        Path(steps=(_PAID, REVERSAL), state="partially_refunded", back=Back.PART),
-        Path(steps=(_PAID, "checkout 603"), state="charged_back"),
+        Path(steps=(PAID, "checkout 600", "checkout 601"), state="voided", back=Back.ALL),
+        Path(steps=(PAID, "checkout 300", "checkout 602"), state="refunded", back=Back.ALL),
+        Path(steps=(PAID, "checkout 605"), state="partially_refunded", back=Back.UNTOLD),
+        Path(steps=(PAID, "checkout 605", "checkout 602"), state="refunded", back=Back.ALL),
+        Path(steps=(PAID, REVERSAL), state="refunded", back=Back.ALL),
+        Path(steps=(PAID, REVERSAL), state="partially_refunded", back=Back.PART),
+        Path(steps=(PAID, "checkout 603"), state="charged_back"),
     )
 
     def live(self, path: Path, names: Names, chance: Random, born: datetime) -> Life:
@@ -107,7 +107,7 @@ class _Mobbex:
         return _as_sent(notice(names, step, Decimal(100), born, born), chance)
 
     def malformed(self, names: Names, chance: Random, born: datetime) -> Malformed:
-        whole = notice(names, _PAID, Decimal(100), born, born)
+        whole = notice(names, PAID, Decimal(100), born, born)
         payment = whole["data"]["payment"]
         nameless = {name: value for name, value in payment.items() if name != "id"}
         return Malformed(

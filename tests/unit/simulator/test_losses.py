@@ -16,6 +16,7 @@ from services.inspection.view import object_view
 from services.simulator.books import NOTHING_UNSENT
 from services.simulator.plan import Options
 from services.simulator.providers.clip import CREATED, DISPUTED, REFUNDED
+from services.simulator.providers.mobbex import PAID, REVERSAL
 from services.simulator.webhook import Lived
 from tests.unit.simulator.judged_world import World
 
@@ -195,3 +196,25 @@ def test_answer_must_be_understood(world: World, told: dict[str, Any], kind: str
     assert (verdict.clean, verdict.counts["polls"]) == (True, 1)
     world.filed.append(Filed(**(fields | told)))
     assert kinds(world) == {kind}
+
+
+def test_reversal_leaves_open_whose_its_sum_is(world: World) -> None:
+    """Who was told of a reversal alone need not know the payment's sum; who was told of it must."""
+
+    def reversal_alone(lived: Lived, lost: set[str], key: ObjectKey) -> bool:
+        return key.source == "mobbex" and lived.path.steps[-1] == REVERSAL and PAID in lost
+
+    def payment_too(lived: Lived, lost: set[str], key: ObjectKey) -> bool:
+        return (
+            key.source == "mobbex"
+            and lived.path.steps[0] == PAID
+            and bool(lost - {PAID})
+            and PAID not in lost
+        )
+
+    key = find(world, reversal_alone)
+    change(world, key, amount=None)
+    assert kinds(world) == set()
+    key = find(world, payment_too)
+    change(world, key, amount=None)
+    assert kinds(world) == {"wrong_amounts"}
