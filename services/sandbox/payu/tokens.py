@@ -38,7 +38,7 @@ class Tokens:
             "Role": "Admin",
             "Issuer": "Issuer",
             "Username": "JavaInUse",
-            "exp": int(now + self._lasts),
+            "exp": int(now) + max(1, int(self._lasts)),
             "iat": int(now),
             "jti": self.issued,
         }
