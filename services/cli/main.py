@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "replay": "services.cli.replay",
     "events": "services.cli.events",
     "simulate": "services.cli.simulate",
+    "sandbox": "services.cli.sandbox",
     "lifecycle": "services.cli.published",
     "schemas": "services.cli.published",
 }
