@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Connection, Pool, session
+from libs.store.database import Connection, Pool, session, transaction
 from libs.store.queries import query
 
 CONTENT_TYPE = "application/json"
@@ -17,23 +17,18 @@ CONTENT_TYPE = "application/json"
 
 async def add_to_be_told(connection: Connection, delivery: Delivery) -> None:
     """Remember to tell; inside a transaction."""
-    await connection.execute(
-        query("add_to_be_told"),
-        delivery.id,
-        delivery.source,
-        delivery.provider,
-        delivery.origin.value,
-        delivery.authority.value,
-        delivery.route_event,
-        delivery.body,
-        delivery.received_at,
-    )
+    await connection.execute(query("add_to_be_told"), *_row(delivery))
 
 
 async def remember_to_tell(pool: Pool, delivery: Delivery) -> None:
     """Do the same by itself."""
-    async with session(pool) as connection:
-        await add_to_be_told(connection, delivery)
+    await remember_all(pool, [delivery])
+
+
+async def remember_all(pool: Pool, deliveries: Sequence[Delivery]) -> None:
+    """Do the same for many, all or none."""
+    async with transaction(pool) as connection:
+        await connection.executemany(query("add_to_be_told"), list(map(_row, deliveries)))
 
 
 async def still_to_be_told(pool: Pool, most: int) -> list[Delivery]:
@@ -60,3 +55,22 @@ async def note_told(pool: Pool, ids: Sequence[str]) -> None:
     """Take off what the broker has confirmed."""
     async with session(pool) as connection:
         await connection.execute(query("told"), ids)
+
+
+async def count_to_be_told(pool: Pool) -> int:
+    """Return how many deliveries are to be told."""
+    async with session(pool) as connection:
+        return int(await connection.fetchval(query("count_to_be_told")))
+
+
+def _row(delivery: Delivery) -> tuple[object, ...]:
+    return (
+        delivery.id,
+        delivery.source,
+        delivery.provider,
+        delivery.origin.value,
+        delivery.authority.value,
+        delivery.route_event,
+        delivery.body,
+        delivery.received_at,
+    )

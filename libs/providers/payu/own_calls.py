@@ -43,8 +43,8 @@ def created_body(
     return _json(told)
 
 
-def cancel_body(payment_order_id: str, at: datetime) -> bytes:
-    """Write what tells of a cancel that PayU accepted to look at."""
+def bare_body(payment_order_id: str, at: datetime) -> bytes:
+    """Write what tells of a call and of nothing else: a cancel that PayU accepted to look at."""
     return _json({"paymentOrderId": payment_order_id, "at": _written(at)})
 
 

@@ -56,3 +56,6 @@ select * from to_be_told order by received_at, delivery_id limit $1
 
 -- name: told
 delete from to_be_told where delivery_id = any($1::uuid[])
+
+-- name: count_to_be_told
+select count(*) from to_be_told
