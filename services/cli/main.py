@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "objects": "services.cli.objects",
     "parked": "services.cli.parked",
     "replay": "services.cli.replay",
+    "payu": "services.cli.payu",
     "events": "services.cli.events",
     "simulate": "services.cli.simulate",
     "lifecycle": "services.cli.published",

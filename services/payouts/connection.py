@@ -37,6 +37,11 @@ class Connection:
         assert self.source.api is not None  # noqa: S101 - `connection_of` has looked
         return self.source.api
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, whoever repeats it."""
+        return self.account.api_key, self.account.api_login, self.account.public_key
+
     @asynccontextmanager
     async def client(self) -> AsyncIterator[PayU]:
         """Give a client, and close it."""
@@ -51,7 +56,7 @@ def connection_of(
     sources: Sources, slug: str | None, environment: Environment | None
 ) -> Connection:
     """Choose the account; `environment` wins over the file's. Raises `ConfigurationError`."""
-    source = _source(sources, slug)
+    source = source_of(sources, slug)
     api, at = _api(source), f"sources.{source.slug}.api"
     told = {"merchant_id": api.merchant_id, "account_id": api.account_id}
     for name, value in told.items():
@@ -76,7 +81,8 @@ def connection_of(
     )
 
 
-def _source(sources: Sources, slug: str | None) -> Source:
+def source_of(sources: Sources, slug: str | None) -> Source:
+    """Choose the source: the one that is named, else the only one of PayU with a table `api`."""
     if slug is not None:
         found = sources.by_slug.get(slug)
         if found is None or found.provider != PROVIDER:

@@ -84,7 +84,7 @@ async def request_payouts(  # noqa: PLR0913, PLR0917 - the ends of it, and what 
         await _settle_all(pool, asked, (why,), now())
     except RefusedError as error:
         why = str(error)
-        await _settle_all(pool, asked, (why, *_said(error, document.transfers)), now())
+        await _settle_all(pool, asked, (why, *_said(error, document.transfers, of)), now())
     except UnansweredError as error:
         why = str(error)
     else:
@@ -208,9 +208,9 @@ def _unasked(
     return own_delivery(like.source, PROVIDER, own_calls.CREATED, body, now)
 
 
-def _said(error: RefusedError, transfers: Sequence[Transfer]) -> tuple[str, ...]:
+def _said(error: RefusedError, transfers: Sequence[Transfer], of: Connection) -> tuple[str, ...]:
     try:
         told = read_json(error.body)
     except NotReadableError:
         return ()
-    return cleaned(first_message(told), transfers)
+    return cleaned(first_message(told), transfers, of.secrets)
