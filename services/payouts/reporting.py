@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from libs.providers.payu.report import PREFIX, Row, Unreadable, row_body
@@ -112,9 +112,10 @@ def _fits(request: PayoutRequest, row: Row) -> bool:
     sent = request.sent_at
     if row.created is None or sent is None:
         return True
-    if row.created.time() == datetime.min.time():  # a day, and no time
+    if not row.zoned and row.created.time() == datetime.min.time():  # a day, and no time
         return sent - _A_DAY <= row.created <= sent + _A_DAY
-    return sent - _BEFORE <= row.created <= sent + _AFTER
+    moments = [row.created] if row.zoned else [row.created, row.created.replace(tzinfo=UTC)]
+    return any(sent - _BEFORE <= moment <= sent + _AFTER for moment in moments)
 
 
 def _tells(row: Row) -> bool:

@@ -63,12 +63,15 @@ _PLAIN: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _COMMA: Final = re.compile(r"[0-9]{1,15}(,[0-9]{1,2})?")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _MILLISECONDS: Final = re.compile(r"\d{12,14}")
-_COLOMBIA: Final = timezone(timedelta(hours=-5))  # without daylight saving since 1993
+COLOMBIA: Final = timezone(timedelta(hours=-5))  # without daylight saving since 1993
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row. `created` where it is told and can be read."""
+    """One row. `created` where it is told and can be read; `zoned` where its zone is told too.
+
+    Where it is not, `created` takes it for Colombian time; it may as well be UTC.
+    """
 
     line: int
     payout: str
@@ -77,6 +80,7 @@ class Row:
     currency: str
     description: str | None
     created: datetime | None
+    zoned: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,8 @@ def row_body(row: Row, reported_at: datetime | None) -> bytes:
         "value": None if row.value is None else format(row.value, "f"),
         "currency": row.currency,
         "description": row.description,
-        "creationDate": None if row.created is None else row.created.astimezone(UTC).isoformat(),
-        "reportedAt": None if reported_at is None else reported_at.astimezone(UTC).isoformat(),
+        "creationDate": _iso(row.created if row.zoned else None),
+        "reportedAt": _iso(reported_at),
     }
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -200,6 +204,7 @@ def _row(
     currency = told.get("currency", "").upper() or CURRENCY
     if not _CURRENCY.fullmatch(currency):
         return Unreadable(line, "the currency is none")
+    created = _created(told.get("created", ""))
     return Row(
         line=line,
         payout=payout,
@@ -207,7 +212,8 @@ def _row(
         value=value,
         currency=currency,
         description=told.get("description") or None,
-        created=_created(told.get("created", "")),
+        created=None if created is None else created.replace(tzinfo=created.tzinfo or COLOMBIA),
+        zoned=created is not None and created.tzinfo is not None,
     )
 
 
@@ -220,11 +226,14 @@ def _value(text: str, separator: str) -> Decimal | None:
 
 
 def _created(text: str) -> datetime | None:
-    """Read epoch milliseconds, or ISO 8601, in Colombian time where it tells none."""
+    """Read epoch milliseconds, or ISO 8601."""
     if _MILLISECONDS.fullmatch(text):
         return datetime.fromtimestamp(int(text[:-3]), UTC)
     try:
-        found = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=_COLOMBIA)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
