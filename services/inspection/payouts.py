@@ -61,8 +61,11 @@ def request_table(requests: Iterable[PayoutRequest]) -> Table:
 
 def webhook_table(rows: Iterable[dict[str, Any]]) -> Table:
     """Return webhooks (see `services.cli.payu_webhooks`) as a table."""
-    columns = ("action", "id", "events", "url", "description", "status", "created")
-    shown = [{name: _cell(row.get(name)) for name in columns} for row in rows]
+    columns = {
+        "action": "action", "webhook": "id", "about": "events", "url": "url",
+        "description": "description", "status": "status", "created": "created",
+    }  # fmt: skip
+    shown = [{name: _cell(row.get(of)) for name, of in columns.items()} for row in rows]
     told = [name for name in columns if any(row[name].plain for row in shown) or name == "url"]
     return table_of(None, shown, told, spared=("created", "description"))
 
