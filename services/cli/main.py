@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "parked": "services.cli.parked",
     "sources": "services.cli.sources",
     "replay": "services.cli.replay",
+    "payu": "services.cli.payu",
     "events": "services.cli.events",
     "simulate": "services.cli.simulate",
     "sandbox": "services.cli.sandbox",

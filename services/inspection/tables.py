@@ -253,7 +253,10 @@ def table_of(
 
 _RIGHT: Final[Sequence[str]] = ("amount", "refunded", "events", "count", "last hour", "parked")
 # What is copied into the next command, or read as one: never broken over lines.
-_WHOLE: Final[Sequence[str]] = ("delivery", "sample", "first seen", "last seen", "last delivery")
+_WHOLE: Final[Sequence[str]] = (
+    "delivery", "sample", "first seen", "last seen", "last delivery", "request", "payment order",
+    "webhook",
+)  # fmt: skip
 
 
 def _money(amount: object, currency: str | None) -> str:
