@@ -10,97 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
-from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 import asyncpg
 
 from libs.contracts.delivery import Delivery
 from libs.store.database import Connection, Pool, execute_rows, session, transaction
+from libs.store.payout_request import (
+    AskedPayout,
+    RequestState,
+    Resolution,
+    Resolver,
+    Settled,
+)
 from libs.store.queries import query
 from libs.store.to_be_told import add_to_be_told
-
-
-class RequestState(StrEnum):
-    """What is known of a request."""
-
-    RECORDED = "recorded"
-    UNKNOWN = "unknown"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    RESOLVED = "resolved"
-
-
-OPEN = (RequestState.RECORDED, RequestState.UNKNOWN)
-
-
-class Resolution(StrEnum):
-    """How an unknown request was resolved."""
-
-    SENT = "sent"
-    NOT_SENT = "not_sent"
-
-
-class Resolver(StrEnum):
-    """Who resolved it."""
-
-    OPERATOR = "operator"
-    REPORT = "report"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayoutRequest:
-    """One item of a batch. `delivery_id` is the delivery that tells of the payout, where there is one."""
-
-    id: str
-    source: str
-    batch: str
-    item: int
-    value: Decimal
-    currency: str
-    digest: bytes
-    key_name: str
-    created_at: datetime
-    description: str | None = None
-    bank_account_id: str | None = None
-    state: RequestState = RequestState.RECORDED
-    sent_at: datetime | None = None
-    answered_at: datetime | None = None
-    payment_order_id: str | None = None
-    failures: tuple[str, ...] = ()
-    delivery_id: str | None = None
-    resolution: Resolution | None = None
-    resolved_by: Resolver | None = None
-    resolved_at: datetime | None = None
-    reason: str | None = None
-
-    def looks_like(self, other: PayoutRequest) -> bool:
-        """Whether two may be the same, as far as can be told without the digest."""
-        return (self.value, self.description, self.bank_account_id) == (
-            other.value,
-            other.description,
-            other.bank_account_id,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """What became of one: `told` is the delivery that tells of it, where it succeeded."""
-
-    id: str
-    state: RequestState
-    payment_order_id: str | None = None
-    failures: tuple[str, ...] = ()
-    told: Delivery | None = None
 
 
 class InTheWayError(Exception):
     """The same was asked for before, and nobody knows what became of it."""
 
-    def __init__(self, requests: Sequence[PayoutRequest]) -> None:
+    def __init__(self, requests: Sequence[AskedPayout]) -> None:
         super().__init__("the same was asked for before, and it is unknown what became of it")
         self.requests = tuple(requests)
 
@@ -109,7 +41,7 @@ class _NotAllError(Exception):
     """Undoes a transaction."""
 
 
-async def record(pool: Pool, requests: Sequence[PayoutRequest]) -> list[PayoutRequest]:
+async def record(pool: Pool, requests: Sequence[AskedPayout]) -> list[AskedPayout]:
     """Put a batch on record, or return what is on record under the name of the batch already.
 
     Raises `InTheWayError` where one of them was asked for before and is neither known nor resolved.
@@ -176,7 +108,7 @@ async def resolve(  # noqa: PLR0913 - what is put on record
     reason: str,
     now: datetime,
     told: Delivery | None,
-) -> PayoutRequest | None:
+) -> AskedPayout | None:
     """Resolve a request as sent (with the order's id) or not sent; None where it is not open."""
     resolution = Resolution.NOT_SENT if payment_order_id is None else Resolution.SENT
     async with transaction(pool) as connection:
@@ -201,13 +133,13 @@ async def requests_on_record(
     source: str | None = None,
     states: Sequence[RequestState] | None = None,
     batch: str | None = None,
-) -> list[PayoutRequest]:
+) -> list[AskedPayout]:
     """Return requests, oldest first."""
     async with session(pool) as connection:
         return await _listed(connection, source, states, batch)
 
 
-async def request_on_record(pool: Pool, request_id: str) -> PayoutRequest | None:
+async def request_on_record(pool: Pool, request_id: str) -> AskedPayout | None:
     """Return one."""
     async with session(pool) as connection:
         row = await connection.fetchrow(query("payout_request"), request_id)
@@ -226,13 +158,13 @@ async def _listed(
     source: str | None,
     states: Sequence[RequestState] | None,
     batch: str | None,
-) -> list[PayoutRequest]:
+) -> list[AskedPayout]:
     names = None if states is None else [state.value for state in states]
     rows = await connection.fetch(query("list_payout_requests"), source, names, batch)
     return [_request(row) for row in rows]
 
 
-def _row(request: PayoutRequest) -> tuple[Any, ...]:
+def _row(request: AskedPayout) -> tuple[Any, ...]:
     return (
         request.id,
         request.source,
@@ -248,12 +180,12 @@ def _row(request: PayoutRequest) -> tuple[Any, ...]:
     )
 
 
-_FIELDS = tuple(field.name for field in fields(PayoutRequest))
+_FIELDS = tuple(field.name for field in fields(AskedPayout))
 
 
-def _request(row: asyncpg.Record) -> PayoutRequest:
+def _request(row: asyncpg.Record) -> AskedPayout:
     told: dict[str, Any] = {name: row[name] for name in _FIELDS}
-    return PayoutRequest(
+    return AskedPayout(
         **told
         | {
             "id": str(row["id"]),

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from libs.contracts.event import amount_text, timestamp
-from libs.store.payouts import PayoutRequest, RequestState
+from libs.store.payout_request import AskedPayout, RequestState
 from services.inspection.tables import table_of
 
 _COLOURS: Final = {
@@ -22,7 +22,7 @@ _COLOURS: Final = {
 }
 
 
-def request_view(request: PayoutRequest) -> dict[str, Any]:
+def request_view(request: AskedPayout) -> dict[str, Any]:
     """Return a request as JSON values, without its digest."""
     moments = ("created_at", "sent_at", "answered_at", "resolved_at")
     plain = (
@@ -37,7 +37,7 @@ def request_view(request: PayoutRequest) -> dict[str, Any]:
     }
 
 
-def request_table(requests: Iterable[PayoutRequest]) -> Table:
+def request_table(requests: Iterable[AskedPayout]) -> Table:
     """Return requests as a table."""
     return table_of(
         None,
@@ -49,7 +49,7 @@ def request_table(requests: Iterable[PayoutRequest]) -> Table:
                 "amount": f"{each.value:,f} {each.currency}",
                 "description": harmless(each.description),
                 "payment order": harmless(each.payment_order_id),
-                "asked": timestamp(each.sent_at or each.created_at),
+                "asked": f"{timestamp(each.sent_at or each.created_at)[:19]}Z",
                 "note": harmless("; ".join(each.failures) or each.reason),
             }
             for each in requests
@@ -79,7 +79,7 @@ def _cell(value: object) -> Text:
     return harmless(" ".join(map(str, value)) if isinstance(value, list) else str(value or ""))
 
 
-def _state(request: PayoutRequest) -> str:
+def _state(request: AskedPayout) -> str:
     if request.resolution is None:
         return request.state.value
     return f"{request.state.value}: {request.resolution.value.replace('_', ' ')}"

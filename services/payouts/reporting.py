@@ -15,7 +15,7 @@ from typing import Final
 from libs.providers.payu.report import PREFIX, Row, Unreadable, row_body
 from libs.store import payouts as store
 from libs.store.database import Pool
-from libs.store.payouts import PayoutRequest, RequestState, Resolver
+from libs.store.payout_request import AskedPayout, RequestState, Resolver
 from libs.store.to_be_told import remember_all
 from services.payouts.connection import PROVIDER
 from services.payouts.requesting import telling_of
@@ -32,8 +32,8 @@ class Imported:
 
     rows: list[Row]
     unreadable: list[Unreadable]
-    resolved: list[tuple[PayoutRequest, Row]] = field(default_factory=list)
-    ambiguous: list[tuple[PayoutRequest, list[str]]] = field(default_factory=list)
+    resolved: list[tuple[AskedPayout, Row]] = field(default_factory=list)
+    ambiguous: list[tuple[AskedPayout, list[str]]] = field(default_factory=list)
 
 
 async def import_report(  # noqa: PLR0913 - the report, where it goes, and when
@@ -104,7 +104,7 @@ async def _look(pool: Pool, source: str, found: Imported) -> None:
             found.ambiguous.append((request, [row.payout for row in candidates]))
 
 
-def _fits(request: PayoutRequest, row: Row) -> bool:
+def _fits(request: AskedPayout, row: Row) -> bool:
     if row.value is None or (row.value, row.currency) != (request.value, request.currency):
         return False
     if (row.description or "") != (request.description or "").strip():

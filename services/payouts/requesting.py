@@ -26,7 +26,7 @@ from libs.providers.reading import NotReadableError, read_json
 from libs.runtime.failures import TemporaryError
 from libs.store import payouts as store
 from libs.store.database import Pool
-from libs.store.payouts import RequestState, Settled
+from libs.store.payout_request import OPEN, AskedPayout, RequestState, Settled
 from libs.store.to_be_told import remember_to_tell
 from services.payouts.cleaning import cleaned
 from services.payouts.connection import PROVIDER, Connection
@@ -45,7 +45,7 @@ class Requested:
     an answer. `unasked` are orders in PayU's answer that belong to none of the requests.
     """
 
-    requests: list[store.PayoutRequest]
+    requests: list[AskedPayout]
     again: bool = False
     why: str | None = None
     unasked: list[str] = field(default_factory=list)
@@ -109,7 +109,7 @@ async def cancel(  # noqa: PLR0913, PLR0917 - the ends of it, and what is asked
 
 
 def telling_of(
-    request: store.PayoutRequest, payment_order_id: str, sent_at: datetime, now: datetime
+    request: AskedPayout, payment_order_id: str, sent_at: datetime, now: datetime
 ) -> Delivery:
     """Make the delivery that tells of a payout which PayU took."""
     body = own_calls.created_body(
@@ -118,12 +118,10 @@ def telling_of(
     return own_delivery(request.source, PROVIDER, own_calls.CREATED, body, now)
 
 
-def _asked(
-    of: Connection, document: PayoutRequest, batch: str, now: datetime
-) -> list[store.PayoutRequest]:
+def _asked(of: Connection, document: PayoutRequest, batch: str, now: datetime) -> list[AskedPayout]:
     key = DigestKey.of(of.account.api_key)
     return [
-        store.PayoutRequest(
+        AskedPayout(
             id=str(uuid_utils.uuid7()),
             source=of.source.slug,
             batch=batch,
@@ -140,27 +138,27 @@ def _asked(
     ]
 
 
-async def _mark(pool: Pool, asked: Sequence[store.PayoutRequest], now: datetime) -> None:
+async def _mark(pool: Pool, asked: Sequence[AskedPayout], now: datetime) -> None:
     if not await store.mark_sent(pool, [each.id for each in asked], now):
         raise UnsentError("a part of it was resolved as not sent meanwhile")
 
 
 async def _settle_all(
-    pool: Pool, asked: Sequence[store.PayoutRequest], why: tuple[str, ...], now: datetime
+    pool: Pool, asked: Sequence[AskedPayout], why: tuple[str, ...], now: datetime
 ) -> None:
     """Put on record that nothing of it was done; what was resolved meanwhile stays so."""
     batch = await store.requests_on_record(pool, source=asked[0].source, batch=asked[0].batch)
     settled = [
         Settled(id=each.id, state=RequestState.FAILED, failures=why)
         for each in batch
-        if each.state in store.OPEN
+        if each.state in OPEN
     ]
     await store.settle(pool, settled, now)
 
 
 async def _settle(  # noqa: PLR0913, PLR0917 - what was asked, what was answered, and when
     pool: Pool,
-    asked: Sequence[store.PayoutRequest],
+    asked: Sequence[AskedPayout],
     transfers: Sequence[Transfer],
     answer: PayoutAnswer,
     sent_at: datetime,
@@ -196,9 +194,7 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what was asked, what was answered
     return found.unasked
 
 
-def _unasked(
-    like: store.PayoutRequest, item: SuccessfulItem, sent_at: datetime, now: datetime
-) -> Delivery:
+def _unasked(like: AskedPayout, item: SuccessfulItem, sent_at: datetime, now: datetime) -> Delivery:
     """Make the delivery that tells of an order which belongs to no request of the batch."""
     order = item.payment_order_id or ""
     if item.value is None:

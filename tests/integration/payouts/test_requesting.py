@@ -28,7 +28,8 @@ from libs.runtime.secret_references import SecretReader
 from libs.runtime.sources import read_sources
 from libs.store import payouts as store
 from libs.store.database import Pool, session
-from libs.store.payouts import InTheWayError, RequestState, Resolver
+from libs.store.payout_request import RequestState, Resolver
+from libs.store.payouts import InTheWayError
 from libs.store.to_be_told import still_to_be_told
 from services.payouts.connection import Connection, connection_of
 from services.payouts.requesting import NotOnRecordError, OtherContentError, request_payouts

@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from libs.providers.payu.report import Row, rows_of
-from libs.store.payouts import PayoutRequest, RequestState
+from libs.store.payout_request import AskedPayout, RequestState
 from services.payouts.reporting import _fits, _tells
 
 SENT = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
-REQUEST = PayoutRequest(
+REQUEST = AskedPayout(
     id="r",
     source="payu",
     batch="b",
