@@ -129,7 +129,7 @@ def _link(body: Mapping[str, Json], route: Route, delivery: Delivery) -> Observa
     return Observation(
         kind=Kind.PAYMENT,
         provider_ref=ref,
-        key=f"poll:{ref}:{word}:{amount}:{key_part(link.receipt_no or '-')}",
+        key=f"poll:{ref}:{state}:{amount}:{key_part(link.receipt_no or '-')}",
         provider_status=word,
         state=state,
         amount=money,

@@ -39,6 +39,7 @@ _NAMES: Final = MappingProxyType(
         "PaymentOrderId": "PaymentOrderId",
     }
 )
+_OF_A_PAYMENT: Final = ("PaidValue", "TaxValue", "NetValue")
 _POS_CODE: Final = "19"  # of the method whose id is 21
 _POS: Final = 21
 _FIELDS: Final = MappingProxyType(
@@ -76,8 +77,9 @@ def _as_notice(detail: Mapping[str, Json]) -> dict[str, Json]:
         notice["TransactionStatus"] = {"Id": status, "Name": detail.get("Message")}
     if (method := _method(detail.get("PaymentMethod"))) is not None:
         notice["PaymentMethod"] = {"Id": method}
-    if notice.get("PaidValue") in (0, "0"):  # not paid yet
-        del notice["PaidValue"]
+    for name in _OF_A_PAYMENT:  # 0 where nothing was paid yet
+        if notice.get(name) in (0, "0"):
+            del notice[name]
     return notice
 
 
