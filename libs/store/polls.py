@@ -113,10 +113,10 @@ class Passed:
     now: datetime
 
 
-async def move_pokes(pool: Pool, limit: int) -> int:
-    """Turn requests to ask into rows that are due now; return how many that were."""
+async def move_pokes(pool: Pool, limit: int) -> list[str]:
+    """Turn requests to ask into rows that are due now; return the provider of each."""
     async with session(pool) as connection:
-        return len(await connection.fetch(query("move_pokes"), limit))
+        return [row["provider"] for row in await connection.fetch(query("move_pokes"), limit)]
 
 
 class Walk:
@@ -164,9 +164,12 @@ async def walking(pool: Pool, mark: str) -> AsyncIterator[Walk | None]:
 async def claim_polls(
     pool: Pool, provider: str, limit: int, *, by: str, lease: float
 ) -> list[Claimed]:
-    """Take rows whose time has come, for `lease` seconds."""
+    """Take rows whose time has come, for `lease` seconds; those that somebody waits for first."""
     async with session(pool) as connection:
-        rows = await connection.fetch(query("claim_polls"), provider, limit, by, lease)
+        rows: list[asyncpg.Record] = []
+        for statement in ("claim_urgent_polls", "claim_polls"):
+            if (room := limit - len(rows)) > 0:
+                rows += await connection.fetch(query(statement), provider, room, by, lease)
     return [
         Claimed(
             poll=_poll(row),
@@ -227,6 +230,7 @@ async def note_looked(pool: Pool, looked: Sequence[tuple[Claimed, Looked]]) -> N
 async def note_tried(  # noqa: PLR0913 - what became of one question
     pool: Pool,
     claimed: Claimed,
+    looked: Looked,
     outcome: str,
     *,
     answered: bool,
@@ -238,7 +242,8 @@ async def note_tried(  # noqa: PLR0913 - what became of one question
     async with session(pool) as connection:
         await connection.execute(
             query("note_tried"), *claimed.poll.key, claimed.claimed_by, outcome,
-            claimed.now if answered else None, failed, digest, again_in,
+            claimed.now if answered else None, failed, digest, again_in, looked.why, looked.due_at,
+            looked.base_at, looked.seen_at,
         )  # fmt: skip
 
 

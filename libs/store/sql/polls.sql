@@ -12,7 +12,7 @@ insert into polls as known (
 select source, kind, provider_ref, provider, 'poked', why, now(), now(), now() from moved
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict (source, kind, provider_ref) do update
-set poked_at = now(), note = excluded.note, look_at = least(known.look_at, now())
+set poked_at = now(), why = 'poked', note = excluded.note, look_at = least(known.look_at, now())
 returning known.provider
 
 -- name: take_mark
@@ -57,6 +57,26 @@ from claimed c
 left join objects o
   on o.source = c.source and o.kind = c.kind and o.provider_ref = c.provider_ref
 
+-- name: claim_urgent_polls
+-- The same of those that do not wait behind the others.
+with due as (
+  select source, kind, provider_ref from polls
+  where provider = $1 and why in ('poked', 'verify', 'uncorroborated') and look_at <= now() and (claimed_until is null or claimed_until < now())
+  order by look_at
+  limit $2
+  for update skip locked
+), claimed as (
+  update polls p set claimed_by = $3, claimed_until = now() + make_interval(secs => $4)
+  from due
+  where p.source = due.source and p.kind = due.kind and p.provider_ref = due.provider_ref
+  returning p.*
+)
+select c.*, now() as now, o.id as object_id, o.state, o.flags, o.method, o.expires_at,
+       o.merchant_ref, o.updated_at
+from claimed c
+left join objects o
+  on o.source = c.source and o.kind = c.kind and o.provider_ref = c.provider_ref
+
 -- name: other_names
 -- As everything that was said tells them.
 select n.object_id, array_agg(distinct alias) as names
@@ -82,7 +102,8 @@ where p.source = n.source and p.kind = n.kind and p.provider_ref = n.provider_re
 -- name: note_tried
 -- What became of asking; `asked_at` is when that began, and null where no answer came.
 update polls p
-set outcome = $5, tried_at = now(), claimed_by = null, claimed_until = null,
+set outcome = $5, tried_at = now(), why = $10, due_at = $11, base_at = $12, seen_at = $13,
+    claimed_by = null, claimed_until = null,
     asked_at = coalesce($6::timestamptz, p.asked_at),
     asked = p.asked + case when $6::timestamptz is null then 0 else 1 end,
     failures = case when $6::timestamptz is not null then 0 when $7::boolean then p.failures + 1

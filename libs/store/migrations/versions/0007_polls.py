@@ -46,6 +46,11 @@ _STATEMENTS = (
     )
     """,
     "create index polls_look on polls (provider, look_at)",
+    # so that a poke does not wait behind thousands of last looks
+    """
+    create index polls_urgent on polls (provider, look_at)
+      where why in ('poked', 'verify', 'uncorroborated')
+    """,
     "create index polls_due on polls (provider, due_at)",
     "create table poll_marks (of text primary key, upto bigint not null)",
     "insert into poll_marks (of, upto) values ('first', 0), ('again', 0)",
