@@ -2,8 +2,8 @@
 -- Requests to ask become rows with a claim on now. Whoever looks at one meanwhile looks again.
 with moved as (
   delete from pokes p
-  using (select ctid from pokes limit $1 for update skip locked) as some
-  where p.ctid = some.ctid
+  using (select ctid from pokes limit $1 for update skip locked) as few
+  where p.ctid = few.ctid
   returning p.source, p.kind, p.provider_ref, p.provider, p.why
 )
 insert into polls as known (

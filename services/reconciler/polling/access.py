@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from libs.api.breaker import Breaker
+from libs.api.breaker import Breaker, BreakerState, OpenError
 from libs.api.budget import Budget
 from libs.api.errors import RefusedError
 from libs.api.http import Call, Http
@@ -65,7 +65,8 @@ class Reach:
 
     async def ask(self, wanted: Wanted) -> tuple[Asked, ...]:
         """Ask about one object."""
-        self.denied.enter()
+        if self.denied.state is not BreakerState.CLOSED:
+            self.denied.enter()  # one tries whether they are accepted again
         try:
             answers = await self.client.ask(self._send, self.credentials, wanted)
         except NotAuthorizedError:
@@ -95,6 +96,8 @@ class Reach:
         )
         breaker = self.line.breaker
         async with self.line.budget.turn():
+            if self.denied.state is BreakerState.OPEN:  # by what was answered meanwhile
+                raise OpenError("not asked: the credentials rest", after=self.denied.opens_in)
             breaker.enter()
             try:
                 answer = await self.http.send(call)

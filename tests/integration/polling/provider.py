@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,9 +111,9 @@ class Bus:
     def __init__(self) -> None:
         self.outcome = Outcome.CONFIRMED
         self.entered: list[Delivery] = []
-        self.ready = True
+        self.ready: bool = True
 
-    async def publish_all(self, messages: list[Outgoing]) -> list[Outcome]:
+    async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         for message in messages:
             if message.routing_key == RECEIVED and self.outcome is Outcome.CONFIRMED:
                 self.entered += webhook_received.decode(message.body)
@@ -121,8 +121,8 @@ class Bus:
 
 
 def link(
-    ref: str, status: str = "CHECKOUT_COMPLETED", amount: float = 100, **more: Any
-) -> dict[str, Any]:  # noqa: ANN401
+    ref: str, status: str = "CHECKOUT_COMPLETED", amount: float = 100, **more: object
+) -> dict[str, Any]:
     """Return Clip's answer about a link."""
     return {
         "payment_request_id": ref,
