@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "objects": "services.cli.objects",
     "parked": "services.cli.parked",
     "replay": "services.cli.replay",
+    "overdue": "services.cli.overdue",
+    "poll": "services.cli.poll",
     "events": "services.cli.events",
     "simulate": "services.cli.simulate",
     "lifecycle": "services.cli.published",
