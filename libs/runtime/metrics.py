@@ -120,6 +120,50 @@ SOURCE_LAST_DELIVERY_AGE: Final = Gauge(
     registry=REGISTRY,
 )
 
+POLLS: Final = Counter(
+    "caudal_polls",
+    "Questions to a provider about one object, by what became of them; put_off ones were not asked.",
+    # answered, unchanged, not_found, failed, unauthorized, limited, unreachable, put_off, unpublished
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
+POLL_AGREEMENT: Final = Counter(
+    "caudal_poll_agreement",
+    "Answers beside what the webhooks had told by then; poll_ahead: one of them is late or lost.",
+    ["provider", "agreement"],  # agrees, poll_ahead, poll_behind, conflict
+    registry=REGISTRY,
+)
+POLLS_UNDER_WAY: Final = Gauge(
+    "caudal_polls_under_way",
+    "Calls to a provider that have begun and not ended.",
+    ["provider"],
+    registry=REGISTRY,
+)
+POLL_BUDGET: Final = Gauge(
+    "caudal_poll_budget",
+    "Calls to a provider that this process may have under way at most.",
+    ["provider"],
+    registry=REGISTRY,
+)
+POLL_BREAKER: Final = Gauge(
+    "caudal_poll_breaker",
+    "1 for the state of the breaker before a provider's API, 0 for the others.",
+    ["provider", "state"],  # closed, open, half_open
+    registry=REGISTRY,
+)
+OVERDUE: Final = Gauge(
+    "caudal_overdue",
+    "Objects of a provider that are overdue, as of a moment ago; the same from each reconciler.",
+    ["provider"],
+    registry=REGISTRY,
+)
+OVERDUE_OLDEST: Final = Gauge(
+    "caudal_overdue_oldest_seconds",
+    "For how long the object of a provider that is longest overdue has been so.",
+    ["provider"],
+    registry=REGISTRY,
+)
+
 
 def exposition() -> bytes:
     """Return all metrics as Prometheus reads them."""

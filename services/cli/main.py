@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "sources": "services.cli.sources",
     "replay": "services.cli.replay",
     "payu": "services.cli.payu",
+    "overdue": "services.cli.overdue",
+    "poll": "services.cli.poll",
     "events": "services.cli.events",
     "simulate": "services.cli.simulate",
     "sandbox": "services.cli.sandbox",

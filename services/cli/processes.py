@@ -54,16 +54,19 @@ def normalizer(sources: Path | None, name: str) -> None:
 
 
 @click.command()
+@options.sources
 @click.option("--name", default="reconciler", show_default=True, help="Its name in logs.")
-def reconciler(name: str) -> None:
-    """Fold what was said into Postgres and publish the events.
+def reconciler(sources: Path | None, name: str) -> None:
+    """Fold what was said into Postgres, publish the events, ask the providers back.
 
-    Needs CAUDAL_AMQP_URL and CAUDAL_POSTGRES_DSN. Run as many as you like.
+    Needs CAUDAL_AMQP_URL and CAUDAL_POSTGRES_DSN. Providers are asked where the sources file is
+    told and CAUDAL_POLLING is not off. Run as many as you like.
     """
-    settings = load_settings()
+    settings = load_settings(sources=sources)
     settings.required_amqp_url()
     settings.required_postgres_dsn()
-    _serve(name, settings, lambda told, stop: run_reconciler(told, stop, name=name))
+    known = load_sources(settings.sources, PROVIDERS) if settings.sources else None
+    _serve(name, settings, lambda told, stop: run_reconciler(told, stop, sources=known, name=name))
 
 
 def _serve(service: str, settings: Settings, run: Run) -> None:

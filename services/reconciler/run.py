@@ -27,12 +27,14 @@ from libs.contracts.webhook_translated import Translated
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.settings import Settings
+from libs.runtime.sources import Sources
 from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import Pool, open_pool
 from services.reconciler.apply import Applied, apply, park_failed
 from services.reconciler.arrivals import Arrivals
 from services.reconciler.crowd import Crowd
 from services.reconciler.noticing import noticing
+from services.reconciler.polling.run import poll_providers
 from services.reconciler.relay import Relay
 from services.reconciler.sweep import Sweep
 from services.reconciler.waiting import fold_in_waiting
@@ -127,8 +129,17 @@ class Reconciler:
         )
 
 
-async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconciler") -> None:
-    """Run until `stop` is set; then finish the batches in hand and relay what is left."""
+async def run(
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    sources: Sources | None = None,
+    name: str = "reconciler",
+) -> None:
+    """Run until `stop` is set; then finish the batches in hand and relay what is left.
+
+    Providers are asked back where the sources are told, and the settings do not forbid it.
+    """
     url = settings.required_amqp_url()
     dsn = settings.required_postgres_dsn()
     async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True) as pool:
@@ -173,6 +184,11 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
                         (ARRIVALS_EVERY, arrivals.run),
                     )
                 ]
+                if sources is not None and settings.polling:
+                    polling = poll_providers(settings, sources, stop, name=name)
+                    chores.append(tasks.create_task(polling))
+                else:
+                    log.info("polling_is_off", why=_why_not(settings))
                 others = {relaying, *chores}
                 cut = tasks.create_task(_cut_off(pool, others, stop, settings.grace))
                 await asyncio.gather(*(consumer.run(stop) for consumer in consumers))
@@ -181,6 +197,10 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
                 cut.cancel()
         finally:
             await publisher.close()
+
+
+def _why_not(settings: Settings) -> str:
+    return "no sources file" if settings.polling else "CAUDAL_POLLING"
 
 
 async def _cut_off(
