@@ -10,7 +10,7 @@ from rich.table import Table
 
 from libs.contracts.event import timestamp
 from libs.store.polls import Overdue
-from services.inspection.tables import plain_text, simple_table, state_text
+from services.inspection.tables import plain_text, state_text, table_of
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 # What a person does about an object that no query settles.
@@ -46,7 +46,7 @@ def overdue_view(each: Overdue) -> dict[str, Any]:
 
 def overdue_table(found: Iterable[Overdue]) -> Table:
     """Return the list as a table; a narrow terminal sees the columns that matter most."""
-    return simple_table(
+    return table_of(None,
         (
             {
                 "source": each.poll.source,

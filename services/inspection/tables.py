@@ -152,13 +152,6 @@ def group_table(found: Iterable[ParkedGroup], title: str | None = None) -> Table
     )
 
 
-def simple_table(
-    rows: Iterable[Mapping[str, str | Text]], columns: Sequence[str], spared: Sequence[str] = ()
-) -> Table:
-    """Return rows as a table; a narrow terminal does not see what can be spared."""
-    return _table(None, rows, columns, spared)
-
-
 def plain_text(value: str | None) -> Text:
     """Return what a stranger wrote, harmlessly."""
     return _text(value)
