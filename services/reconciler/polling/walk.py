@@ -38,16 +38,20 @@ async def walk(pool: Pool, access: Access, mark: str) -> int:
             takewhile(lambda each: each.created_at + age <= each.now, await turn.objects(ROUND))
         )
         if found:
-            await turn.add(_unsettled(found, access), found[-1].row.id)
+            await turn.add(_unsettled(found, access, mark), found[-1].row.id)
         return len(found)
 
 
-def _unsettled(passed: Sequence[Passed], access: Access) -> list[tuple[StoredObject, Looked]]:
-    found = [(each.row, _look(each, access)) for each in passed]
+def _unsettled(
+    passed: Sequence[Passed], access: Access, mark: str
+) -> list[tuple[StoredObject, Looked]]:
+    # the first time round has had its last look at it by now
+    past = timedelta() if mark == AGAIN else PAST
+    found = [(each.row, _look(each, access, past)) for each in passed]
     return [(row, looked) for row, looked in found if looked is not None]
 
 
-def _look(passed: Passed, access: Access) -> Looked | None:
+def _look(passed: Passed, access: Access, past: timedelta) -> Looked | None:
     """Say what the object needs; None for nothing."""
     row, now = passed.row, passed.now
     schedule = access.schedule(row.source, row.provider)
@@ -62,10 +66,10 @@ def _look(passed: Passed, access: Access) -> Looked | None:
         askable=reach is not None and reach.client.askable(row.provider_ref),
         now=now,
     )
-    if found.action is Action.SETTLED or _long_past(found.looked, now):
+    if found.action is Action.SETTLED or _past(found.looked, now - past):
         return None
     return found.looked
 
 
-def _long_past(looked: Looked, now: datetime) -> bool:
-    return looked.why == Why.CHECK and looked.due_at is not None and looked.due_at + PAST < now
+def _past(looked: Looked, before: datetime) -> bool:
+    return looked.why == Why.CHECK and looked.due_at is not None and looked.due_at < before
