@@ -9,6 +9,7 @@ import click
 
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
+from libs.store.polls import overdue_names
 from services.cli import driving, options
 from services.cli.sandbox_run import FOLDER, PORT, run
 from services.sandbox.sources_file import DEFAULT_PORT, sources_text
@@ -86,7 +87,7 @@ def verify(
     configure_logs("sandbox", LogLevel.WARNING, settings.log_format)
     of_run = ledger or driving.newest(data_dir / FOLDER)
     house = driving.house_of(data_dir)
-    verdict = asyncio.run(verify_run(of_run, house, wait=wait))
+    verdict = asyncio.run(verify_run(of_run, house, wait=wait, overdue=overdue_names))
     if clean_up:
         driving.clean_up(of_run, house)
     driving.show(verdict, as_json=as_json)
