@@ -61,10 +61,17 @@ class Sandbox:
             tap=play.tap, pace=play.pace, happens=self._world.happens,
         )  # fmt: skip
 
-    async def run(self, stop: asyncio.Event, tell: Callable[[str], None]) -> Progress:
+    async def run(
+        self,
+        stop: asyncio.Event,
+        tell: Callable[[str], None],
+        *,
+        begin: asyncio.Event | None = None,
+    ) -> Progress:
         """Play until everything was sent, or until stopped; `tell` gets a line now and then.
 
-        Raises `PermanentError` where the ledger exists or the port is taken.
+        With `begin`, no webhook is posted before it is set. Raises `PermanentError` where the ledger
+        exists or the port is taken.
         """
         accounts = self._play.accounts
         queries = Queries(self._world, accounts, self._chaos)
@@ -74,6 +81,8 @@ class Sandbox:
             tell(f"the APIs answer at {address}")
             telling = asyncio.create_task(self._tell(tell))
             try:
+                if begin is not None:
+                    await _either(begin, stop)
                 progress = await self._driver.run(stop)
                 if self._play.stays and not stop.is_set():
                     tell(f"{self.line()}; everything is sent, the APIs go on until Ctrl-C")
@@ -118,3 +127,13 @@ class Sandbox:
             await asyncio.sleep(TELL_EVERY)
             if (line := self.line()) != before:
                 tell(before := line)
+
+
+async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    waiting = {asyncio.create_task(each.wait()) for each in (first, second)}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
