@@ -34,7 +34,7 @@ timeout = "3s"
 _OVERDUE: Final = """\
 [providers.{provider}.overdue]
 default = ["3s", "8s", "20s", "1m", "5m"]
-finished = ["5s"]
+finished = ["5s", "20s", "1m"]
 
 """
 
