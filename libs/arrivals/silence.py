@@ -18,8 +18,9 @@ from libs.arrivals.usual import ENOUGH_WEEKS, Usual
 from libs.arrivals.week import MISSED_WEEKS, SPAN, WEEK, hour_of_week
 
 TOO_FEW: Final = log(1e-6)  # looked at every few minutes, for ever
-# One of the gaps of so many weeks may be as long by chance: forty years of the source. There are as many
-# gaps as there are hours in which something comes.
+# One of the gaps of so many weeks may be as long by chance, and there are as many gaps as hours in which
+# something comes. What is learnt of eight weeks is itself a matter of chance: in 3,200 weeks that were
+# drawn it was four.
 OF_WEEKS: Final = 2000
 # A gap has to be larger by this than those that the source had before; what comes in bursts has large
 # ones all the time.

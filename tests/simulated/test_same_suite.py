@@ -44,6 +44,7 @@ SUITES: dict[ModuleType, frozenset[str]] = {
         "test_far_days_are_kept_too",
         "test_early_rows_move_to_their_partition",
         "test_a_made_partition_has_every_guard",
+        "test_every_partition_learns_by_itself_what_came_lately",
         "test_filing_goes_on_while_partitions_are_made",
     }),
     test_arrivals: frozenset(),

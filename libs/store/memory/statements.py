@@ -20,7 +20,7 @@ from libs.store.queries import Parts, columns_as_text, named, parameters, parts_
 PLAYING: Final = (apply, archive, arrivals, inspection, replays, sweep)
 
 _PARTITION: Final = re.compile(r"create table (\w+)_(\d{8}) ")
-_OF_A_PARTITION: Final = ("lock table ", "with moved as ", "alter table ")
+_OF_A_PARTITION: Final = ("lock table ", "alter index ", "with moved as ", "alter table ")
 
 
 class UnknownStatementError(Exception):
