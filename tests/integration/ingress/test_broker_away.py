@@ -50,6 +50,16 @@ class Sender:
             while (await self.level())[1] != level:
                 await asyncio.sleep(0.05)
 
+    async def until_drained(self) -> None:
+        """Wait until nothing is in the spool: a broker is tried again before it has taken all of that."""
+        async with asyncio.timeout(60):
+            while "caudal_spool_records 0.0\n" not in await self._metrics():
+                await asyncio.sleep(0.05)
+
+    async def _metrics(self) -> str:
+        async with self.http.get(self.url + "/metrics") as answer:
+            return await answer.text()
+
 
 @asynccontextmanager
 async def sender(amqp_url: str, **settings: object) -> AsyncIterator[Sender]:
@@ -77,6 +87,7 @@ async def test_missing_queues_are_spooled_for(amqp_url: str) -> None:
         assert await ingress.level() == (200, "spooling")
         await apply_topology(amqp_url)
         await ingress.until_level("confirmed")
+        await ingress.until_drained()
     for queue in ALL:
         assert sorted(await arrived(amqp_url, queue)) == numbered(3)
 
@@ -93,6 +104,7 @@ async def test_deleted_queue_loses_nothing(amqp_url: str, queue: str) -> None:
         await apply_topology(amqp_url)
         await ingress.until_level("confirmed")
         assert await ingress.post(b'{"id":"after"}') == 200
+        await ingress.until_drained()
     for each in ALL:
         assert sorted(await arrived(amqp_url, each)) == sorted([*numbered(5), b'{"id":"after"}'])
 
@@ -116,6 +128,7 @@ async def test_memory_alarm_is_spooled_for(amqp_url: str, servers: RunningServer
         finally:
             await watermark("0.4")
         await ingress.until_level("confirmed")
+        await ingress.until_drained()
     for queue in ALL:
         assert {*numbered(20)} <= {*await arrived(amqp_url, queue)}
 
@@ -137,6 +150,7 @@ async def test_broker_killed_under_posts(tmp_path_factory: pytest.TempPathFactor
             await ingress.until_level("confirmed")
             stop.set()
             accepted = {body for bodies in await asyncio.gather(*posting) for body in bodies}
+            await ingress.until_drained()
         for queue in ALL:
             assert sorted([*accepted, b'{"id":"dark"}']) == sorted(await arrived(broker.url, queue))
 
