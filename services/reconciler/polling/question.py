@@ -29,6 +29,7 @@ from libs.providers.port import Terms
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failures import where
 from services.reconciler.polling.access import Reach
+from services.reconciler.polling.scrubbing import without_secrets
 
 LIMITED_FOR: Final = 30  # seconds, where the provider does not say for how long
 
@@ -102,7 +103,11 @@ def delivery_of(reach: Reach, asked: Asked) -> Delivery:
         id=str(uuid_utils.uuid7()),
         source=reach.source,
         provider=reach.provider,
-        body=asked.body,
+        body=without_secrets(
+            asked.body,
+            PROVIDERS[reach.provider].secret_body_fields,
+            reach.credentials.values(),
+        ),
         received_at=datetime.now(UTC),
         authority=Authority.POLL,
         content_type=asked.content_type,
