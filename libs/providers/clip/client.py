@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -101,13 +100,13 @@ def _asked(route: str, reply: Reply) -> Asked:
 def _refused(reply: Reply) -> Exception | None:
     """Say what an answer is that has none. 412 is Clip's limit of the rate (code 031)."""
     match reply.status:
-        case HTTPStatus.OK:
+        case 200:
             return None
-        case HTTPStatus.NOT_FOUND:
+        case 404:
             return NotThereError()
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+        case 401 | 403:
             return NotAuthorizedError()
-        case HTTPStatus.PRECONDITION_FAILED:
+        case 412:
             return LimitedError()
         case status:
             return FailedQueryError(f"answered {status}")

@@ -8,7 +8,6 @@ list, then `/operations/ref\<reference>`, whose separator is not certain.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -92,15 +91,15 @@ def _headers(credentials: Mapping[str, str]) -> dict[str, str]:
 
 def _result(reply: Reply) -> dict[str, Json]:
     """Return what was answered, or raise what it says instead."""
-    if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if reply.status in (401, 403):
         raise NotAuthorizedError
-    if reply.status == HTTPStatus.NOT_FOUND:
+    if reply.status == 404:
         raise NotThereError
     try:
         told = read_object(reply.body)
     except NotReadableError:
         raise FailedQueryError(f"answered {reply.status} without JSON") from None
-    if reply.status == HTTPStatus.OK and told.get("result") is True:
+    if reply.status == 200 and told.get("result") is True:
         return told
     said = f"{told.get('code')} {told.get('error')}".upper()
     if any(words in said for words in _NOT_FOUND):

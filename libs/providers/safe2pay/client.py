@@ -7,7 +7,6 @@ query fails. A reference is not unique.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Final
 
 from libs.providers.asking import (
@@ -86,16 +85,16 @@ def _headers(credentials: Mapping[str, str]) -> dict[str, str]:
 
 def _detail(reply: Reply) -> dict[str, Json]:
     """Return what is in the envelope, or raise what it says instead."""
-    if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    if reply.status in (401, 403):
         raise NotAuthorizedError
-    if reply.status == HTTPStatus.NOT_FOUND:
+    if reply.status == 404:
         raise NotThereError
     try:
         told = read_object(reply.body)
     except NotReadableError:
         raise FailedQueryError(f"answered {reply.status} without JSON") from None
     detail = told.get("ResponseDetail")
-    if reply.status == HTTPStatus.OK and told.get("HasError") is not True:
+    if reply.status == 200 and told.get("HasError") is not True:
         if isinstance(detail, dict):
             return detail
         raise NotThereError

@@ -6,11 +6,14 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 import pytest
 
+from libs.contracts.delivery import Delivery, Origin
+from libs.domain.lifecycle import Authority
 from libs.providers.asking import (
     Asked,
     FailedQueryError,
@@ -23,6 +26,9 @@ from libs.providers.asking import (
     Wanted,
 )
 from libs.providers.clients import CLIENTS
+from libs.providers.registry import PROVIDERS
+from services.normalizer.translate import Translator
+from services.replay.reentry import replay_of
 
 SECRET: Final = "s3cr3t-value"
 CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -197,3 +203,22 @@ def test_every_client_names_an_address_with_tls() -> None:
         "mobbex": "https://api.mobbex.com/p",
         "safe2pay": "https://api.safe2pay.com.br",
     }
+
+
+def test_replayed_answer_is_still_an_answer() -> None:
+    """A replay has an origin of its own; who said it stays."""
+    body = json.dumps({"payment_request_id": LINK, "status": "CHECKOUT_COMPLETED", "amount": 5})
+    answer = Delivery(
+        id="01900000-0000-7000-8000-000000000001",
+        source="clip",
+        provider="clip",
+        body=body.encode(),
+        received_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+        authority=Authority.POLL,
+        origin=Origin.POLL,
+        route_event=f"checkout/{LINK}",
+    )
+    again = replay_of(answer)
+    assert again.origin is Origin.REPLAY
+    translator = Translator(PROVIDERS, {})
+    assert translator.readings_of(again) == translator.readings_of(answer)
