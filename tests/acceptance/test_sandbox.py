@@ -167,8 +167,10 @@ def test_what_was_lost_is_found_by_asking(stack: Stack, port: int) -> None:
         assert told["lost"] > 30
         report = stack.home / "report.csv"
         report.write_bytes(asyncio.run(fetched(f"{sandbox.url}/payu/report.csv")))
-        assert stack.caudal("payu", "report", "import", str(report)).returncode == 0
-        found = verdict(stack, ledger, wait=200, code=0)
+        sources = ("--sources", str(stack.home / "sources.toml"))
+        assert stack.caudal("payu", "report", "import", str(report), *sources).returncode == 0
+        assert wait_until(lambda: nothing_differs(stack, ledger), seconds=200)
+        found = verdict(stack, ledger, wait=0, code=0)
         code, ended = sandbox.stop(signal.SIGINT)
     assert code == 0
     assert found["never_posted"] == told["lost"]
@@ -178,7 +180,7 @@ def test_what_was_lost_is_found_by_asking(stack: Stack, port: int) -> None:
     # no webhook waited for an API that failed
     assert found["longest_accept_ms"] < 2000
     for provider in ("clip", "mobbex", "safe2pay"):
-        assert {"200", "500", "half"} <= ended["api"][provider].keys()
+        assert len(ended["api"][provider].keys() & {"500", "412", "half", "timeout"}) > 1
 
 
 def test_object_that_a_person_must_ask_for_is_listed(stack: Stack) -> None:
@@ -192,6 +194,11 @@ def test_object_that_a_person_must_ask_for_is_listed(stack: Stack) -> None:
     }
     assert opened
     assert opened <= waiting
+
+
+def nothing_differs(stack: Stack, ledger: Path) -> bool:
+    ran = stack.caudal("sandbox", "verify", "--ledger", str(ledger), "--wait", "20")
+    return ran.returncode == 0
 
 
 async def fetched(url: str) -> bytes:
