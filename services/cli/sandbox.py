@@ -65,7 +65,7 @@ def print_sources(port: int, url: str) -> None:
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
-    default=60.0,
+    default=120.0,
     show_default=True,
     help="Seconds for everything to come to rest, polls included.",
 )

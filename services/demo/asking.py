@@ -31,7 +31,7 @@ RATE: Final = 40.0  # webhooks a second
 LOST: Final = 0.1
 AGAIN: Final = 0.2
 SHUFFLED: Final = 0.2
-TRUE_WITHIN: Final = 60.0  # seconds after the last webhook
+TRUE_WITHIN: Final = 90.0  # seconds after the last webhook
 
 
 class Providers:

@@ -162,7 +162,7 @@ async def _require_empty(pool: Pool) -> None:
 
 
 def _print(checks: Sequence[Check]) -> None:
-    click.secho("Verified", bold=True)
+    click.secho("\nVerified", bold=True)
     for check in checks:
         mark = click.style("✗", fg="red") if check.wrong else click.style("✓", fg="green")
         click.echo(f"  {mark} {check.claim}")
