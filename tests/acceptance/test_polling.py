@@ -160,8 +160,9 @@ def test_what_nobody_can_ask_is_listed_for_a_person(stack: Stack) -> None:
         "state": "created",
     }
     post(stack, "conectados", approval)
-    assert wait_for(lambda: bool(stack.ask("overdue", "list")), seconds=SECONDS)
-    [listed] = stack.ask("overdue", "list", "--provider", "conectados")
+    asked = ("overdue", "list", "--provider", "conectados")
+    assert wait_for(lambda: bool(stack.ask(*asked)), seconds=SECONDS)
+    [listed] = stack.ask(*asked)
     assert (listed["provider_ref"], listed["why"], listed["task"]) == ("4711", "overdue", "person")
     assert "ask a person" in stack.caudal("overdue", "list").stdout
     assert stack.ask("overdue", "list", "--provider", "payu") == []
