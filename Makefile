@@ -12,8 +12,8 @@
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
-# several processes, each with servers of its own; tests that share a stack stay together
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
+# several processes, each with servers of its own; the tests of a file, which may share a stack, stay together
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 # whole systems, each with servers of its own, on which faults are played at the same time
 HOUSES := 2
 SEEDS := 1

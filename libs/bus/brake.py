@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from libs.bus.backoff import Backoff
+from libs.runtime.backoff import Backoff
 from libs.runtime.failures import TemporaryError
 from libs.runtime.metrics import BRAKE_ENGAGED
 

@@ -25,11 +25,11 @@ from typing import Final, cast
 import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-from libs.bus.backoff import Backoff
 from libs.bus.inbox import ANSWER_WITHIN, IDLE, Inbox
 from libs.bus.link import cancelled_by_us, keep, place, wait_for_event
 from libs.bus.message import Message, read
 from libs.bus.pace import Pace
+from libs.runtime.backoff import Backoff
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.metrics import CONSUMER_BATCHES, CONSUMER_MESSAGES
 

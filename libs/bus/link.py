@@ -24,7 +24,7 @@ from aiormq.connection import TCPTransportFactory, TLSTransportFactory, Transpor
 from aiormq.exceptions import ConnectionClosed
 from yarl import URL
 
-from libs.bus.backoff import Backoff
+from libs.runtime.backoff import Backoff
 
 CONNECT_WITHIN: Final = 5.0  # seconds for TCP, TLS and the AMQP handshake together
 CLOSE_WITHIN: Final = 2.0  # seconds for a polite goodbye, then the socket is cut

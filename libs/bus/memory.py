@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from libs.bus.backoff import Backoff
 from libs.bus.consumer import FIRST_PAUSE, LONGEST_PAUSE, Handle
 from libs.bus.link import wait_for_event
 from libs.bus.message import Message
 from libs.bus.publisher import Outcome, Outgoing
 from libs.bus.topology import EXCHANGES, QUEUES, Queue
+from libs.runtime.backoff import Backoff
 from libs.runtime.failures import TemporaryError
 
 

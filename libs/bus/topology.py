@@ -2,14 +2,15 @@
 
     caudal.webhooks ── webhook.received ──► caudal.normalizer
                     ├─ webhook.archived ──► caudal.archive
-                    └─ webhook.translated ► caudal.reconciler
+                    ├─ webhook.translated ► caudal.reconciler
+                    └─ ingress.noticed ───► caudal.notices
     caudal.events ──── # ────────────────► caudal.events.all
     caudal.dead ───── (fanout) ──────────► caudal.dead         what a queue had to give up
 
     caudal.delay.5s ─ (fanout) ──────────► caudal.delay.5s     and so on, one for each step
                                              │ after its time, under the key that it came with
     caudal.retry ◄───────────────────────────┘
-                 └─── <queue's name> ────► that queue          the three that we work on
+                 └─── <queue's name> ────► that queue          the four that we work on
 
 A message that shall be tried again later goes to the exchange of a step with the name of its queue
 as the key (`libs.bus.attempts`); the step's queue holds it and gives it back to that queue, and to
@@ -52,10 +53,12 @@ RETRY: Final = "caudal.retry"
 RECEIVED: Final = "webhook.received"
 TO_ARCHIVE: Final = "webhook.archived"
 TRANSLATED: Final = "webhook.translated"
+NOTICED: Final = "ingress.noticed"
 
 NORMALIZER_QUEUE: Final = "caudal.normalizer"
 ARCHIVE_QUEUE: Final = "caudal.archive"
 RECONCILER_QUEUE: Final = "caudal.reconciler"
+NOTICES_QUEUE: Final = "caudal.notices"
 EVENTS_QUEUE: Final = event.QUEUE
 DEAD_QUEUE: Final = "caudal.dead"
 
@@ -129,6 +132,7 @@ QUEUES: Final = (
     Queue(NORMALIZER_QUEUE, WEBHOOKS, RECEIVED, retried=True),
     Queue(ARCHIVE_QUEUE, WEBHOOKS, TO_ARCHIVE, retried=True, no_longer=(RECEIVED,)),
     Queue(RECONCILER_QUEUE, WEBHOOKS, TRANSLATED, retried=True),
+    Queue(NOTICES_QUEUE, WEBHOOKS, NOTICED, retried=True),
     Queue(EVENTS_QUEUE, EVENTS, "#"),
     *(
         Queue(delay(step), delay(step), "", dead_letters_to=RETRY, holds_for=step)

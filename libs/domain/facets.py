@@ -42,6 +42,8 @@ class Entry:
     answers_dispute: bool
     amounts_differ: bool
     settled: bool  # a poll, a report or an operator spoke: nothing is left to verify
+    asked: bool  # nobody else spoke of it: it is known because somebody asked
+    contradicted: bool  # a poll denies what was told; it may be stale, so that stays
 
 
 @unguarded
@@ -152,8 +154,19 @@ def _ledger(observations: Sequence[Observation]) -> dict[str, Entry]:
 
 
 def _entry(notices: list[tuple[Observation, Refund]]) -> Entry:
-    """Read the notices of one refund: the best authority's last final word decides."""
+    """Read the notices of one refund: the best authority's last final word decides.
+
+    But a poll can be stale, and never takes back a refund that was told.
+    """
     final = [notice for notice in notices if notice[1].status in _FINAL]
+    succeeded = any(refund.status is FacetStatus.SUCCEEDED for _, refund in final)
+    denied = [
+        (told, refund)
+        for told, refund in final
+        if told.authority is Authority.POLL and refund.status is FacetStatus.DECLINED
+    ]
+    if succeeded and denied:
+        final = [notice for notice in final if notice not in denied]
     deciding = max(
         final or notices,
         key=lambda notice: (
@@ -174,17 +187,42 @@ def _entry(notices: list[tuple[Observation, Refund]]) -> Entry:
         answers_dispute=any(refund.answers_dispute for refund in said),
         amounts_differ=len(amounts) > 1,
         settled=any(_settles(observation.authority) for observation, _ in notices),
+        asked=all(_settles(observation.authority) for observation, _ in notices),
+        contradicted=succeeded and bool(denied),
     )
 
 
 def _dispute(observations: Sequence[Observation]) -> DisputeStatus | None:
-    """Where the dispute stands: by time where all its notices tell one, else by rank."""
+    """Where the dispute stands: by time where all its notices tell one, else by rank.
+
+    A poll can be stale: what it says counts where it goes further (by rank) than all notices do, and
+    a dispute that it calls won must not be older than the last of them.
+    """
     told = [o for o in observations if o.dispute is not None]
     if not told:
         return None
+    last = _last([o for o in told if o.authority is not Authority.POLL])
+    polled = [
+        o
+        for o in told
+        if o.authority is Authority.POLL
+        and (last is None or o.dispute is not DisputeStatus.WON or not _before(o, last))
+    ]
+    return max(([] if last is None else [last]) + polled, key=_rank).dispute
+
+
+def _last(told: Sequence[Observation]) -> Observation | None:
     timed = all(o.occurred_at is not None for o in told)
-    last = max(told, key=lambda o: (o.effective_at if timed else _NO_TIME, _rank(o), o.key))
-    return last.dispute
+    return max(
+        told, key=lambda o: (o.effective_at if timed else _NO_TIME, _rank(o), o.key), default=None
+    )
+
+
+def _before(one: Observation, other: Observation) -> bool:
+    """Whether something happened before; where one tells no time, whether it was heard before."""
+    if one.occurred_at is None or other.occurred_at is None:
+        return one.received_at < other.received_at
+    return one.effective_at < other.effective_at
 
 
 def _rank(observation: Observation) -> int:
@@ -192,7 +230,11 @@ def _rank(observation: Observation) -> int:
 
 
 def _succeeded(entries: dict[str, Entry]) -> list[Entry]:
-    return [entry for entry in entries.values() if entry.status is FacetStatus.SUCCEEDED]
+    return [entry for entry in entries.values() if _counts(entry)]
+
+
+def _counts(entry: Entry) -> bool:
+    return entry.status is FacetStatus.SUCCEEDED
 
 
 def _sum(entries: list[Entry]) -> Decimal:
@@ -215,6 +257,8 @@ def _flags(
     too_much = amount is not None and max(in_parts, largest) > amount
     if too_much or any(entry.amounts_differ for entry in entries.values()):
         found.add(Flag.AMOUNT_MISMATCH)
+    if any(entry.contradicted for entry in entries.values()):
+        found.add(Flag.CONFLICT)
     return frozenset(found)
 
 
@@ -229,18 +273,40 @@ def _to_verify(
     """
     given_back = _succeeded(entries)
     covered = _covers(given_back, amount)
+    found = _found_by_asking(entries)
     if amount is None and _sum(given_back) > 0:
         return True
-    if not covered and any(_sum_untold(entry) for entry in given_back):
+    if not covered and any(
+        _sum_untold(entry) for key, entry in entries.items() if _counts(entry) and key not in found
+    ):
         return True
     return any(
         Flag.VERIFY in said.flags
         and any(
             not entry.settled and not (covered and _sum_untold(entry))
-            for entry in (entries[refund.ledger_key] for refund in said.refunds)
+            for entry in (
+                entries[refund.ledger_key]
+                for refund in said.refunds
+                if refund.ledger_key not in found
+            )
         )
         for said in observations
     )
+
+
+def _found_by_asking(entries: dict[str, Entry]) -> frozenset[str]:
+    """Name the refunds without a sum that are those which somebody found with theirs, one for one.
+
+    A notice may tell neither the sum nor the id of a refund (Clip); the query tells both.
+    """
+    untold = sorted(
+        key
+        for key, entry in entries.items()
+        if _counts(entry) and not entry.settled and entry.extent is Extent.UNTOLD
+        if entry.amount is None
+    )
+    found = [e for e in _succeeded(entries) if e.asked and e.amount is not None]
+    return frozenset(untold[: len(found)])
 
 
 def _sum_untold(entry: Entry) -> bool:

@@ -29,7 +29,8 @@ from libs.domain.money import quantum
 from libs.domain.observation import Observation
 from libs.domain.verdict import Outcome, Rule, Verdict
 
-_MAY_CORRECT = (Authority.OPERATOR, Authority.POLL)
+# A poll can be stale, and a correction can lower a band: only a person may.
+_MAY_CORRECT = (Authority.OPERATOR,)
 
 
 @unguarded

@@ -47,6 +47,12 @@ INGRESS_PUBLISH_FAILURES: Final = Counter(
     ["outcome"],  # refused, returned, unknown
     registry=REGISTRY,
 )
+NOT_LET_IN: Final = Counter(
+    "caudal_source_auth_failures",
+    "Requests to a source that did not prove who sent them, by what was wrong.",
+    ["source", "kind"],  # slugs of the sources file; missing, repeated, wrong
+    registry=REGISTRY,
+)
 SPOOL_BYTES: Final = Gauge(
     "caudal_spool_bytes",
     "Bytes of the spool of this process on its disk, damaged ones included.",
@@ -99,6 +105,62 @@ BRAKE_ENGAGED: Final = Gauge(
 SWEPT: Final = Counter(
     "caudal_swept",
     "Deliveries on file without a translation that were published again.",
+    registry=REGISTRY,
+)
+SOURCE_SILENT: Final = Gauge(
+    "caudal_source_silent",
+    "1 while a source has fallen out of its usual rate, else 0; as of a few minutes ago.",
+    ["source"],  # slugs of the sources file
+    registry=REGISTRY,
+)
+SOURCE_LAST_DELIVERY_AGE: Final = Gauge(
+    "caudal_source_last_delivery_age_seconds",
+    "Seconds since the last webhook of a source that was counted; some of the last minutes may not be.",
+    ["source"],  # slugs of the sources file
+    registry=REGISTRY,
+)
+
+POLLS: Final = Counter(
+    "caudal_polls",
+    "Questions to a provider about one object, by what became of them; put_off ones were not asked.",
+    # answered, unchanged, not_found, failed, unauthorized, limited, unreachable, put_off, unpublished
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
+POLL_AGREEMENT: Final = Counter(
+    "caudal_poll_agreement",
+    "Answers beside what the webhooks had told by then; poll_ahead: one of them is late or lost.",
+    ["provider", "agreement"],  # agrees, poll_ahead, poll_behind, conflict
+    registry=REGISTRY,
+)
+POLLS_UNDER_WAY: Final = Gauge(
+    "caudal_polls_under_way",
+    "Calls to a provider that have begun and not ended.",
+    ["provider"],
+    registry=REGISTRY,
+)
+POLL_BUDGET: Final = Gauge(
+    "caudal_poll_budget",
+    "Calls to a provider that this process may have under way at most.",
+    ["provider"],
+    registry=REGISTRY,
+)
+POLL_BREAKER: Final = Gauge(
+    "caudal_poll_breaker",
+    "1 for the state of the breaker before a provider's API, 0 for the others.",
+    ["provider", "state"],  # closed, open, half_open
+    registry=REGISTRY,
+)
+OVERDUE: Final = Gauge(
+    "caudal_overdue",
+    "Objects of a provider that are overdue, as of a moment ago; the same from each reconciler.",
+    ["provider"],
+    registry=REGISTRY,
+)
+OVERDUE_OLDEST: Final = Gauge(
+    "caudal_overdue_oldest_seconds",
+    "For how long the object of a provider that is longest overdue has been so.",
+    ["provider"],
     registry=REGISTRY,
 )
 

@@ -183,6 +183,10 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="how long a delivery is on file untranslated before it is published again",
     )
+    polling: bool = Field(
+        default=True,
+        description="whether reconcilers that know the sources file ask the providers back",
+    )
     heartbeat_file: Path | None = Field(
         default=None, description="a file that a running process touches every five seconds"
     )

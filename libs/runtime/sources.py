@@ -4,8 +4,9 @@
     provider = "safe2pay"
     authentication = { kind = "body_field", field = "SecretKey", secrets = ["env:S2P_KEY"] }
 
-Optional per source: `currency`, `timezone`, `path`, `aliases`. An unknown key is an error. Every
-error names its key and none shows a secret.
+Optional per source: `currency`, `timezone`, `path`, `aliases`, and `api`, how its provider is asked
+back; optional per provider: `[providers.<name>]`, the budget and the schedule of that (both:
+`libs.runtime.source_api`). An unknown key is an error. Every error names its key and none shows a secret.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pydantic import (
 
 from libs.runtime.configuration import ConfigurationError, first_error
 from libs.runtime.secret_references import SecretReader
+from libs.runtime.source_api import Api, Asking, WrittenApi, WrittenAsking
 from libs.runtime.source_authentication import (
     KINDS,
     Authentication,
@@ -56,6 +58,7 @@ class Source:
     timezone: str | None = None
     path: str | None = None
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    api: Api | None = None
 
     @property
     def closed(self) -> bool:
@@ -71,10 +74,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All sources by slug. `warnings` are for whoever starts a process: (key, what is odd)."""
+    """All sources by slug, and what is told of providers, by their name.
+
+    `warnings` are for whoever starts a process: (key, what is odd).
+    """
 
     by_slug: Mapping[str, Source]
     warnings: tuple[tuple[str, str], ...] = ()
+    asking: Mapping[str, Asking] = field(default_factory=lambda: MappingProxyType({}))
 
     def __iter__(self) -> Iterator[Source]:
         return iter(self.by_slug.values())
@@ -84,9 +91,15 @@ class Sources:
 
 
 def load_sources(
-    path: Path, providers: Collection[str], environment: Mapping[str, str] | None = None
+    path: Path,
+    providers: Collection[str],
+    environment: Mapping[str, str] | None = None,
+    reader: type[SecretReader] = SecretReader,
 ) -> Sources:
-    """Read the file; `providers` are the names that exist. Raises `ConfigurationError`."""
+    """Read the file; `providers` are the names that exist. Raises `ConfigurationError`.
+
+    `reader` is who reads the secrets; `UnreadSecrets` reads none.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -96,8 +109,8 @@ def load_sources(
     except OSError as error:
         raise ConfigurationError(str(path), f"cannot be read ({error.strerror})") from None
     folder = path.absolute().parent
-    reader = SecretReader(folder) if environment is None else SecretReader(folder, environment)
-    return read_sources(text, providers, reader, name=str(path))
+    secrets = reader(folder) if environment is None else reader(folder, environment)
+    return read_sources(text, providers, secrets, name=str(path))
 
 
 def read_sources(
@@ -113,13 +126,19 @@ def read_sources(
     sources: dict[str, Source] = {}
     warnings: list[tuple[str, str]] = []
     for slug, told in written.sources.items():
-        key = f"sources.{slug}"
-        if told.provider not in providers:
-            known = ", ".join(sorted(providers))
-            raise ConfigurationError(f"{key}.provider", f"unknown; must be one of {known}")
+        _check_provider(told.provider, f"sources.{slug}.provider", providers)
         sources[slug] = _source(slug, told, reader, warnings)
     _check_paths(sources)
-    return Sources(MappingProxyType(sources), tuple(warnings))
+    for told_of in written.providers:
+        _check_provider(told_of, f"providers.{told_of}", providers)
+    asking = {of: told.resolve() for of, told in written.providers.items()}
+    return Sources(MappingProxyType(sources), tuple(warnings), MappingProxyType(asking))
+
+
+def _check_provider(name: str, key: str, providers: Collection[str]) -> None:
+    if name not in providers:
+        known = ", ".join(sorted(providers))
+        raise ConfigurationError(key, f"unknown; must be one of {known}")
 
 
 def _currency(value: str) -> str:
@@ -174,6 +193,7 @@ class _WrittenSource(_Written):
     timezone: Annotated[str, AfterValidator(_timezone)] | None = None
     path: Annotated[str, AfterValidator(_path)] | None = None
     aliases: Annotated[dict[str, str], BeforeValidator(_aliases)] = Field(default_factory=dict)
+    api: WrittenApi | None = None
 
 
 class _File(_Written):
@@ -181,6 +201,7 @@ class _File(_Written):
         dict[Annotated[str, StringConstraints(pattern=SLUG)], _WrittenSource],
         Field(min_length=1),
     ]
+    providers: dict[str, WrittenAsking] = Field(default_factory=dict)
 
 
 def _source(
@@ -188,16 +209,19 @@ def _source(
 ) -> Source:
     key = f"sources.{slug}"
 
+    def read_one(reference: str, at: str) -> SecretStr | None:
+        secret = reader.read(reference, at)
+        if secret is None:
+            warnings.append((at, "empty secret ignored"))
+        return secret
+
     def read(name: str, references: tuple[str, ...]) -> Secrets:
-        found: list[SecretStr] = []
-        for index, reference in enumerate(references):
-            at = f"{key}.authentication.{name}[{index}]"
-            secret = reader.read(reference, at)
-            if secret is None:
-                warnings.append((at, "empty secret ignored"))
-            else:
-                found.append(secret)
-        return tuple(found)
+        at = f"{key}.authentication.{name}"
+        found = [read_one(each, f"{at}[{index}]") for index, each in enumerate(references)]
+        return tuple(secret for secret in found if secret is not None)
+
+    def credential(reference: str, name: str) -> SecretStr | None:
+        return read_one(reference, f"{key}.api.credentials.{name}")
 
     return Source(
         slug=slug,
@@ -207,6 +231,7 @@ def _source(
         timezone=told.timezone,
         path=told.path,
         aliases=MappingProxyType(told.aliases),
+        api=None if told.api is None else told.api.resolve(credential),
     )
 
 

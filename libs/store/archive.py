@@ -15,7 +15,8 @@ from libs.store.database import Connection, Pool, fetch_rows, session, transacti
 from libs.store.queries import query
 from libs.store.together import Writes
 
-PARTITIONED: Final = ("deliveries", "translations")
+ARCHIVE: Final = "deliveries"
+PARTITIONED: Final = (ARCHIVE, "translations")
 DAYS_AHEAD: Final = 7
 MOVE_WITHIN: Final = 600  # seconds; a day's rows may have to move
 # Two reconcilers that make the same partition: the second waits, and finds it there.
@@ -116,13 +117,18 @@ def _partition(table: str, day: date) -> tuple[str, ...]:
     Rows of that day may lie in the default partition (nothing was running when the day's
     partition should have been made), and with them there Postgres refuses a new one: they move.
     Who inserts waits at the table; further in, it would be refused by the partition it had chosen.
+
+    What came on file lately is looked for by a BRIN index: pages that it knows nothing of yet are read,
+    whatever is looked for. It learns of them when they are full, and not at the next vacuum.
     """
     name, spare = f"{table}_{day:%Y%m%d}", f"{table}_default"
     first, end = f"'{day}T00:00:00Z'", f"'{day + timedelta(days=1)}T00:00:00Z'"
     within = f"received_at >= {first} and received_at < {end}"
+    summed = (f"alter index {name}_archived_at_idx set (autosummarize = on)",)
     return (
         f"lock table {table} in share row exclusive mode",
         f"create table {name} (like {table} including all)",
+        *(summed if table == ARCHIVE else ()),
         (
             f"with moved as (delete from {spare} where {within} returning *) "  # noqa: S608 - ours
             f"insert into {name} select * from moved"

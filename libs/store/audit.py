@@ -33,11 +33,22 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class AuditedObject:
-    """One object, the number of its observations, and of their repeats."""
+    """One object, the number of its observations, and of their repeats.
+
+    `polled` of the observations came from asking its provider, `reported` from a report or an
+    operator.
+    """
 
     row: StoredObject
     observations: int
     repeats: int
+    polled: int = 0
+    reported: int = 0
+
+    @property
+    def from_webhooks(self) -> int:
+        """The observations that nobody asked for."""
+        return self.observations - self.polled - self.reported
 
 
 async def filed_with_mark(pool: Pool, mark: bytes, since: datetime) -> AsyncIterator[Filed]:
@@ -60,4 +71,9 @@ async def named_objects(pool: Pool, keys: Iterable[ObjectKey]) -> list[AuditedOb
     """Return those of the objects that exist; hand over some thousand keys at a time."""
     async with session(pool) as connection:
         rows = await fetch_rows(connection, "named_objects", list(keys))
-    return [AuditedObject(stored(row), row["observations"], row["repeats"]) for row in rows]
+    return [
+        AuditedObject(
+            stored(row), row["observations"], row["repeats"], row["polled"], row["reported"]
+        )
+        for row in rows
+    ]

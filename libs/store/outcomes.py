@@ -13,6 +13,7 @@ from libs.contracts.readings import ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
 from libs.store.database import Connection
+from libs.store.objects import StoredObject
 from libs.store.queries import query
 from libs.store.together import Writes
 
@@ -93,9 +94,19 @@ def park(writes: Writes, parked: Sequence[Parked]) -> None:
     writes.add("park", rows)
 
 
-def record_pokes(writes: Writes, outcomes: Sequence[Translated]) -> None:
-    """Record requests to ask the provider; many pokes of one object are one row."""
-    asked: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+def record_pokes(
+    writes: Writes,
+    outcomes: Sequence[Translated],
+    doubtful: Sequence[tuple[StoredObject, str]] = (),
+) -> None:
+    """Record requests to ask the provider; many pokes of one object are one row.
+
+    `doubtful` are objects that are to be asked about for a flag, as they are now.
+    """
+    asked: dict[tuple[str, str, str], tuple[Any, ...]] = {
+        row.key: (*row.key, row.provider, flag, row.received_at, row.received_at)
+        for row, flag in doubtful
+    }
     poking = [o for o in outcomes if any(isinstance(reading, Poke) for reading in o.readings)]
     for outcome in sorted(poking, key=lambda o: o.received_at):
         for reading in outcome.readings:

@@ -12,6 +12,7 @@ from libs.domain.lifecycle import Kind, State
 from libs.providers.registry import PROVIDERS
 from libs.store.database import Pool
 from libs.store.inspect import Poked, list_objects, pokes_of
+from libs.store.polls import Poll, polls_of
 from services.cli import options
 from services.inspection.explanation import Explanation, explain
 from services.inspection.tables import object_table, print_explanation, show
@@ -76,14 +77,16 @@ def show_(ref: str, source: str | None, kind: str | None, data_dir: Path, *, as_
     where there is none, or where several objects are called so (--source and --kind choose).
     """
 
-    async def ask(pool: Pool) -> tuple[list[Explanation], list[Poked]]:
-        return await explain(pool, ref, source=source, kind=kind), await pokes_of(
-            pool, ref, source=source
-        )
+    async def ask(pool: Pool) -> tuple[list[Explanation], list[Poked], list[Poll]]:
+        found = await explain(pool, ref, source=source, kind=kind)
+        if found:
+            return found, [], []
+        pokes = await pokes_of(pool, ref, source=source)
+        return found, pokes, await polls_of(pool, ref, source=source)
 
-    found, pokes = options.reading(data_dir, ask)
+    found, pokes, polls = options.reading(data_dir, ask)
     if not found:
-        _not_found(ref, pokes)
+        _not_found(ref, pokes, polls)
     if len(found) > 1:
         click.echo(
             f"{len(found)} objects are called {ref!r}; choose with --source and --kind:", err=True
@@ -97,10 +100,16 @@ def show_(ref: str, source: str | None, kind: str | None, data_dir: Path, *, as_
     print_explanation(found[0])
 
 
-def _not_found(ref: str, pokes: list[Poked]) -> None:
+def _not_found(ref: str, pokes: list[Poked], polls: list[Poll]) -> None:
     click.echo(f"no object is called {ref!r}", err=True)
     for poke in pokes:
         click.echo(
             f"but {poke.source} asked us to look it up at the provider: {poke.why}", err=True
+        )
+    for poll in polls:
+        became = poll.outcome or "not yet"
+        click.echo(
+            f"but {poll.source} asked us to look it up at the provider: {poll.note}; answered: {became}",
+            err=True,
         )
     sys.exit(1)

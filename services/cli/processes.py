@@ -17,7 +17,7 @@ from libs.runtime.logs import configure_logs
 from libs.runtime.metrics import telling_metrics
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
-from libs.runtime.sources import load_sources
+from libs.runtime.sources import Sources, load_sources
 from services.cli import options
 from services.ingress.run import run as run_ingress
 from services.normalizer.run import run as run_normalizer
@@ -54,16 +54,30 @@ def normalizer(sources: Path | None, name: str) -> None:
 
 
 @click.command()
+@options.sources
 @click.option("--name", default="reconciler", show_default=True, help="Its name in logs.")
-def reconciler(name: str) -> None:
-    """Fold what was said into Postgres and publish the events.
+def reconciler(sources: Path | None, name: str) -> None:
+    """Fold what was said into Postgres, publish the events, ask the providers back.
 
-    Needs CAUDAL_AMQP_URL and CAUDAL_POSTGRES_DSN. Run as many as you like.
+    Needs CAUDAL_AMQP_URL and CAUDAL_POSTGRES_DSN. Providers are asked where the sources file is
+    told and CAUDAL_POLLING is not off. Run as many as you like.
     """
-    settings = load_settings()
+    settings = load_settings(sources=sources)
     settings.required_amqp_url()
     settings.required_postgres_dsn()
-    _serve(name, settings, lambda told, stop: run_reconciler(told, stop, name=name))
+    known = _asked_back(settings, told=sources is not None)
+    _serve(name, settings, lambda told, stop: run_reconciler(told, stop, sources=known, name=name))
+
+
+def _asked_back(settings: Settings, *, told: bool) -> Sources | None:
+    """Return the sources that are asked back, if any.
+
+    The image names a file in every container, which is not mounted where nobody is to be asked.
+    """
+    path = settings.sources
+    if path is None or not settings.polling or not (told or path.exists()):
+        return None
+    return load_sources(path, PROVIDERS)
 
 
 def _serve(service: str, settings: Settings, run: Run) -> None:

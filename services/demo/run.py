@@ -16,9 +16,11 @@ import click
 from libs.bus.message import Message
 from libs.bus.tail import tail
 from libs.bus.topology import EVENTS
+from libs.embedded.ports import LOOPBACK
 from libs.runtime.failures import PermanentError
 from libs.store.database import Pool, open_pool
 from libs.store.inspect import counts, list_objects, list_parked
+from services.demo.asking import Providers
 from services.demo.story import Chapter, Post, story
 from services.demo.verification import (
     Check,
@@ -28,7 +30,9 @@ from services.demo.verification import (
     check_sequences,
 )
 from services.inspection.tables import event_line, object_table, parked_table, show
+from services.sandbox.sources_file import sources_text
 from services.stack.addresses import Addresses
+from services.stack.claimed_port import claimed_port
 from services.stack.stack import Wanted, stack
 from services.stack.temporary import temporary_data
 
@@ -132,13 +136,20 @@ async def run_demo() -> bool:
     def progress(line: str) -> None:
         click.echo(f"{time.monotonic() - begun:5.1f} s  {line}")
 
-    with temporary_data() as folder:
-        wanted = Wanted(data_dir=folder, port=0, log_file=folder / "workers.log")
+    with temporary_data() as folder, claimed_port(0) as port:
+        sources = folder / "sources.toml"
+        sources.write_text(sources_text(f"http://{LOOPBACK}:{port}"), encoding="utf-8")
+        providers = Providers(sources, folder, port)
+        wanted = Wanted(data_dir=folder, sources=sources, port=0, log_file=folder / "workers.log")
         async with stack(wanted, os.environ, progress) as addresses:
             progress(f"ready: webhooks go to {addresses.ingress_url}/webhooks/<source>")
-            async with open_pool(addresses.postgres_dsn, size=2) as pool:
+            async with (
+                open_pool(addresses.postgres_dsn, size=2) as pool,
+                providers.answering(addresses),
+            ):
                 await _require_empty(pool)
                 checks = await Demo(addresses, pool).tell(story())
+                checks.append(await providers.play(addresses))
             _print(checks)
     click.echo(f"took {time.monotonic() - begun:.0f} s")
     return not any(check.wrong for check in checks)
@@ -151,7 +162,7 @@ async def _require_empty(pool: Pool) -> None:
 
 
 def _print(checks: Sequence[Check]) -> None:
-    click.secho("Verified", bold=True)
+    click.secho("\nVerified", bold=True)
     for check in checks:
         mark = click.style("✗", fg="red") if check.wrong else click.style("✓", fg="green")
         click.echo(f"  {mark} {check.claim}")

@@ -13,6 +13,7 @@ from typing import Protocol, assert_never
 
 from multidict import CIMultiDictProxy, MultiMapping
 
+from libs.contracts.notice import AuthFailure
 from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority
 from libs.providers.reading import Json
@@ -54,6 +55,9 @@ class Authenticator(Protocol):
     def verify(self, attempt: Attempt) -> Authority | None:
         """Return the authority that the attempt has earned, or None for nobody we know."""
 
+    def failure(self, attempt: Attempt) -> AuthFailure:
+        """Say what was wrong with an attempt that earned nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueryTokenAuthenticator:
@@ -67,6 +71,9 @@ class QueryTokenAuthenticator:
 
     def verify(self, attempt: Attempt) -> Authority | None:
         return _verdict(_encoded(attempt.query.getall(self.parameter, [])), self.secrets)
+
+    def failure(self, attempt: Attempt) -> AuthFailure:
+        return _failure(attempt.query.getall(self.parameter, []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,9 @@ class HeaderTokenAuthenticator:
 
     def verify(self, attempt: Attempt) -> Authority | None:
         return _verdict(_encoded(attempt.headers.getall(self.header, [])), self.secrets)
+
+    def failure(self, attempt: Attempt) -> AuthFailure:
+        return _failure(attempt.headers.getall(self.header, []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,9 @@ class BodyFieldAuthenticator:
         presented = [value.encode().lower()] if isinstance(value, str) else []
         return _verdict(presented, self._lowered)
 
+    def failure(self, attempt: Attempt) -> AuthFailure:
+        return _failure([attempt.document.get(self.name)])
+
 
 @dataclass(frozen=True, slots=True)
 class OpenDoor:
@@ -122,6 +135,9 @@ class OpenDoor:
 
     def verify(self, attempt: Attempt) -> Authority | None:  # noqa: ARG002  # nothing to look at
         return Authority.UNSIGNED
+
+    def failure(self, attempt: Attempt) -> AuthFailure:  # noqa: ARG002  # it lets everybody in
+        return AuthFailure.MISSING
 
 
 def authenticator_of(authentication: Authentication) -> Authenticator:
@@ -149,6 +165,13 @@ def _verdict(presented: Sequence[bytes], secrets: Iterable[bytes]) -> Authority 
         return None
     matches = [hmac.compare_digest(presented[0], secret) for secret in secrets]
     return Authority.SECRET if any(matches) else None
+
+
+def _failure(presented: Iterable[object]) -> AuthFailure:
+    shown = [one for one in presented if one is not None and one != ""]
+    if not shown:
+        return AuthFailure.MISSING
+    return AuthFailure.WRONG if len(shown) == 1 else AuthFailure.REPEATED
 
 
 def _encoded(texts: Iterable[str]) -> list[bytes]:

@@ -12,8 +12,8 @@ from typing import Final
 
 import structlog
 
-from libs.bus.backoff import Backoff
 from libs.bus.publisher import Outcome
+from libs.runtime.backoff import Backoff
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import where
 from libs.spool.spool import Spool

@@ -31,6 +31,7 @@ from services.ingress.front import Front
 from services.ingress.health import Health
 from services.ingress.http_log import http_log
 from services.ingress.ladder import Broker, Ladder, Level
+from services.ingress.notices import Notices
 from services.ingress.tally import Tally
 from services.ingress.webhooks import Webhooks
 
@@ -54,17 +55,23 @@ async def run(
     providers: Mapping[str, Provider] = PROVIDERS,
 ) -> None:
     """Take webhooks until `stop` is set. Raises `ConfigurationError` where it cannot listen."""
-    publisher = await Publisher.open(
-        settings.required_amqp_url(),
-        name="ingress",
-        deadline=PUBLISH_PART * settings.publish_deadline,
+    url, deadline = settings.required_amqp_url(), PUBLISH_PART * settings.publish_deadline
+    publisher, noticing = await asyncio.gather(
+        Publisher.open(url, name="ingress", deadline=deadline),
+        Publisher.open(url, name="ingress-notices", deadline=deadline),
     )
     try:
         await serve(
-            settings, sources, stop, publisher=publisher, providers=providers, listening=listening
+            settings,
+            sources,
+            stop,
+            publisher=publisher,
+            noticing=noticing,
+            providers=providers,
+            listening=listening,
         )
     finally:
-        await publisher.close()
+        await asyncio.gather(publisher.close(), noticing.close())
 
 
 async def serve(  # noqa: PLR0913  # everything that the process consists of
@@ -74,9 +81,13 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     *,
     publisher: Publishing,
     providers: Mapping[str, Provider],
+    noticing: Publishing | None = None,
     listening: Listening | None = None,
 ) -> None:
-    """Listen and answer until `stop` is set, publishing through `publisher`."""
+    """Listen and answer until `stop` is set, publishing through `publisher`.
+
+    `noticing` takes what is told beside the webhooks; without it nobody is told.
+    """
     doors = build_doors(sources, providers)
     _warn(sources, doors)
     broker = Broker(publisher)
@@ -89,7 +100,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         batch_deliveries=settings.batch_deliveries,
         batch_bytes=settings.batch_bytes,
     )
-    tally = Tally()
+    tally, notices = Tally(), Notices(noticing)
     webhooks = Webhooks(
         doors=doors,
         acceptor=acceptor,
@@ -97,6 +108,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         max_body_bytes=settings.max_body_bytes,
         body_timeout=settings.body_timeout,
         tally=tally,
+        notices=notices,
     )
     health = Health(lambda: Level.REFUSING if stop.is_set() else ladder.tell())
     server = web.Server(
@@ -112,6 +124,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     beside = [
         asyncio.create_task(drain.run(), name="spool-drain"),
         asyncio.create_task(_tell_level(ladder), name="accept-level"),
+        asyncio.create_task(notices.run(), name="notices"),
     ]
     try:
         url = await _listen(runner, settings)
@@ -129,6 +142,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
             task.cancel()
         await asyncio.wait(beside)
         await spool.close()
+        await notices.tell()
     log.info("stopped", spooled=spool.records)
 
 

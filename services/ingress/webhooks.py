@@ -19,6 +19,7 @@ from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
 from services.ingress.envelope import wrap
 from services.ingress.ladder import RefusedError
+from services.ingress.notices import Notices
 from services.ingress.receiving import check_head, continue_if_welcome, read_body
 from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Rejection, unauthorized, unavailable
@@ -38,6 +39,7 @@ class Webhooks:
     max_body_bytes: int
     body_timeout: float
     tally: Tally = field(default_factory=Tally)
+    notices: Notices = field(default_factory=Notices)
     tells_all: bool = field(default_factory=lambda: log.is_enabled_for(logging.DEBUG))
     """Whether every delivery has a line in the log; asking the log each time takes 1 µs."""
 
@@ -81,6 +83,7 @@ class Webhooks:
         authority = door.authenticator.verify(attempt)
         if authority is None:
             self.tally.note("authentication_failed", door.source.slug)
+            self.notices.not_let_in(door.source.slug, door.authenticator.failure(attempt))
             raise unauthorized()
         return authority
 

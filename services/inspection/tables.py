@@ -57,7 +57,7 @@ def _width() -> int:
 
 def object_table(rows: Iterable[StoredObject], title: str | None = None) -> Table:
     """Return objects as a table; a narrow terminal sees the columns that matter most."""
-    return _table(
+    return table_of(
         title,
         (
             {
@@ -80,7 +80,7 @@ def object_table(rows: Iterable[StoredObject], title: str | None = None) -> Tabl
 
 def parked_table(found: Iterable[ParkedReading], title: str | None = None) -> Table:
     """Return parked readings as a table; a narrow terminal does not see the detail."""
-    return _table(
+    return table_of(
         title,
         (
             {
@@ -100,7 +100,7 @@ def parked_table(found: Iterable[ParkedReading], title: str | None = None) -> Ta
 
 def change_table(found: Iterable[Mapping[str, Any]], title: str | None = None) -> Table:
     """Return corrections (see `change_view`) as a table, a row for each field that changes."""
-    return _table(
+    return table_of(
         title,
         (
             {
@@ -132,7 +132,7 @@ def _note(parked: ParkedReading) -> str:
 
 def group_table(found: Iterable[ParkedGroup], title: str | None = None) -> Table:
     """Return groups of parked readings as a table; a narrow terminal does not see the sample."""
-    return _table(
+    return table_of(
         title,
         (
             {
@@ -150,6 +150,11 @@ def group_table(found: Iterable[ParkedGroup], title: str | None = None) -> Table
         ("count", "provider", "reason", "field", "value", "first seen", "last seen", "sample"),
         spared=("first seen", "sample"),
     )
+
+
+def plain_text(value: str | None) -> Text:
+    """Return what a stranger wrote, harmlessly."""
+    return _text(value)
 
 
 def state_text(kind: str, state: str | None) -> Text:
@@ -189,7 +194,7 @@ def print_explanation(explanation: Explanation) -> None:
     for name, value in _facts(explanation).items():
         facts.add_row(Text(name, style="dim"), value if isinstance(value, Text) else _text(value))
     out.print(facts)
-    table = _table(
+    table = table_of(
         None,
         (
             {
@@ -230,7 +235,7 @@ def _facts(explanation: Explanation) -> dict[str, str | Text]:
     return {name: value for name, value in told.items() if value}
 
 
-def _table(
+def table_of(
     title: str | None,
     rows: Iterable[Mapping[str, str | Text]],
     columns: Sequence[str],
@@ -251,9 +256,12 @@ def _table(
     return table
 
 
-_RIGHT: Final[Sequence[str]] = ("amount", "refunded", "events", "count")
+_RIGHT: Final[Sequence[str]] = ("amount", "refunded", "events", "count", "last hour", "parked")
 # What is copied into the next command, or read as one: never broken over lines.
-_WHOLE: Final[Sequence[str]] = ("delivery", "sample", "first seen", "last seen")
+_WHOLE: Final[Sequence[str]] = (
+    "delivery", "sample", "first seen", "last seen", "last delivery", "request", "payment order",
+    "webhook",
+)  # fmt: skip
 
 
 def _money(amount: object, currency: str | None) -> str:

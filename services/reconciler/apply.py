@@ -19,7 +19,7 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.fold import fold
-from libs.domain.lifecycle import Kind
+from libs.domain.lifecycle import Authority, Flag, Kind
 from libs.domain.observation import Observation
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import ContentionError, TemporaryError, where
@@ -61,6 +61,9 @@ CROWDED: Final = 100
 # Attempts with everything locked, which only somebody who enters the same names in the ledger can
 # spoil.
 LOCKED: Final = 10
+
+# What is asked about as soon as it is so.
+_TO_ASK: Final = (Flag.VERIFY.value, Flag.UNCORROBORATED.value)
 
 log = structlog.get_logger()
 
@@ -131,10 +134,10 @@ async def _apply(
     if len(news) < len(outcomes):
         told = _located(news, places)
     writes = Writes()
-    applied = await _fold_onto(connection, writes, known, told)
+    applied, doubtful = await _fold_onto(connection, writes, known, told)
     await put_aside(connection, writes, news, told.parked, before)
     record_outcomes(writes, news, names, known.first)
-    record_pokes(writes, news)
+    record_pokes(writes, news, doubtful)
     # What the archive's own consumer has not filed, yet or ever.
     file_missing(writes, _unfiled(outcomes, known))
     failpoint("reconciler.applied")
@@ -202,14 +205,17 @@ async def fold_in(
     await lock_objects(connection, by_object)
     known = await batch_on_record(connection, (), (), by_object, most=CROWDED + 1)
     writes = Writes()
-    await _fold_onto(connection, writes, known, told)
+    _, doubtful = await _fold_onto(connection, writes, known, told)
+    record_pokes(writes, (), doubtful)
     await writes.execute(connection)
 
 
 async def _fold_onto(
     connection: Connection, writes: Writes, known: OnRecord, told: _Told
-) -> Applied:
+) -> tuple[Applied, list[tuple[StoredObject, str]]]:
     """Add observations to their objects, fold those that are touched, write rows and events.
+
+    Return also which objects are in doubt now and were not before, with the flag that says so.
 
     Crowds are not folded but noted, to be folded later. So a batch reads and folds a bounded number
     of observations of each object, whatever was said.
@@ -242,7 +248,15 @@ async def _fold_onto(
     add_observations(writes, fresh)
     add_repeats(writes, repeats)
     add_to_outbox(writes, events)
-    return Applied(observations=len(fresh), repeats=len(repeats), events=len(events))
+    doubtful = [(each.row, flag) for each in steps if each.row.flags and (flag := _doubt(each))]
+    return Applied(observations=len(fresh), repeats=len(repeats), events=len(events)), doubtful
+
+
+def _doubt(steps: _Steps) -> str | None:
+    """Return the flag for which to ask the provider at once; what an answer itself leaves open is none."""
+    if not steps.moved or steps.row.authority == Authority.POLL:
+        return None
+    return next((f for f in _TO_ASK if f in steps.row.flags and f not in steps.before), None)
 
 
 async def _crowded(
@@ -271,6 +285,7 @@ class _Steps:
     """What a batch adds to one object; `news` are the rows that events tell of, in order."""
 
     row: StoredObject
+    before: Sequence[str] = ()  # the flags that it had
     moved: bool = False
     added: dict[str, Observation] = field(default_factory=dict)
     repeats: list[Observation] = field(default_factory=list)
@@ -285,7 +300,7 @@ def _advance(
     A crowded object (no honest one is) is folded once for the batch, or the time that its batch
     takes would grow with the square of what was said.
     """
-    steps, kind, merged = _Steps(stored), Kind(stored.kind), False
+    steps, kind, merged = _Steps(stored, stored.flags), Kind(stored.kind), False
     for number, said in enumerate(told, 1):
         merged |= _merge(known, said, steps)
         if not merged or (len(known) > CROWDED and number < len(told)):

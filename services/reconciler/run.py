@@ -1,4 +1,4 @@
-"""The process: two consumers (raw deliveries, outcomes), the relay, and the regular chores."""
+"""The process: its consumers (raw deliveries, outcomes, notices), the relay, the regular chores."""
 
 from __future__ import annotations
 
@@ -15,26 +15,36 @@ from libs.bus.isolation import Failed, Item, isolate
 from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
 from libs.bus.publisher import Publisher
 from libs.bus.tail import backlog
-from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE
+from libs.bus.topology import (
+    ARCHIVE_QUEUE,
+    NORMALIZER_QUEUE,
+    NOTICES_QUEUE,
+    RECONCILER_QUEUE,
+)
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_translated import Translated
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.settings import Settings
+from libs.runtime.sources import Sources
 from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import Pool, open_pool
 from services.reconciler.apply import Applied, apply, park_failed
+from services.reconciler.arrivals import Arrivals
 from services.reconciler.crowd import Crowd
+from services.reconciler.noticing import noticing
+from services.reconciler.polling.run import poll_providers
 from services.reconciler.relay import Relay
 from services.reconciler.sweep import Sweep
 from services.reconciler.waiting import fold_in_waiting
 
-POOL_SIZE: Final = 7  # archive, apply, relay, four chores
+POOL_SIZE: Final = 9  # archive, apply, notices, relay, five chores
 ANSWER_WITHIN: Final = 15.0  # seconds for one statement; locks are waited for less long
 WAITING_EVERY: Final = 2.0  # seconds
 CROWD_EVERY: Final = 1.0
 SWEEP_EVERY: Final = 15.0
+ARRIVALS_EVERY: Final = 60.0
 PARTITIONS_EVERY: Final = 3600.0
 TRANSACTION_DELIVERIES: Final = 500
 # Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
@@ -119,8 +129,17 @@ class Reconciler:
         )
 
 
-async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconciler") -> None:
-    """Run until `stop` is set; then finish the batches in hand and relay what is left."""
+async def run(
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    sources: Sources | None = None,
+    name: str = "reconciler",
+) -> None:
+    """Run until `stop` is set; then finish the batches in hand and relay what is left.
+
+    Providers are asked back where the sources are told, and the settings do not forbid it.
+    """
     url = settings.required_amqp_url()
     dsn = settings.required_postgres_dsn()
     async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True) as pool:
@@ -133,7 +152,9 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
             lambda: backlog(url, (NORMALIZER_QUEUE, RECONCILER_QUEUE)),
             after=settings.sweep_after,
         )
-        reconciler = Reconciler(pool, publisher, relay, Limits.of(settings))
+        arrivals = Arrivals(pool, lambda: backlog(url, (ARCHIVE_QUEUE,)))
+        limits = Limits.of(settings)
+        reconciler = Reconciler(pool, publisher, relay, limits)
         consumers = [
             BatchConsumer(
                 url,
@@ -146,6 +167,7 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
             for role, queue, handle in (
                 ("archive", ARCHIVE_QUEUE, reconciler.archive),
                 ("outcomes", RECONCILER_QUEUE, reconciler.reconcile),
+                ("notices", NOTICES_QUEUE, noticing(pool, publisher, limits)),
             )
         ]
         relay_stop = asyncio.Event()
@@ -159,8 +181,14 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
                         (WAITING_EVERY, lambda: _waiting(pool, relay)),
                         (CROWD_EVERY, lambda: _crowd(crowd, relay)),
                         (SWEEP_EVERY, sweep.run),
+                        (ARRIVALS_EVERY, arrivals.run),
                     )
                 ]
+                if sources is not None and settings.polling:
+                    polling = poll_providers(settings, sources, stop, name=name)
+                    chores.append(tasks.create_task(polling))
+                else:
+                    log.info("polling_is_off", why=_why_not(settings))
                 others = {relaying, *chores}
                 cut = tasks.create_task(_cut_off(pool, others, stop, settings.grace))
                 await asyncio.gather(*(consumer.run(stop) for consumer in consumers))
@@ -169,6 +197,10 @@ async def run(settings: Settings, stop: asyncio.Event, *, name: str = "reconcile
                 cut.cancel()
         finally:
             await publisher.close()
+
+
+def _why_not(settings: Settings) -> str:
+    return "no sources file" if settings.polling else "CAUDAL_POLLING"
 
 
 async def _cut_off(

@@ -17,15 +17,17 @@ Layers, from the inside: `providers` (one module each: paths as data, bodies as 
 
 from services.simulator.credentials import Credentials, credentials_from
 from services.simulator.driver import Driver, Pace, Progress
-from services.simulator.oracle import House, events_file, verify
+from services.simulator.oracle import Beside, House, Overdue, events_file, verify
 from services.simulator.plan import Options, Plan, tap_of
 from services.simulator.verdict import Verdict
 
 __all__ = [
+    "Beside",
     "Credentials",
     "Driver",
     "House",
     "Options",
+    "Overdue",
     "Pace",
     "Plan",
     "Progress",

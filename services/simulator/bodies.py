@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -21,7 +21,7 @@ def as_json(document: Mapping[str, Any], event: str | None = None) -> Body:
     return Body(json_text(document).encode(), JSON, event)
 
 
-def json_text(document: Mapping[str, Any]) -> str:
+def json_text(document: Mapping[str, Any] | Sequence[Any]) -> str:
     text = json.dumps(document, ensure_ascii=False, default=_number)
     return _NUMBER.sub(r"\1", text)
 

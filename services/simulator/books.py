@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Final
 
 from libs.store.objects import ObjectKey
 from services.simulator.ledger import Answers
@@ -30,6 +31,7 @@ class Entry:
     taken: bool
     silent: bool
     lived: Lived | None
+    lost: bool = False
     settled: bool = False
     accepted: int = 0
     possible: int = 0
@@ -40,11 +42,26 @@ class Entry:
 
 
 @dataclass(slots=True)
+class Unsent:
+    """What a life was not told of: its steps, and how many of them would have said something."""
+
+    steps: set[int] = field(default_factory=set)
+    told: int = 0
+
+
+NOTHING_UNSENT: Final = Unsent()
+
+
+@dataclass(slots=True)
 class Books:
-    """Every body and every object of a run."""
+    """Every body and every object of a run.
+
+    `unsent` has, by the number of a life, what of it was never sent.
+    """
 
     bodies: dict[bytes, Entry] = field(default_factory=dict)
     lives: dict[ObjectKey, Lived] = field(default_factory=dict)
+    unsent: dict[int, Unsent] = field(default_factory=dict)
     planned: int = 0
     wrong_answers: list[str] = field(default_factory=list)
     unsettled: int = 0
@@ -70,11 +87,16 @@ def books_of(answers: Answers) -> Books:
         if entry is None:
             entry = books.bodies[webhook.digest] = Entry(
                 webhook.index, webhook.source, webhook.role, webhook.taken, webhook.silent,
-                webhook.lived,
+                webhook.lived, webhook.lost,
             )  # fmt: skip
         if webhook.lived is not None:
             ends = webhook.lived.ends
             books.lives[ObjectKey(webhook.source, ends.kind, ends.ref)] = webhook.lived
+        if webhook.lost and webhook.lived is not None and webhook.step is not None:
+            unsent = books.unsent.setdefault(webhook.lived.number, Unsent())
+            unsent.steps.add(webhook.step)
+            unsent.told += not webhook.silent
+            continue
         _enter(books, entry, webhook.index, answers, SIMULATIONS[webhook.provider].success)
     return books
 
@@ -87,13 +109,14 @@ def _enter(books: Books, entry: Entry, index: int, answers: Answers, success: in
         return
     final, accepted = answers.final[index], answers.accepted[index]
     entry.accepted += accepted
-    entry.possible += answers.tries[index] + (not _settles(final) and answers.end != "done")
+    entry.possible += answers.tries[index] + (not settles(final) and answers.end != "done")
     entry.settled |= bool(accepted) and index == entry.index
-    if not _settles(final):
+    if not settles(final):
         books.unsettled += 1
     elif final != success if entry.taken else final < 400:
         books.wrong_answers.append(f"webhook {index} of {entry.source} was answered {final}")
 
 
-def _settles(status: int) -> bool:
+def settles(status: int) -> bool:
+    """Whether posting it again would have changed nothing."""
     return 200 <= status < 500 and status not in {408, 425, 429}

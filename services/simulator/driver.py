@@ -9,64 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 
-from libs.bus.backoff import Backoff
+from libs.runtime.backoff import Backoff
 from services.simulator.credentials import Credentials
 from services.simulator.ledger import NOT_CONNECTED, Header, LedgerWriter
+from services.simulator.pace import Pace, Progress
 from services.simulator.plan import OUTSTANDING, Plan, Stream, Webhook
 from services.simulator.providers import SIMULATIONS
+
+__all__ = ["Driver", "Pace", "Progress"]
 
 LEAVE_WITHIN: Final = 5.0  # seconds for the requests under way when the driver is stopped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast. `rate` is webhooks per second, 0 as fast as possible; the rest is in seconds.
-
-    `concurrency` is how many requests may be under way. With `duration` no lives begin after it.
-    A webhook that nobody took for `give_up` is left. A Retry-After is honoured up to
-    `longest_retry_after`.
-    """
-
-    rate: float = 0.0
-    concurrency: int = 32
-    duration: float | None = None
-    timeout: float = 10.0
-    give_up: float = 120.0
-    longest_retry_after: float = 10.0
-
-
-@dataclass(slots=True)
-class Progress:
-    """What the driver has done so far. `settled` webhooks have the answer that ends them."""
-
-    sent: int = 0
-    begun: int = 0
-    settled: int = 0
-    accepted: int = 0
-    given_up: int = 0
-    answers: Counter[str] = field(default_factory=Counter)
-    longest_accept_ms: float = 0.0
-    ended: str = ""
-    seconds: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        counts = {each.name: getattr(self, each.name) for each in fields(self)}
-        return counts | {"answers": dict(self.answers)}
-
-
 class Driver:
-    """Runs one plan against one ingress. `progress` may be read while it runs."""
+    """Runs one plan against one ingress. `progress` may be read while it runs.
+
+    `happens` is told of each webhook when its turn has come, before it is sent or lost.
+    """
 
     def __init__(  # noqa: PLR0913 - what it connects, each told by name
         self,
@@ -77,8 +45,10 @@ class Driver:
         ledger: Path,
         tap: str,
         pace: Pace | None = None,
+        happens: Callable[[Webhook], None] | None = None,
     ) -> None:
         self._plan = plan
+        self._happens = happens
         self._url = url.rstrip("/")
         self._credentials = credentials
         self._ledger = ledger
@@ -132,20 +102,30 @@ class Driver:
                     break
                 if self._pace.duration is not None and run.elapsed() >= self._pace.duration:
                     stream.close()
-                await self._turn(run)
+                await self._turn(webhook, run)
                 await self._room.acquire()
+                if self._happens is not None:
+                    self._happens(webhook)
+                if webhook.lost:
+                    self._lose(webhook, run)
+                    continue
                 self._unsettled[webhook.index] = asyncio.Event()
                 self.progress.begun += 1
                 tasks.create_task(self._settle(webhook, run, stop))
 
-    async def _turn(self, run: _Run) -> None:
+    async def _turn(self, webhook: Webhook, run: _Run) -> None:
         """Wait until a webhook's turn has come; a rate that cannot be held is not caught up."""
-        if self._pace.rate:
+        if self._pace.rate and not self._pace.floods(webhook.index):
             await asyncio.sleep(run.next_turn(1 / self._pace.rate))
         else:
             await asyncio.sleep(0)  # those that were begun stand in the line by now
             async with self._slots:  # as fast as possible is as fast as requests end
                 return
+
+    def _lose(self, webhook: Webhook, run: _Run) -> None:
+        self.progress.lost += 1
+        run.ledger.lost(webhook.index, run.elapsed())
+        self._room.release()
 
     async def _settle(self, webhook: Webhook, run: _Run, stop: asyncio.Event) -> None:
         try:

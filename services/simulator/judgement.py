@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
 
+from libs.contracts.delivery import Origin
 from libs.contracts.readings import ParkReason
 from libs.store.audit import AuditedObject, Filed, filed_with_mark, named_objects
 from libs.store.database import Pool
 from libs.store.objects import ObjectKey
-from services.simulator.books import Books, Entry
-from services.simulator.events import EventBook, Seen, view_of
+from services.simulator.books import NOTHING_UNSENT, Books, Entry
+from services.simulator.events import EventBook
 from services.simulator.ledger import NOT_CONNECTED, Answers
-from services.simulator.plan import Lived, Role
+from services.simulator.object_judgement import Judged, judge_object
+from services.simulator.roles import Role
 from services.simulator.verdict import Verdict
 
+# What is counted and no difference: answers, reports and words of operators in the archive; objects
+# whose provider was asked, of which nobody was told anything, and which a person is told to look at.
+BESIDE: Final = ("polls", "reports", "operators", "polled", "unheard", "overdue")
 AT_ONCE: Final = 2000  # objects asked for together
 SLACK: Final = timedelta(days=1)  # clocks may have jumped while it ran
-_FROM_PROVIDERS: Final = "webhook"
+_FROM_PROVIDERS: Final = Origin.WEBHOOK
+_ASKED_FOR: Final = frozenset({Origin.POLL, Origin.REPORT, Origin.OPERATOR})
 # Why what must have no effect may be parked: never because our own code fails on it.
 _NOT_OURS: Final = frozenset(ParkReason) - {ParkReason.FAILED}
 _REASONS: Final = dict.fromkeys(Role, _NOT_OURS) | {
@@ -29,10 +36,16 @@ _REASONS: Final = dict.fromkeys(Role, _NOT_OURS) | {
 Item = TypeVar("Item")
 
 
-async def judge(answers: Answers, books: Books, events: EventBook, pool: Pool) -> Verdict:
-    """Look at everything once."""
+async def judge(
+    answers: Answers,
+    books: Books,
+    events: EventBook,
+    pool: Pool,
+    overdue: Collection[ObjectKey] = (),
+) -> Verdict:
+    """Look at everything once. `overdue` are the objects of which a person is told to ask."""
     header = answers.header
-    case = Case(answers, books, events)
+    case = Case(answers, books, events, overdue)
     async for filed in filed_with_mark(pool, header.options.mark.encode(), header.begun - SLACK):
         case.file(filed)
     case.judge_bodies()
@@ -44,18 +57,28 @@ async def judge(answers: Answers, books: Books, events: EventBook, pool: Pool) -
 class Case:
     """One look: first what is filed, then the bodies, then the objects."""
 
-    def __init__(self, answers: Answers, books: Books, events: EventBook) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        books: Books,
+        events: EventBook,
+        overdue: Collection[ObjectKey] = (),
+    ) -> None:
         self.verdict = Verdict()
+        self._overdue = overdue
         self._answers = answers
         self._books = books
         self._events = events
         self._doubtful: set[int] = set()
         self._objects = 0
         self._unjudged = 0  # objects of which it is not certain what they were told
+        self._beside: Counter[str] = Counter()  # what is no difference, and worth telling
         books.reset()
 
     def file(self, filed: Filed) -> None:
         """Enter one delivery of the archive; replays repeat what is entered already."""
+        if filed.origin in _ASKED_FOR:
+            self._file_answer(filed)
         if filed.origin != _FROM_PROVIDERS:
             return
         entry = self._books.bodies.get(filed.digest)
@@ -69,11 +92,22 @@ class Case:
         if filed.outcome is None:
             self.verdict.differs("lost_outcomes", f"delivery {filed.id} of {filed.source}")
 
+    def _file_answer(self, filed: Filed) -> None:
+        """Judge what was asked for, reported or said by an operator: it must be understood."""
+        name = f"{filed.origin} {filed.id} of {filed.source}"
+        if filed.outcome is None:
+            self.verdict.differs("lost_outcomes", name)
+        if filed.parked:
+            self.verdict.differs("wrongly_parked", name, len(filed.parked))
+        self._beside[f"{filed.origin}s"] += 1
+
     def judge_bodies(self) -> None:
         """Judge every body, now that all of the archive is entered."""
         for entry in self._books.bodies.values():
             _judge_body(self.verdict, entry)
-            if entry.lived is not None and not (entry.settled and entry.filed):
+            if entry.lost or entry.lived is None:
+                continue
+            if not (entry.settled and entry.filed):
                 self._doubtful.add(entry.lived.number)
 
     def judge_objects(self, keys: Iterable[ObjectKey], found: Iterable[AuditedObject]) -> None:
@@ -84,7 +118,12 @@ class Case:
             lived, told = self._books.lives[key], self._events.by_object.get(key, {})
             certain = lived if lived.number not in self._doubtful else None
             self._unjudged += certain is None and key in by_key
-            _judge_object(self.verdict, key, certain, by_key.get(key), told)
+            judged = Judged(
+                key=key, lived=certain, found=by_key.get(key), told=told,
+                unsent=self._books.unsent.get(lived.number, NOTHING_UNSENT),
+                overdue=key in self._overdue,
+            )  # fmt: skip
+            self._beside.update(judge_object(self.verdict, judged))
 
     def close(self) -> Verdict:
         """Add what the ledger and the events say by themselves, and the counts."""
@@ -100,6 +139,7 @@ class Case:
             self.verdict.differs("wrong_answers", f"{bugs} requests were answered 500", bugs)
         _count(self.verdict, self._answers, self._books, self._events)
         self.verdict.counts |= {"objects": self._objects, "unjudged": self._unjudged}
+        self.verdict.counts |= {name: self._beside[name] for name in BESIDE}
         return self.verdict
 
 
@@ -139,69 +179,13 @@ def _judge_nothing(verdict: Verdict, name: str, entry: Entry) -> None:
         verdict.differs("wrong_reasons", f"{name}: {', '.join(sorted(wrong))}")
 
 
-def _judge_object(
-    verdict: Verdict,
-    key: ObjectKey,
-    lived: Lived | None,
-    found: AuditedObject | None,
-    told: dict[int, Seen],
-) -> None:
-    """Judge one object; `lived` is None where what it was told is not known for certain."""
-    name = f"{key.source} {key.kind} {key.provider_ref}"
-    if found is None:
-        if lived is not None:
-            verdict.differs("lost_objects", name)
-        for sequence in sorted(told):
-            verdict.differs("extra_events", f"{name} #{sequence}, of an object that is not there")
-        return
-    _judge_events(verdict, name, found, told)
-    if lived is not None:
-        _judge_ends(verdict, name, lived, found)
-
-
-def _judge_events(verdict: Verdict, name: str, found: AuditedObject, told: dict[int, Seen]) -> None:
-    last = found.row.sequence
-    missing = [sequence for sequence in range(1, last + 1) if sequence not in told]
-    if missing:
-        verdict.differs("lost_events", f"{name} #{missing[0]}", len(missing))
-    beyond = [sequence for sequence in told if sequence > last]
-    if beyond:
-        verdict.differs("extra_events", f"{name} #{beyond[0]}, beyond its row", len(beyond))
-    # A repeat is news too where it was received before what it repeats: the order is another then.
-    said = found.observations + found.repeats
-    if last > said:
-        verdict.differs("extra_events", f"{name}: {last} of {said}", last - said)
-    for sequence in range(2, last + 1):
-        before, after = told.get(sequence - 1), told.get(sequence)
-        if before and after and before.change == after.change:
-            verdict.differs("empty_events", f"{name} #{sequence}")
-    if last in told and told[last].view != view_of(found.row):
-        verdict.differs("last_events_differ", f"{name} #{last}")
-
-
-def _judge_ends(verdict: Verdict, name: str, lived: Lived, found: AuditedObject) -> None:
-    row, ends = found.row, lived.ends
-    if row.state != ends.state:
-        verdict.differs("wrong_states", f"{name} is {row.state}, not {ends.state}")
-    if found.observations > lived.told:
-        extra = found.observations - lived.told
-        what = f"{name}: {found.observations} of {lived.told}"
-        verdict.differs("extra_observations", what, extra)
-    if (row.amount, row.currency) != (ends.amount, ends.currency):
-        what = f"{name} is of {row.amount} {row.currency}, not {ends.amount} {ends.currency}"
-        verdict.differs("wrong_amounts", what)
-    if row.refunded_amount != ends.refunded:
-        what = f"{name} gave back {row.refunded_amount}, not {ends.refunded}"
-        more = (row.refunded_amount or 0) > (ends.refunded or 0)
-        verdict.differs("refunded_twice" if more else "wrong_amounts", what)
-
-
 def _count(verdict: Verdict, answers: Answers, books: Books, events: EventBook) -> None:
     bodies = books.bodies.values()
     kinds = answers.kinds
     times = sorted(answers.accept_ms)
     verdict.counts |= {
         "planned": books.planned,
+        "never_posted": answers.lost,
         "requests": kinds.total(),
         "accepted": sum(answers.accepted),
         "archived": sum(entry.filed for entry in bodies),

@@ -8,6 +8,7 @@ line is handed to the system at once, so a driver that is killed loses at most t
     {"n": 17, "status": 200, "ms": 3.1, "at": 0.52}
     {"n": 18, "error": "timeout", "ms": 5000.2, "at": 5.61}
     {"n": 19, "status": 503, "ms": 1980.4, "at": 6.02, "retry_after": 1}
+    {"n": 20, "lost": true, "at": 6.04}
     {"end": "done", "close_at": null, "at": 61.3}
 """
 
@@ -75,6 +76,10 @@ class LedgerWriter:
             f'{{"n": {index}, "error": "{error}", "ms": {milliseconds:.1f}, "at": {at:.3f}}}\n'
         )
 
+    def lost(self, index: int, at: float) -> None:
+        """Note a webhook that the plan has and that is never sent."""
+        self._file.write(f'{{"n": {index}, "lost": true, "at": {at:.3f}}}\n')
+
     def ended(self, how: str, close_at: int | None, at: float) -> None:
         """Note the end: `done` or `stopped`."""
         self._write({"end": how, "close_at": close_at, "at": round(at, 3)})
@@ -100,7 +105,7 @@ class Answers:
 
     `accepted` counts the 2xx answers of a webhook, `tries` the requests that may have arrived,
     `final` is the status of the last one (0: no answer). `bare_refusals` are answers 503 that did
-    not say when to come again.
+    not say when to come again. `lost` counts the webhooks that were never sent.
     """
 
     header: Header
@@ -113,6 +118,7 @@ class Answers:
     longest_ms: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
     bare_refusals: int = 0
+    lost: int = 0
 
     @property
     def known(self) -> int:
@@ -125,6 +131,9 @@ class Answers:
         while len(self.tries) <= index:
             for column in (self.tries, self.accepted, self.final):
                 column.append(0)
+        if line.get("lost"):
+            self.lost += 1
+            return
         kind = str(status or line.get("error", "?"))
         self.tries[index] += kind != NOT_CONNECTED
         self.final[index] = status

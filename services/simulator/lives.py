@@ -7,8 +7,8 @@ What is written here is the simulation's own knowledge; nothing of it is compute
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
@@ -70,6 +70,27 @@ class Ends:
     refunded: Decimal | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the provider itself knows of an object: what a query is answered from.
+
+    `asked` is how it ends for whoever asks, with what no webhook tells. `parts` is what went back,
+    by the place of the step in the path. `unseen` are steps of which no query shows everything, each
+    with how the object ends for somebody who asks and was not told of it by a webhook. `vague` are
+    steps of which neither webhook nor query says whose the sum is that they show.
+    """
+
+    path: Path
+    names: Names
+    born: datetime
+    amount: Decimal
+    asked: Ends
+    parts: Mapping[int, Decimal] = field(default_factory=dict)
+    unseen: Mapping[str, Ends] = field(default_factory=dict)
+    vague: frozenset[str] = frozenset()
+    method: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One body of a life. `silent` says nothing of its own: a request to look, an empty ping."""
@@ -85,6 +106,7 @@ class Life:
     path: Path
     notices: tuple[Notice, ...]
     ends: Ends
+    known: Known | None = None  # where the provider can be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +135,10 @@ class Simulation(Protocol):
     @property
     def success(self) -> int:
         """The status that it calls success."""
+
+    @property
+    def takes_the_unreadable(self) -> bool:
+        """Whether the ingress may answer 2xx to a body of it that lost its end."""
 
     @property
     def retries(self) -> Retries:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 MARK_DIGITS: Final = 12
@@ -40,6 +41,11 @@ class Names:
         """Return a UUID of version 4 whose last group is the mark; another one for each role."""
         text = self._hash(role).hex()
         return f"{text[:8]}-{text[8:12]}-4{text[12:15]}-8{text[15:18]}-{self.mark}"
+
+    def cents(self, role: str, low: int, high: int) -> Decimal:
+        """Return an amount of two decimals from `low` up to `high`; another one for each role."""
+        drawn = int.from_bytes(self._hash(role)[:8], "big")
+        return Decimal(low * 100 + drawn % ((high - low) * 100)).scaleb(-2)
 
     def word(self, role: str, length: int) -> str:
         """Return letters and digits, another word for each role."""

@@ -7,6 +7,7 @@ the ledger. It does not know how Caudal folds.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,8 @@ from libs.bus.topology import DEAD_QUEUE, EVENTS_QUEUE, QUEUES
 from libs.runtime.failures import PermanentError, TemporaryError
 from libs.store.database import Pool, open_pool
 from libs.store.inspect import counts
-from services.simulator.books import books_of
+from libs.store.objects import ObjectKey
+from services.simulator.books import Books, books_of
 from services.simulator.events import EventBook
 from services.simulator.judgement import judge
 from services.simulator.ledger import read_ledger
@@ -43,24 +45,52 @@ def events_file(ledger: Path) -> Path:
     return ledger.with_name(ledger.name + ".events")
 
 
-async def verify(ledger: Path, house: House, *, wait: float = 60.0) -> Verdict:
+Overdue = Callable[[Pool], Awaitable[Collection[ObjectKey]]]
+
+
+async def nothing_overdue(_: Pool) -> Collection[ObjectKey]:
+    """Name no object: nobody keeps a list of the overdue."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a judgement takes into account beside the ledger.
+
+    `enter` adds to the books what else was told, `overdue` names the objects of which a person is
+    told to ask. Where polls go on for ever nothing is ever quite at rest: `rests_within` bounds how
+    long is waited for it before each look.
+    """
+
+    enter: Callable[[Books], None] = lambda _: None
+    overdue: Overdue = nothing_overdue
+    rests_within: float | None = None
+
+
+async def verify(
+    ledger: Path, house: House, *, wait: float = 60.0, beside: Beside | None = None
+) -> Verdict:
     """Judge a run: at once where all is well, else as it stands after `wait` seconds.
 
     Raises `PermanentError` for a ledger that cannot be read or whose tap is gone, and
     `TemporaryError` where broker or database stay away.
     """
     answers = await asyncio.to_thread(read_ledger, ledger)
+    beside = beside or Beside()
     books = await asyncio.to_thread(books_of, answers)
+    beside.enter(books)
     events = EventBook(events_file(ledger), books.lives)
     events.load()
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
     async with open_pool(house.postgres_dsn, size=2) as pool:
         while True:
-            await _rest(house, pool, until)
+            within = beside.rests_within
+            await _rest(house, pool, until if within is None else min(until, loop.time() + within))
             try:
                 await drain_tap(house.amqp_url, answers.header.tap, events.put_away)
-                verdict = await judge(answers, books, events, pool)
+                overdue = await beside.overdue(pool)
+                verdict = await judge(answers, books, events, pool, overdue)
                 verdict.counts |= {"dead_letters": await _dead_letters(house)}
             except TemporaryError:
                 if loop.time() >= until:

@@ -11,116 +11,38 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final, Self
 
-from services.simulator.lives import Body, Ends, Life, Path
-from services.simulator.names import Names, mark_of
+from services.simulator.arrangement import Turn, arranged
+from services.simulator.faults import can_lose_its_end, spoilt, without_end
+from services.simulator.lives import Body, Path
+from services.simulator.names import Names
+from services.simulator.options import Options, tap_of
 from services.simulator.providers import SIMULATIONS
+from services.simulator.roles import Role, divided, shares
+from services.simulator.webhook import Lived, Webhook
+
+__all__ = [
+    "OUTSTANDING",
+    "VERSION",
+    "Lived",
+    "Options",
+    "Plan",
+    "Role",
+    "Stream",
+    "Webhook",
+    "tap_of",
+]
 
 VERSION: Final = 1
 OUTSTANDING: Final = 10_000  # webhooks of one plan that may be begun and not settled
-LATE_SHARE: Final = 0.05  # of those that may come at any time, where a delay is asked for
 RECENT: Final = 500  # webhooks among which one is chosen to be sent again
-_BASE: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 _BETWEEN_BIRTHS: Final = timedelta(seconds=1)
 _NUMBERS: Final = 1_000_000_000  # names of one run
-_EVERY_SOURCE: Final = tuple((slug, slug) for slug in SIMULATIONS)
-
-
-class Role(StrEnum):
-    """Why a webhook is in the plan."""
-
-    NEWS = "news"
-    AGAIN = "again"  # a byte for byte repetition of another one
-    UNKNOWN = "unknown"
-    MALFORMED = "malformed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What makes a plan. Shares are of all webhooks, from 0 to 1; `delay` is in seconds.
-
-    `count` is None for a plan without an end, which is closed while it runs. `sources` are pairs of
-    a source's slug and its provider.
-    """
-
-    seed: int
-    run: str = "1"
-    count: int | None = 1000
-    sources: tuple[tuple[str, str], ...] = _EVERY_SOURCE
-    duplicates: float = 0.0
-    reorder: float = 0.0
-    delay: float = 0.0
-    unknown: float = 0.0
-    malformed: float = 0.0
-    lives: int = 256
-    base: datetime = _BASE
-
-    @property
-    def mark(self) -> str:
-        """What every body of this run has in its text."""
-        return mark_of(self.seed, self.run)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
-        return asdict(self) | {"base": self.base.isoformat()}
-
-    @classmethod
-    def from_json(cls, told: dict[str, Any]) -> Self:
-        """Read what `as_json` wrote; `TypeError` or `ValueError` for anything else."""
-        sources = tuple((str(slug), str(provider)) for slug, provider in told["sources"])
-        base = datetime.fromisoformat(told["base"])
-        return cls(**(told | {"sources": sources, "base": base}))
-
-
-def tap_of(options: Options) -> str:
-    """Name the queue that takes the events while this run lasts."""
-    return f"caudal.simulate.{options.mark}"
-
-
-@dataclass(eq=False, slots=True)
-class Lived:
-    """A life in a plan. `number` names it, `told` of its webhooks say something of their own."""
-
-    number: int
-    source: str
-    ends: Ends
-    told: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
-    """One webhook. `index` is its place in the plan; it waits for the answer to `after`.
-
-    `late` is how many seconds it comes later than its turn. `taken` tells whether the ingress may
-    answer 2xx. `digest` is the SHA-256 of the body as the archive must have it.
-    """
-
-    index: int
-    source: str
-    provider: str
-    role: Role
-    body: Body
-    digest: bytes
-    after: int | None = None
-    late: float = 0.0
-    taken: bool = True
-    silent: bool = False
-    lived: Lived | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """One notice of an open life that waits for its place in the plan."""
-
-    body: Body
-    silent: bool
-    waits: bool
-    late: float
 
 
 @dataclass(slots=True)
@@ -128,7 +50,7 @@ class _Open:
     """A life with what is left of it, last first, and where the one before stands."""
 
     lived: Lived
-    turns: list[_Turn]
+    turns: list[Turn]
     last: int | None = None
 
 
@@ -139,9 +61,11 @@ class Stream:
     options: Options
     close_at: int | None = None
     _chance: Random = field(init=False)
+    _faults: Random = field(init=False)
     _left: dict[Role, float] | None = None
     _index: int = 0
     _number: int = 0
+    _lives: int = 0
     _owed: int = 0
     _open: list[_Open] = field(default_factory=list)
     _recent: deque[Webhook] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -149,8 +73,10 @@ class Stream:
     def __post_init__(self) -> None:
         options = self.options
         self._chance = Random(f"plan {options.mark}")  # noqa: S311 - repeatable on purpose
+        # Of their own, so that the same webhooks are in the plan with and without them.
+        self._faults = Random(f"faults {options.mark}")  # noqa: S311 - repeatable on purpose
         if options.count is not None:
-            self._left = _divided(options, options.count)
+            self._left = divided(options, options.count)
 
     def close(self) -> int:
         """Begin no more lives from here on; return the place, which makes the same end again."""
@@ -163,16 +89,12 @@ class Stream:
 
     def __next__(self) -> Webhook:
         role = self._role()
-        if role is Role.NEWS:
-            webhook = self._news()
-        elif role is Role.AGAIN:
-            webhook = self._again()
-        else:
-            webhook = self._malformed() if role is Role.MALFORMED else self._unknown()
+        webhook = self._made[role](self)
         if self._left is not None:
             self._left[role] -= 1
         self._index += 1
-        self._recent.append(webhook)
+        if not webhook.lost:
+            self._recent.append(webhook)
         return webhook
 
     @property
@@ -183,7 +105,7 @@ class Stream:
         """Draw what comes next: with a count, from what is left; else by the shares."""
         if self._closed:
             return Role.NEWS
-        weights = self._left or _shares(self.options)
+        weights = self._left or shares(self.options)
         roles = [role for role in weights if self._recent or role is not Role.AGAIN]
         if not any(weights[role] for role in roles):
             raise StopIteration
@@ -213,40 +135,46 @@ class Stream:
             body=first.body, digest=first.digest, after=first.index, taken=first.taken,
         )  # fmt: skip
 
+    def _truncated(self) -> Webhook:
+        """Cut one of the last ones; where none can be cut, something malformed takes its place."""
+        whole = [w for w in self._recent if w.role is Role.NEWS and can_lose_its_end(w.body)]
+        if not whole:
+            return self._malformed()
+        first = self._faults.choice(whole)
+        body = without_end(first.body, self.options.mark.encode(), self._faults)
+        taken = SIMULATIONS[first.provider].takes_the_unreadable
+        return self._webhook(first.source, first.provider, Role.TRUNCATED, body, taken=taken)
+
+    _made = MappingProxyType(
+        {
+            Role.NEWS: _news,
+            Role.AGAIN: _again,
+            Role.UNKNOWN: _unknown,
+            Role.MALFORMED: _malformed,
+            Role.TRUNCATED: _truncated,
+        }
+    )
+
     def _fill(self, room: int) -> None:
         """Open lives up to their number, as long as they fit into what is left."""
+        born = self.options.born
         while len(self._open) < self.options.lives and room > 0:
+            if born is not None and self._lives >= born:
+                return
             source, provider = self._chance.choice(self.options.sources)
             path = self._path(SIMULATIONS[provider].paths, room)
             life = SIMULATIONS[provider].live(path, self._names(), self._chance, self._born())
             told = sum(not notice.silent for notice in life.notices)
-            lived = Lived(self._number, source, life.ends, told)
-            turns = self._arranged(life)
+            lived = Lived(self._number, source, life.ends, told, path, life.known)
+            turns = arranged(life, self.options, self._chance)
             self._open.append(_Open(lived, turns[::-1]))
+            self._lives += 1
             self._owed += len(turns)
             room -= len(turns)
 
     def _path(self, paths: Sequence[Path], room: int) -> Path:
         fitting = [path for path in paths if len(path.steps) <= room]
         return self._chance.choices(fitting, [path.weight for path in fitting])[0]
-
-    def _arranged(self, life: Life) -> list[_Turn]:
-        """Put the notices of a life in the order of their turns: some swapped, some late."""
-        bound = len(life.notices) - life.path.in_order
-        turns = []
-        for place, notice in enumerate(life.notices):
-            late = 0.0
-            if place < bound and self.options.delay and self._chance.random() < LATE_SHARE:
-                late = self.options.delay * self._chance.uniform(0.5, 1.0)
-            turns.append(_Turn(notice.body, notice.silent, waits=True, late=late))
-        place = 0
-        while place + 1 < bound:
-            if self._chance.random() < self.options.reorder:
-                first, second = turns[place], turns[place + 1]
-                turns[place : place + 2] = [_loose(second), _loose(first)]
-                place += 1
-            place += 1
-        return turns
 
     def _next_of(self, place: int) -> Webhook:
         chosen = self._open[place]
@@ -255,12 +183,14 @@ class Stream:
         if not chosen.turns:
             self._open[place] = self._open[-1]
             self._open.pop()
+        losses = self.options.losses
         webhook = self._webhook(
-            lived.source, self._provider(lived.source), Role.NEWS, turn.body,
+            lived.source, self._provider(lived.source), Role.NEWS,
+            spoilt(turn.body, self.options, self._faults),
             after=chosen.last if turn.waits else None, late=turn.late, silent=turn.silent,
-            lived=lived,
+            lived=lived, step=turn.step, lost=bool(losses) and self._faults.random() < losses,
         )  # fmt: skip
-        if not turn.late:
+        if not turn.late and not webhook.lost:
             chosen.last = webhook.index
         return webhook
 
@@ -276,11 +206,13 @@ class Stream:
         taken: bool = True,
         silent: bool = False,
         lived: Lived | None = None,
+        step: int | None = None,
+        lost: bool = False,
     ) -> Webhook:
         return Webhook(
             index=self._index, source=source, provider=provider, role=role, body=body,
             digest=hashlib.sha256(body.raw).digest(), after=after, late=late, taken=taken,
-            silent=silent, lived=lived,
+            silent=silent, lived=lived, step=step, lost=lost,
         )  # fmt: skip
 
     def _provider(self, source: str) -> str:
@@ -292,32 +224,6 @@ class Stream:
 
     def _born(self) -> datetime:
         return self.options.base + self._number * _BETWEEN_BIRTHS
-
-
-def _shares(options: Options) -> dict[Role, float]:
-    """Return the share of each role."""
-    beside = options.malformed + options.unknown + options.duplicates
-    return {
-        Role.NEWS: max(0.0, 1.0 - beside),
-        Role.MALFORMED: options.malformed,
-        Role.UNKNOWN: options.unknown,
-        Role.AGAIN: options.duplicates,
-    }
-
-
-def _divided(options: Options, count: int) -> dict[Role, float]:
-    """Divide a count among the roles. Something has to be there before it can come again."""
-    left = count
-    found: dict[Role, float] = {}
-    for role, share in list(_shares(options).items())[1:]:
-        most = left - 1 if role is Role.AGAIN and left == count else left
-        found[role] = min(round(share * count), most)
-        left -= int(found[role])
-    return {Role.NEWS: left, **found}
-
-
-def _loose(turn: _Turn) -> _Turn:
-    return _Turn(turn.body, turn.silent, waits=False, late=turn.late)
 
 
 @dataclass(frozen=True, slots=True)

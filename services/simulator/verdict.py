@@ -35,6 +35,7 @@ OTHERS: Final = {
     "effect_of_nothing": "malformed, unknown or empty, and folded all the same",
     "wrong_states": "another final state than the history has",
     "wrong_amounts": "another amount than the history has",
+    "not_overdue": "it does not stand as its history ends, nobody can be asked, and no person is told",
     "altered_events": "the same event with two bodies",
     "disordered_events": "published when a later event of its object was out already",
     "last_events_differ": "the last event does not say what the object's row says",

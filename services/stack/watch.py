@@ -9,11 +9,11 @@ from typing import Final
 
 import structlog
 
-from libs.bus.backoff import Backoff
 from libs.embedded.errors import EmbeddedError
 from libs.embedded.postgres import EmbeddedPostgres
 from libs.embedded.rabbitmq import EmbeddedRabbit
 from libs.embedded.servers import Servers
+from libs.runtime.backoff import Backoff
 
 LOOK_EVERY: Final = 0.5  # seconds
 FIRST_PAUSE: Final = 0.5  # seconds after a start that failed, doubling

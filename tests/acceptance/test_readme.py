@@ -42,7 +42,7 @@ def test_demo_ends_verified_and_plain(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "\x1b[" not in ran.stdout
     assert "✗" not in ran.stdout
-    assert ran.stdout.count("✓") == 5
+    assert ran.stdout.count("✓") == 6
 
 
 def test_webhook_by_hand_is_seen(stack: Stack) -> None:

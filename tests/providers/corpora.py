@@ -3,7 +3,8 @@
 `<provider>/payloads/<situation>.<ext>` holds the body exactly as it is posted;
 `<situation>.expected.json` holds what must come of it:
 
-    {"delivery": {"content_type": …, "authority": …, "route_event": …},   optional
+    {"delivery": {"content_type": …, "authority": …, "route_event": …,    optional
+                  "origin": "poll"},     an answer of the API, with the authority `poll`
      "terms": {"currency": …, "timezone": …, "aliases": {…}},             optional
      "readings": [{"reading": "observation", …fields that are not at their default…}],
      "answer": {"status": …, "json": …}}                                  optional
@@ -21,7 +22,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, cast
 
-from libs.contracts.delivery import Delivery
+from libs.contracts.delivery import Delivery, Origin
 from libs.contracts.readings import Reading
 from libs.domain.lifecycle import Authority
 from libs.domain.money import Money
@@ -52,6 +53,7 @@ class Sample:
             body=self.body,
             received_at=_time(received_at) if received_at else RECEIVED_AT,
             authority=Authority(told.pop("authority")),
+            origin=Origin(told.pop("origin", Origin.WEBHOOK)),
             **told,
         )
 

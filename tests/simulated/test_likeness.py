@@ -17,7 +17,7 @@ from tests.integration.store.rooms import dsn, fetch, logged, pool, template
 __all__ = ["dsn", "logged", "pool", "template"]
 
 # The statements of the workers; those of operators' commands need not be played.
-_OF_THE_WORKERS = ("apply", "archive", "outbox", "sweep", "waiting")
+_OF_THE_WORKERS = ("apply", "archive", "arrivals", "outbox", "sweep", "waiting")
 
 
 def test_every_query_of_the_workers_is_played() -> None:

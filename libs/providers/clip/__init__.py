@@ -1,4 +1,4 @@
-"""Clip (Mexico): the Checkout webhook."""
+"""Clip (Mexico): the Checkout webhook, and the answers of its API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
-from libs.providers.clip import mapping
+from libs.providers.asking import is_polled
+from libs.providers.clip import mapping, polled
 from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
@@ -20,9 +21,9 @@ class _Clip:
     def translate(
         self,
         delivery: Delivery,
-        terms: Terms,  # noqa: ARG002 - Clip tells no amount, and its times are UTC
+        terms: Terms,  # noqa: ARG002 - the API tells the currency, and all times are UTC
     ) -> tuple[Reading, ...]:
-        return mapping.translate(delivery)
+        return polled.translate(delivery) if is_polled(delivery) else mapping.translate(delivery)
 
     def acknowledge(self, delivery: Delivery) -> Answer:  # noqa: ARG002 - the same for all
         """200 without a body: Clip documents neither, and integrators answer so."""

@@ -1,4 +1,4 @@
-"""One Mobbex notice into one reading.
+"""One Mobbex notice, or one answer about an operation, into one reading.
 
 The body is read (`body`, `wire`), its type and code are looked up (`mapping`), its fields are read
 one by one (`fields`, `facts`), and an observation is put together. Whatever cannot be read or is
@@ -8,7 +8,7 @@ not known ends as one `Unknown`; nothing is raised, nothing is guessed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from libs.contracts.delivery import Delivery
@@ -16,6 +16,7 @@ from libs.contracts.readings import Ignored, ParkReason, Reading, Unknown, shown
 from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority, Band, Flag, Kind, band_of
 from libs.domain.observation import Extent, Observation, Refund
+from libs.providers.asking import is_polled, route_of
 from libs.providers.mobbex.body import fingerprint, read_body
 from libs.providers.mobbex.facts import facts_of, method_of, reason_of, total_as_told
 from libs.providers.mobbex.fields import (
@@ -32,8 +33,10 @@ from libs.providers.mobbex.fields import (
 from libs.providers.mobbex.mapping import TYPES, Meaning, Reversal, Sense, meaning_of
 from libs.providers.mobbex.wire import Data
 from libs.providers.port import Terms
-from libs.providers.reading import Json, NotReadableError
+from libs.providers.reading import Json, NotReadableError, read_json
 
+# What stands for a notice's type in an answer; so it never is the same observation as a notice.
+OPERATION: Final = "operation"
 _PLAIN_CODE: Final = re.compile(r"[0-9]{1,6}")
 
 
@@ -71,6 +74,8 @@ class _Notice:
 def translate(delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
     """Say what a delivery means: one reading, whatever the bytes are."""
     try:
+        if is_polled(delivery):
+            return (_polled(read_json(delivery.body), delivery, terms),)
         return (_reading(read_body(delivery.body, delivery.content_type), delivery, terms),)
     except NotReadableError as error:
         return (Unknown(reason=ParkReason.NOT_READABLE, detail=str(error)),)
@@ -101,6 +106,29 @@ def _reading(body: Json, delivery: Delivery, terms: Terms) -> Reading:
         body=body,
     )
     return _observation(notice, meaning, delivery, terms)
+
+
+def _polled(body: Json, delivery: Delivery, terms: Terms) -> Reading:
+    """Read the answer of `/operations/{uid}`: `data.transaction` is what a notice has as `data`.
+
+    An operation that the query calls expired is so by Mobbex' own word, and not by a timer's.
+    """
+    found = body.get("data") if isinstance(body, dict) else None
+    found = found.get("transaction") if isinstance(found, dict) else None
+    data = _data(found, Sense.BY_CODE)
+    meaning, code = meaning_of(Sense.BY_CODE, data, terms.aliases)
+    ref = identity(data, execution=False)
+    if ref != route_of(delivery).provider_ref:
+        raise ParkedError(ParkReason.MALFORMED, "not the one asked for", field="data.payment.id")
+    answer = _Notice(
+        type=OPERATION,
+        code=code,
+        ref=ref,
+        data=data,
+        times=times_of(data),
+        body=found.get("payment") if isinstance(found, dict) else None,
+    )
+    return _observation(answer, replace(meaning, timer=False), delivery, terms)
 
 
 def _type(body: dict[str, Json]) -> str:

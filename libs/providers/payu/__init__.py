@@ -1,4 +1,4 @@
-"""PayU Latam, Payouts API (Colombia): notifications about payouts. See README.md."""
+"""PayU Latam, Payouts API (Colombia): notifications about payouts, its report, and our own calls. See README.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
-from libs.providers.payu.mapping import translate
+from libs.domain.lifecycle import Authority
+from libs.providers.payu import mapping, own_calls, report
 from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
@@ -18,7 +19,16 @@ class _PayU:
     secret_body_fields: Final[tuple[str, ...]] = ()
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
-        return translate(delivery, terms)
+        """Translate a notification, a row of the report, or a call of ours.
+
+        The authority tells them apart, which nobody but we ourselves can give; a replay keeps it.
+        """
+        route = delivery.route_event or ""
+        if delivery.authority is Authority.OPERATOR and route.startswith(own_calls.PREFIX):
+            return own_calls.translate(delivery)
+        if delivery.authority is Authority.REPORT and route.startswith(report.PREFIX):
+            return report.translate(delivery, terms)
+        return mapping.translate(delivery, terms)
 
     def acknowledge(self, delivery: Delivery) -> Answer:
         """Answer 200 without a body: PayU asks for a plain 200 and no HTML."""

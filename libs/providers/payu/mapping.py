@@ -23,6 +23,7 @@ from libs.domain.observation import CancelStatus, Observation
 from libs.providers.fields import MalformedError, UnreadableError
 from libs.providers.payu.body import read_body
 from libs.providers.payu.facts import facts_of, key_of, short_code
+from libs.providers.payu.spelling import normalised, translated
 from libs.providers.payu.wire import Notification, notification_of, text_of
 from libs.providers.port import Terms
 from libs.providers.reading import Json, NotReadableError
@@ -71,7 +72,6 @@ _PLACES: Final = {
     state: (band_of(Kind.PAYOUT, state), place_of(Kind.PAYOUT, state))
     for state in states_of(Kind.PAYOUT)
 }
-_GAP: Final = re.compile(r"[\s\-_]+")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _IDENTITY: Final = ("pushPaymentId", "paymentOrderId")
 
@@ -92,11 +92,6 @@ class Word:
         So a repetition that arrives once the word has been mapped is news.
         """
         return f"?{self.word}" if self.unknown else self.word
-
-
-def normalised(text: str) -> str:
-    """`awaiting for-sent ` → `AWAITING_FOR_SENT`: PayU spells one word in several ways."""
-    return _GAP.sub("_", text.strip().upper())
 
 
 def translate(delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
@@ -178,7 +173,7 @@ def _look_up(field: str, value: object, table: Mapping[str, State], terms: Terms
         return Word("", None, Unknown(reason=ParkReason.MALFORMED, field=field, detail=detail))
     if text is None:
         return Word()
-    word = _translated(normalised(text), terms)
+    word = translated(normalised(text), terms)
     if word in table:
         return Word(word, table[word])
     unknown = Unknown(
@@ -188,14 +183,6 @@ def _look_up(field: str, value: object, table: Mapping[str, State], terms: Terms
         detail=f"a {field} that no table knows",
     )
     return Word(word, None, unknown)
-
-
-def _translated(word: str, terms: Terms) -> str:
-    if not terms.aliases:
-        return word
-    return {normalised(theirs): normalised(ours) for theirs, ours in terms.aliases.items()}.get(
-        word, word
-    )
 
 
 def _amount(said: Notification, terms: Terms) -> Money | Unknown | None:

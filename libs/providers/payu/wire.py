@@ -37,7 +37,7 @@ def text_of(value: object) -> str | None:
     return str(int(value)) if whole else str(value)
 
 
-def _identity(value: object) -> str | None:
+def identity(value: object) -> str | None:
     text = text_of(value)
     if text is None:
         return None
@@ -83,8 +83,8 @@ def notification_of(body: Mapping[str, Json], noted: list[str]) -> Notification:
     fields = Fields(body, noted)
     strict, loose = fields.strict, fields.loose
     return Notification(
-        push_payment_id=strict("pushPaymentId", _identity),
-        payment_order_id=loose("paymentOrderId", _identity),
+        push_payment_id=strict("pushPaymentId", identity),
+        payment_order_id=loose("paymentOrderId", identity),
         state=body.get("state"),
         status=body.get("status"),
         value=strict("value", _number),

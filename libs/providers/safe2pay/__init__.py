@@ -6,7 +6,9 @@ from typing import Final
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
+from libs.providers.asking import is_polled
 from libs.providers.port import RECEIVED, Answer, Provider, Terms
+from libs.providers.safe2pay import polled
 from libs.providers.safe2pay.mapping import translate
 
 __all__ = ["PROVIDER"]
@@ -19,6 +21,8 @@ class _Safe2Pay:
     secret_body_fields: Final[tuple[str, ...]] = ("SecretKey",)
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
+        if is_polled(delivery):
+            return polled.translate(delivery, terms)
         return translate(delivery, terms)
 
     def acknowledge(self, delivery: Delivery) -> Answer:

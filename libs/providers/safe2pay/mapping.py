@@ -85,10 +85,11 @@ def translate(delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         return (Unknown(reason=ParkReason.NOT_READABLE, detail=str(error)),)
     if not isinstance(body, dict) or _foreign(body):
         return (Unknown(reason=ParkReason.FOREIGN_SHAPE, detail="no transaction notice"),)
-    return (_of_transaction(delivery, terms, body),)
+    return (of_transaction(delivery, terms, body),)
 
 
-def _of_transaction(delivery: Delivery, terms: Terms, body: dict[str, Json]) -> Reading:
+def of_transaction(delivery: Delivery, terms: Terms, body: dict[str, Json]) -> Reading:
+    """Read one transaction in the words of a notice."""
     unreadable: list[str] = []
     try:
         notice = notice_of(body, unreadable)

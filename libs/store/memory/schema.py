@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from libs.arrivals.usual import Usual
 from libs.domain.lifecycle import Authority, Flag, Kind, states_of
 from libs.store.memory.values import TYPES
 
@@ -20,10 +21,11 @@ Check = Callable[[Row], bool]
 NOW: Final = object()
 """The default `now()`."""
 
+_NO_GAP: Final = Usual().gap
 _KEY_BYTES: Final = 2704  # of a B-tree's entry; Postgres compresses, so that some longer ones fit
 
 T, U, Z, B, J = "text", "uuid", "timestamp with time zone", "bytea", "jsonb"
-I4, I8, N = "integer", "bigint", "numeric"
+I4, I8, N, D = "integer", "bigint", "numeric", "double precision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,32 @@ TABLES: Final = (
         {"delivery_id": U, "received_at": Z, "times": I4, "swept_at": Z},
         defaults={"times": 1, "swept_at": NOW},
     ),
+    Table(
+        "arrivals",
+        ("source", "arrived", "filed"),
+        {"source": T, "arrived": Z, "filed": Z, "deliveries": I4},
+        checks={"arrivals_deliveries_check": _at_least("deliveries", 1)},
+    ),
+    Table(
+        "arrival_sources",
+        ("source",),
+        {"source": T, "provider": T, "first_at": Z, "last_at": Z, "weeks": I4, "gap": D},
+        defaults={"weeks": 0, "gap": _NO_GAP},
+    ),
+    Table(
+        "arrival_usual",
+        ("source", "hour"),
+        {"source": T, "hour": I4, "weeks": I4, "heard": I4, "low": I4, "median": I4},
+        checks={"arrival_usual_hour_check": lambda row: row["hour"] in range(168)},
+    ),
+    Table("arrival_marks", ("of",), {"of": T, "until": Z}),
+    Table(
+        "not_let_in",
+        ("source", "at", "kind"),
+        {"source": T, "at": Z, "kind": T, "requests": I8},
+        checks={"not_let_in_requests_check": _at_least("requests", 1)},
+    ),
+    Table("notices", ("id",), {"id": U, "noted_at": Z}, defaults={"noted_at": NOW}),
 )  # fmt: skip
 
 SCHEMA: Final[Mapping[str, Table]] = MappingProxyType({table.name: table for table in TABLES})

@@ -90,6 +90,12 @@ def _numeric(value: object) -> Decimal:
     return value
 
 
+def _double(value: object) -> float:
+    if not isinstance(value, float):
+        raise asyncpg.DataError("no number")
+    return value
+
+
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise asyncpg.DataError("neither true nor false")
@@ -113,6 +119,7 @@ TYPES: Final[Mapping[str, Callable[[object], Any]]] = MappingProxyType(
         "integer": _whole(_INTEGER),
         "bigint": _whole(_BIGINT),
         "numeric": _numeric,
+        "double precision": _double,
         "boolean": _boolean,
         "ARRAY": _texts,
     }

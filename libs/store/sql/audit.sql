@@ -8,9 +8,14 @@ left join translations t on t.delivery_id = d.id and t.received_at = d.received_
 where d.received_at >= $2 and position($1::bytea in d.body) > 0
 
 -- name: named_objects
--- Objects by their keys, with how often something was said about them, and said again.
+-- Objects by their keys, with how often something was said about them, and said again. What was
+-- asked for, and what a report or an operator said, is counted beside.
 select o.*,
        (select count(*) from observations b where b.object_id = o.id) as observations,
+       (select count(*) from observations b join deliveries d on d.id = b.delivery_id
+        where b.object_id = o.id and d.origin = 'poll') as polled,
+       (select count(*) from observations b join deliveries d on d.id = b.delivery_id
+        where b.object_id = o.id and d.origin in ('report', 'operator')) as reported,
        (select count(*) from repeats r where r.object_id = o.id) as repeats
 from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
 join objects o using (source, kind, provider_ref)

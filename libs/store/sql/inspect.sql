@@ -54,3 +54,36 @@ select
   (select count(*) from parked) as parked,
   (select count(*) from pokes) as pokes,
   (select count(*) from outbox) as outbox
+
+-- name: sighted_sources
+-- When a webhook of each source came last, and how many came since $2: what is counted, and what came on
+-- file since $1, up to which it was counted.
+with fresh as (
+  select source, min(provider) as provider, max(received_at) as last_at,
+         count(*) filter (where received_at >= $2) as recent
+  from deliveries
+  where archived_at >= $1 and received_at >= $1::timestamptz - interval '14 days'
+    and origin = 'webhook'
+  group by source
+), counted as (
+  select s.source, s.provider, s.last_at,
+         coalesce((
+           select sum(a.deliveries) from arrivals a where a.source = s.source and a.arrived >= $2
+         ), 0) as recent
+  from arrival_sources s
+)
+select source, coalesce(c.provider, f.provider) as provider,
+       greatest(c.last_at, f.last_at) as last_at,
+       coalesce(c.recent, 0) + coalesce(f.recent, 0) as recent
+from counted c full join fresh f using (source)
+
+-- name: not_let_in_since
+-- By source and kind since $1, and how many of them since $2.
+select source, kind, sum(requests) as requests,
+       coalesce(sum(requests) filter (where at >= $2), 0) as recent
+from not_let_in where at >= $1
+group by source, kind
+order by source, kind
+
+-- name: parked_by_source
+select source, count(*) as count from parked where discarded_at is null group by source

@@ -8,13 +8,24 @@ after REFUND APPROVED the payment stays paid and somebody has to ask how much we
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
 from services.simulator.bodies import as_json, cut_short, utc
-from services.simulator.lives import Back, Body, Ends, Life, Malformed, Notice, Path, Retries
+from services.simulator.lives import (
+    Back,
+    Body,
+    Ends,
+    Known,
+    Life,
+    Malformed,
+    Notice,
+    Path,
+    Retries,
+)
 from services.simulator.names import Names
 
 CREATED: Final = "CHECKOUT CREATED"
@@ -38,13 +49,14 @@ _TIME: Final[Mapping[str, str]] = {
     REFUNDED: "completed_at",
     KEPT: "declined_at",
 }
-_STEP: Final = timedelta(minutes=7)
+STEP: Final = timedelta(minutes=7)
 
 
 class _Clip:
     slug: Final = "clip"
     success: Final = 200
     retries: Final = Retries()
+    takes_the_unreadable: Final = True
     paths: Final = (
         Path(steps=(CREATED, COMPLETED), state="paid", weight=8),
         Path(steps=(CREATED, PENDING, COMPLETED), state="paid", weight=4),
@@ -67,11 +79,11 @@ class _Clip:
                 short = {"id": names.uuid("payment"), "origin": "checkout-api", "event_type": step}
                 notices.append(Notice(as_json(short), silent=True))
             else:
-                at = born + number * _STEP
+                at = born + number * STEP
                 notices.append(Notice(as_json(_notice(names, step, at, born, method))))
         refunded = None if path.back is Back.UNTOLD else Decimal(0)
         ends = Ends("payment", names.uuid("payment"), path.state, None, None, refunded)
-        return Life(path, tuple(notices), ends)
+        return Life(path, tuple(notices), ends, _known(path, names, born, ends))
 
     def unknown(self, names: Names, chance: Random, born: datetime) -> Body:
         status = chance.choice(("ON_HOLD", "UNDER_REVIEW", "PAUSED"))
@@ -88,6 +100,23 @@ class _Clip:
                 )
             )
         )
+
+
+def _known(path: Path, names: Names, born: datetime, ends: Ends) -> Known:
+    """Clip's API tells the amounts. That a customer disputes a charge it does not tell."""
+    amount = names.cents("amount", 50, 90_000)
+    asked = replace(ends, amount=amount, currency="MXN", refunded=Decimal(0))
+    parts: dict[int, Decimal] = {}
+    if path.back is Back.UNTOLD:
+        whole = names.number % 2 == 0
+        back = amount if whole else (amount * 30 / 100).quantize(amount)
+        parts = {path.steps.index(REFUNDED): back}
+        state = "refunded" if whole else "partially_refunded"
+        asked = replace(asked, state=state, refunded=back)
+    return Known(
+        path=path, names=names, born=born, amount=amount, asked=asked, parts=parts,
+        unseen={DISPUTED: replace(asked, state="paid")} if DISPUTED in path.steps else {},
+    )  # fmt: skip
 
 
 def _notice(names: Names, step: str, at: datetime, born: datetime, method: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class _Conectados:
     slug: Final = "conectados"
     success: Final = 201
     retries: Final = Retries()
+    takes_the_unreadable: Final = False  # an echo of the body is asked for
     paths: Final = (
         Path(steps=(APPROVED, SOLD), state="paid", weight=8),
         Path(steps=(APPROVED, OTP_INVALID, SOLD), state="paid", weight=3),

@@ -35,6 +35,7 @@ class _PayU:
     slug: Final = "payu"
     success: Final = 200
     retries: Final = Retries()
+    takes_the_unreadable: Final = True
     paths: Final = (
         Path(steps=(SCREENING, PASSED, STARTED, AT_BANK, CONFIRMED), state="paid", weight=4),
         Path(steps=(SCREENING, AT_BANK, CONFIRMED), state="paid", weight=4),
@@ -52,7 +53,7 @@ class _PayU:
     def live(self, path: Path, names: Names, chance: Random, born: datetime) -> Life:
         amount = cents(chance, 10_000, 4_000_000)
         notices = tuple(
-            Notice(_as_sent(_notice(names, step, amount, born, chance), chance))
+            Notice(as_sent(notice(names, step, amount, born, chance), chance))
             for step in path.steps
         )
         ends = Ends("payout", names.uuid("payout"), path.state, amount, "COP", Decimal(0))
@@ -60,10 +61,10 @@ class _PayU:
 
     def unknown(self, names: Names, chance: Random, born: datetime) -> Body:
         step = chance.choice(("FROZEN BY TREASURY/", "/ON_HOLD_BY_BANK", "AWAITING_LUNCH/"))
-        return _as_sent(_notice(names, step, Decimal("1.00"), born, chance), chance)
+        return as_sent(notice(names, step, Decimal("1.00"), born, chance), chance)
 
     def malformed(self, names: Names, chance: Random, born: datetime) -> Malformed:
-        whole = _notice(names, CONFIRMED, Decimal("1.00"), born, chance)
+        whole = notice(names, CONFIRMED, Decimal("1.00"), born, chance)
         nameless = {name: value for name, value in whole.items() if name != "pushPaymentId"}
         return Malformed(
             chance.choice(
@@ -77,15 +78,15 @@ class _PayU:
         )
 
 
-def _as_sent(notice: dict[str, Any], chance: Random) -> Body:
+def as_sent(told: dict[str, Any], chance: Random) -> Body:
     """JSON or a form: PayU documents neither."""
     event = chance.choice((None, "TRANSFER_UPDATE", "VALIDATION_RESULT"))
     if chance.random() < 0.3:
-        return as_form(brackets(notice), event)
-    return as_json(notice, event)
+        return as_form(brackets(told), event)
+    return as_json(told, event)
 
 
-def _notice(
+def notice(
     names: Names, step: str, amount: Decimal, born: datetime, chance: Random
 ) -> dict[str, Any]:
     state, _, status = step.partition("/")

@@ -23,6 +23,7 @@ from services.simulator.lives import (
     Back,
     Body,
     Ends,
+    Known,
     Life,
     Malformed,
     Notice,
@@ -32,7 +33,7 @@ from services.simulator.lives import (
 from services.simulator.names import Names
 
 _SAO_PAULO: Final = timedelta(hours=-3)  # no summer time since 2019
-_NAMES: Final = {
+NAMES: Final = {
     "1": "Pendente",
     "2": "Processamento",
     "3": "Autorizado",
@@ -47,15 +48,16 @@ _NAMES: Final = {
     "18": "Abortado",
     "19": "Em devolução",
 }
-_METHODS: Final = ((6, "6", "Pix"), (1, "1", "Boleto"), (2, "2", "Cartão"), (21, "19", "POS"))
-_UNPAID: Final = frozenset({"1", "7", "8", "14", "18"})
-_PART: Final = "6+"
+METHODS: Final = ((6, "6", "Pix"), (1, "1", "Boleto"), (2, "2", "Cartão"), (21, "19", "POS"))
+UNPAID: Final = frozenset({"1", "7", "8", "14", "18"})
+PART: Final = "6+"
 
 
 class _Safe2Pay:
     slug: Final = "safe2pay"
     success: Final = 200
     retries: Final = Retries()
+    takes_the_unreadable: Final = False  # its secret stands in the body
     paths: Final = (
         Path(steps=("1", "3"), state="paid", weight=8),
         Path(steps=("3",), state="paid", weight=4),
@@ -70,8 +72,8 @@ class _Safe2Pay:
         Path(steps=("3", "6"), state="refunded", back=Back.ALL, weight=2),
         Path(steps=("3", "12", "6"), state="refunded", back=Back.ALL),
         Path(steps=("3", "19", "6"), state="refunded", back=Back.ALL),
-        Path(steps=("3", _PART), state="partially_refunded", back=Back.PART),
-        Path(steps=("3", _PART, _PART), state="partially_refunded", back=Back.PART),
+        Path(steps=("3", PART), state="partially_refunded", back=Back.PART),
+        Path(steps=("3", PART, PART), state="partially_refunded", back=Back.PART),
         Path(steps=("3", "5"), state="disputed"),
         Path(steps=("3", "5", "13"), state="charged_back"),
         Path(steps=("3", "5", "15"), state="paid"),
@@ -80,17 +82,23 @@ class _Safe2Pay:
 
     def live(self, path: Path, names: Names, chance: Random, born: datetime) -> Life:
         amount = cents(chance, 10, 9_000)
-        sale = _Sale(names=names, amount=amount, born=born, method=chance.choice(_METHODS))
+        sale = _Sale(names=names, amount=amount, born=born, method=chance.choice(METHODS))
         parts: list[Decimal] = []
+        by_step: dict[int, Decimal] = {}
         notices = []
-        for step in path.steps:
-            if step == _PART:
-                parts.append(part_of(amount, chance))
-            notice = _notice(sale, step.removesuffix("+"), _lines(step, amount, parts))
+        for place, step in enumerate(path.steps):
+            if step == PART:
+                by_step[place] = part_of(amount, chance)
+                parts.append(by_step[place])
+            notice = _notice(sale, step.removesuffix("+"), lines(step, amount, parts))
             notices.append(Notice(as_json(notice)))
         refunded = amount if path.back is Back.ALL else sum(parts, Decimal(0))
         ends = Ends("payment", str(names.integer), path.state, amount, "BRL", refunded)
-        return Life(path, tuple(notices), ends)
+        known = Known(
+            path=path, names=names, born=born, amount=amount, asked=ends, parts=by_step,
+            method=METHODS.index(sale.method),
+        )  # fmt: skip
+        return Life(path, tuple(notices), ends, known)
 
     def unknown(self, names: Names, chance: Random, born: datetime) -> Body:
         status = chance.choice(("4", "9", "16", "99"))
@@ -110,21 +118,20 @@ class _Safe2Pay:
         )
 
 
-def _lines(step: str, amount: Decimal, parts: Sequence[Decimal]) -> list[dict[str, Any]]:
+def lines(step: str, amount: Decimal, parts: Sequence[Decimal]) -> list[dict[str, Any]]:
     """`CheckingAccounts`: what came in net of the fee, and what went back, net of its fee."""
-    if step in _UNPAID or step == "2":
+    if step in UNPAID or step == "2":
         return []
-    fee = _fee(amount)
-    lines = [_line("Loja (31037942000178)", amount - fee, fee)]
+    cost = fee(amount)
+    found = [_line("Loja (31037942000178)", amount - cost, cost)]
     if step == "6":
-        lines.append(_line("ESTORNO Loja (31037942000178)", fee - amount, None))
-    lines += [
-        _line("ESTORNO Loja (31037942000178)", _fee(part) - part, _fee(part)) for part in parts
-    ]
-    return lines
+        found.append(_line("ESTORNO Loja (31037942000178)", cost - amount, None))
+    found += [_line("ESTORNO Loja (31037942000178)", fee(part) - part, fee(part)) for part in parts]
+    return found
 
 
-def _fee(amount: Decimal) -> Decimal:
+def fee(amount: Decimal) -> Decimal:
+    """Return what Safe2Pay keeps of an amount."""
     return (amount * 3 / 100).quantize(Decimal("0.01"))
 
 
@@ -145,10 +152,10 @@ class _Sale:
     names: Names
     amount: Decimal
     born: datetime
-    method: tuple[int, str, str] = _METHODS[0]
+    method: tuple[int, str, str] = METHODS[0]
 
 
-def _notice(sale: _Sale, status: str, lines: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def _notice(sale: _Sale, status: str, shown: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     names, born = sale.names, sale.born
     number, code, name = sale.method
     told: dict[str, Any] = {
@@ -156,25 +163,25 @@ def _notice(sale: _Sale, status: str, lines: Sequence[dict[str, Any]] = ()) -> d
         "TransactionStatus": {
             "Id": int(status),
             "Code": status,
-            "Name": _NAMES.get(status, "Novo"),
+            "Name": NAMES.get(status, "Novo"),
         },
         "PaymentMethod": {"Id": number, "Code": code, "Name": name},
         "Application": "Loja",
         "Vendor": "Loja",
         "Amount": plain(sale.amount),
-        "IncluedDate": _local(born),
+        "IncluedDate": local(born),
         "InstallmentQuantity": 0,
         "SecretKey": SECRET_SLOT,
         "Reference": names.reference,
     }
-    if status not in _UNPAID:
-        told["PaymentDate"] = _local(born + timedelta(minutes=2, milliseconds=640))
-    if lines:
-        told["CheckingAccounts"] = list(lines)
+    if status not in UNPAID:
+        told["PaymentDate"] = local(born + timedelta(minutes=2, milliseconds=640))
+    if shown:
+        told["CheckingAccounts"] = list(shown)
     return told
 
 
-def _local(moment: datetime) -> str:
+def local(moment: datetime) -> str:
     """São Paulo's time without a zone, its fraction without trailing zeros."""
     text = (moment + _SAO_PAULO).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return text.rstrip("0").rstrip(".") if "." in text else text

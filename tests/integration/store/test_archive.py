@@ -130,6 +130,20 @@ async def test_a_made_partition_has_every_guard(pool: Pool) -> None:
     assert await value(pool, "select to_regclass($1)::text", f"deliveries_{first:%Y%m%d}")
 
 
+async def test_every_partition_learns_by_itself_what_came_lately(pool: Pool) -> None:
+    """The index by which that is found; else it would read all since the last vacuum, every time."""
+    await ensure_partitions(pool, NOW, days=1)
+    rows = await fetch(
+        pool,
+        "select c.relname, c.reloptions from pg_inherits join pg_class c on c.oid = inhrelid"
+        " where inhparent = 'deliveries_archived'::regclass order by 1",
+    )
+    days = ("20260301", "20260302", "20260303", "default")
+    assert [(row["relname"], row["reloptions"]) for row in rows] == [
+        (f"deliveries_{day}_archived_at_idx", ["autosummarize=on"]) for day in days
+    ]
+
+
 async def test_filing_goes_on_while_partitions_are_made(pool: Pool) -> None:
     """Both orders of locks, many times: whoever comes second waits and then succeeds."""
     deliveries = [

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from libs.domain.lifecycle import Authority, State
+from libs.domain.lifecycle import Authority, Flag, State
 from libs.domain.verdict import Outcome, Rule
 from tests.unit.domain.saying import (
+    OPERATOR,
     POLL,
     REPORT,
     SECRET,
@@ -40,16 +41,16 @@ def test_operator_takes_paid_back() -> None:
     assert len(folded.verdicts) == 3
 
 
-def test_poll_contradicts_with_own_state() -> None:
-    """Rule 7: the poll that contradicts says what is true instead."""
+def test_poll_contradicts_and_lowers_nothing() -> None:
+    """Rules 4 and 7: a poll can be stale, so what it denies stands, with `conflict`."""
     polled = declined(at=3, by=POLL, supersedes=(WRONG.key,))
     folded = payment(*STORY, polled)
-    assert (folded.state, folded.flags) == (State.DECLINED, flags())
+    assert (folded.state, folded.flags) == (State.PAID, flags(Flag.CONFLICT))
 
 
-@pytest.mark.parametrize("by", [REPORT, SIGNED, SECRET, UNSIGNED, TIMER])
+@pytest.mark.parametrize("by", [POLL, REPORT, SIGNED, SECRET, UNSIGNED, TIMER])
 def test_others_correct_nothing(by: Authority) -> None:
-    """Rule 7 names the operator and the poll alone."""
+    """Rule 7 names the operator alone."""
     folded = payment(*STORY, correction(WRONG, at=3, by=by))
     assert folded.state is State.PAID
     assert outcome(folded, WRONG) is Outcome.APPLIED
@@ -91,7 +92,7 @@ def test_correction_before_its_target_holds() -> None:
 
 def test_correction_of_itself_is_void() -> None:
     """A correction stays on record, so that the fold is never empty."""
-    folded = payment(paid(key="me", by=POLL, supersedes=("me",)))
+    folded = payment(paid(key="me", by=OPERATOR, supersedes=("me",)))
     assert folded.state is State.PAID
 
 

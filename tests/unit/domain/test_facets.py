@@ -210,7 +210,7 @@ def test_request_alone_gives_no_state() -> None:
 def test_decider_is_a_refund_that_stands() -> None:
     """Who decided is one of those that say the state, not a notice that was overruled."""
     overruled = refund(entry("5", ledger="r2"), at=5)
-    refused = refund(entry(ledger="r2", status=FacetStatus.DECLINED), at=4, by=POLL)
+    refused = refund(entry(ledger="r2", status=FacetStatus.DECLINED), at=4, by=OPERATOR)
     folded = payment(PAID, full(at=3), overruled, refused)
     assert folded.decided_by == full(at=3).key
 

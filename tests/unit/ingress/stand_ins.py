@@ -13,6 +13,7 @@ from typing import Final
 
 import aiohttp
 
+from libs.bus.front_door import Publishing
 from libs.bus.publisher import Outcome
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown
@@ -167,6 +168,7 @@ async def running_ingress(
     sources: str = SOURCES,
     publisher: StandInPublisher | None = None,
     providers: Mapping[str, Provider] = PROVIDERS,
+    noticing: Publishing | None = None,
     **settings: object,
 ) -> AsyncIterator[Ingress]:
     """Run an ingress on a free port until the end of the `with`."""
@@ -187,6 +189,7 @@ async def running_ingress(
             stop,
             publisher=publisher,
             providers=providers,
+            noticing=noticing,
             listening=url.set_result,
         )
     )

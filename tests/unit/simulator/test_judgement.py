@@ -2,118 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from libs.bus.message import Message
-from libs.store.audit import AuditedObject, Filed
-from libs.store.objects import ObjectKey, StoredObject
 from services.inspection.view import object_view
-from services.simulator.books import Books, Entry, books_of
+from services.simulator.books import Entry
 from services.simulator.events import EventBook
-from services.simulator.judgement import Case
-from services.simulator.ledger import Answers, Header
-from services.simulator.lives import Ends
-from services.simulator.plan import Options, Plan, Role
-from services.simulator.providers import SIMULATIONS
-from services.simulator.verdict import DUPLICATES, KINDS, LOST, Verdict
+from services.simulator.plan import Role
+from services.simulator.verdict import DUPLICATES, KINDS, LOST
+from tests.unit.simulator.judged_world import World, event_of, filed_of
 
-NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
-OPTIONS = Options(seed=5, count=200, duplicates=0.1, unknown=0.05, malformed=0.1)
-
-
-class World:
-    """What a faultless pipeline would have left of a run, until a test spoils it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.answers = Answers(Header(options=OPTIONS, tap="tap", begun=NOON), end="done")
-        for webhook in Plan(OPTIONS).webhooks():
-            status = SIMULATIONS[webhook.provider].success if webhook.taken else 400
-            self.answers.note({"n": webhook.index, "status": status, "ms": 3.0})
-        self.folder = folder
-        self.filed: list[Filed] = []
-        self.objects: dict[ObjectKey, AuditedObject] = {}
-        self.events: list[dict[str, Any]] = []
-        books = books_of(self.answers)
-        for digest, entry in books.bodies.items():
-            self.filed += [_filed(digest, entry, copy) for copy in range(entry.accepted)]
-        for number, (key, lived) in enumerate(books.lives.items()):
-            row = _row(number, key, lived.told, lived.ends)
-            self.objects[key] = AuditedObject(row, lived.told, 0)
-            self.events += [_event(row, sequence) for sequence in range(1, lived.told + 1)]
-
-    def books(self) -> Books:
-        return books_of(self.answers)
-
-    def verdict(self) -> Verdict:
-        books = self.books()
-        events = EventBook(self.folder / "events", books.lives)
-        events.put_away([_message(event) for event in self.events])
-        case = Case(self.answers, books, events)
-        for filed in self.filed:
-            case.file(filed)
-        case.judge_bodies()
-        case.judge_objects(list(books.lives), self.objects.values())
-        return case.close()
-
-    def place(self, wanted: Callable[[Entry], bool]) -> int:
-        """Find something filed whose entry is like that."""
-        bodies = self.books().bodies
-        return next(n for n, each in enumerate(self.filed) if wanted(bodies[each.digest]))
-
-    def longest(self) -> ObjectKey:
-        """Name the object with the most events."""
-        return max(self.objects, key=lambda key: self.objects[key].row.sequence)
-
-    def of(self, key: ObjectKey) -> list[dict[str, Any]]:
-        return [e for e in self.events if e["data"]["provider_ref"] == key.provider_ref]
-
-
-def _filed(digest: bytes, entry: Entry, copy: int) -> Filed:
-    news = entry.role is Role.NEWS
-    outcome = "observed" if news and not entry.silent else "poked" if news else "parked"
-    return Filed(
-        id=f"{entry.index}-{copy}", source=entry.source, origin="webhook", digest=digest,
-        outcome=outcome, parked=_reasons(entry.role),
-        observations=int(outcome == "observed" and copy == 0),
-    )  # fmt: skip
-
-
-def _reasons(role: Role) -> tuple[str, ...]:
-    reasons = {Role.UNKNOWN: ("unknown_value",), Role.MALFORMED: ("malformed",)}
-    return reasons.get(role, ())
-
-
-def _row(number: int, key: ObjectKey, told: int, ends: Ends) -> StoredObject:
-    unsaid: dict[str, Any] = dict.fromkeys(
-        ("merchant_ref", "previous_state", "fees", "net", "method", "failure_reason",
-         "expires_at", "settlement_step", "decided_by")
-    )  # fmt: skip
-    said: dict[str, Any] = {
-        "id": number, "source": key.source, "kind": key.kind, "provider_ref": key.provider_ref,
-        "provider": key.source, "state": ends.state, "amount": ends.amount,
-        "currency": ends.currency, "refunded_amount": ends.refunded, "sequence": told,
-        "attempts": 0, "flags": (), "livemode": True, "occurred_at": NOON, "received_at": NOON,
-        "provider_status": f"step {told}", "authority": "secret", "delivery_id": "d",
-    }  # fmt: skip
-    return StoredObject(**unsaid, **said)
-
-
-def _event(row: StoredObject, sequence: int) -> dict[str, Any]:
-    data = object_view(row) | {"provider_status": f"step {sequence}"}
-    return {"id": f"{row.provider_ref}#{sequence}", "sequence": sequence, "data": data}
-
-
-def _message(event: dict[str, Any]) -> Message:
-    body = json.dumps(event).encode()
-    return Message(body, {}, "application/json", "key", redelivered=False, message_id="m")
+# What only a run with losses can provoke: tests/unit/simulator/test_losses.py.
+_OF_LOSSES = {"not_overdue"}
 
 
 @pytest.fixture
@@ -215,7 +120,7 @@ def publish_too_much(world: World) -> None:
 def publish_beyond_the_row(world: World) -> None:
     key = world.longest()
     row = world.objects[key].row
-    world.events.append(_event(row, row.sequence + 1))
+    world.events.append(event_of(row, row.sequence + 1))
 
 
 def file_a_stranger(world: World) -> None:
@@ -224,14 +129,14 @@ def file_a_stranger(world: World) -> None:
 
 def file_too_often(world: World) -> None:
     world.filed.append(
-        _filed(world.filed[0].digest, world.books().bodies[world.filed[0].digest], 9)
+        filed_of(world.filed[0].digest, world.books().bodies[world.filed[0].digest], 9)
     )
 
 
 def file_what_was_refused(world: World) -> None:
     bodies = world.books().bodies
     digest = next(d for d, entry in bodies.items() if not entry.taken)
-    world.filed.append(_filed(digest, bodies[digest], 0))
+    world.filed.append(filed_of(digest, bodies[digest], 0))
 
 
 def answer_wrongly(world: World) -> None:
@@ -331,7 +236,7 @@ def test_what_is_wrong_is_named(world: World, spoil: Callable[[World], None], ki
 
 
 def test_every_kind_has_been_provoked() -> None:
-    assert {kind for _, kind in SPOILED} == KINDS.keys()
+    assert {kind for _, kind in SPOILED} | _OF_LOSSES == KINDS.keys()
 
 
 def test_same_event_twice_is_none(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.bus.backoff import Backoff
+from libs.runtime.backoff import Backoff
 
 
 def test_pauses_double_to_bound() -> None:

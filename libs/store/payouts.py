@@ -1,0 +1,198 @@
+"""Payouts that were asked for: on record before they are sent, and what became of each.
+
+    recorded ─► unknown ─► succeeded | failed        unknown: from before the first byte leaves
+        └──────────┴─────► resolved                  by an operator, or by the provider's report
+
+Nothing personal is kept, see the migration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from libs.contracts.delivery import Delivery
+from libs.store.database import Connection, Pool, execute_rows, session, transaction
+from libs.store.payout_request import (
+    AskedPayout,
+    RequestState,
+    Resolution,
+    Resolver,
+    Settled,
+)
+from libs.store.queries import query
+from libs.store.to_be_told import add_to_be_told
+
+
+class InTheWayError(Exception):
+    """The same was asked for before, and nobody knows what became of it."""
+
+    def __init__(self, requests: Sequence[AskedPayout]) -> None:
+        super().__init__("the same was asked for before, and it is unknown what became of it")
+        self.requests = tuple(requests)
+
+
+class _NotAllError(Exception):
+    """Undoes a transaction."""
+
+
+async def record(pool: Pool, requests: Sequence[AskedPayout]) -> list[AskedPayout]:
+    """Put a batch on record, or return what is on record under the name of the batch already.
+
+    Raises `InTheWayError` where one of them was asked for before and is neither known nor resolved.
+    Where the key of the digests has changed since, one that looks the same is in the way too.
+    """
+    first = requests[0]
+    async with transaction(pool) as connection:
+        await connection.execute(query("lock_payout_requests"), first.source)
+        known = await _listed(connection, first.source, None, first.batch)
+        if known:
+            return known
+        digests = [each.digest for each in requests]
+        rows = await connection.fetch(
+            query("open_payout_requests"), first.source, digests, first.key_name
+        )
+        standing = [
+            old
+            for old in map(_request, rows)
+            if old.key_name == first.key_name or any(map(old.looks_like, requests))
+        ]
+        if standing:
+            raise InTheWayError(standing)
+        await execute_rows(connection, "add_payout_requests", [_row(each) for each in requests])
+    return []
+
+
+async def mark_sent(pool: Pool, ids: Sequence[str], now: datetime) -> bool:
+    """Mark a batch as unknown, which it is from now on; False where not all of it may be sent.
+
+    Somebody may have resolved a part of it as not sent meanwhile; then nothing is marked.
+    """
+    with suppress(_NotAllError):
+        async with transaction(pool) as connection:
+            rows = await connection.fetch(query("send_payout_requests"), ids, now)
+            if len(rows) < len(ids):
+                raise _NotAllError
+        return True
+    return False
+
+
+async def settle(pool: Pool, settled: Sequence[Settled], now: datetime) -> None:
+    """Put on record what became of a batch, and what is to be told of it, in one transaction."""
+    async with transaction(pool) as connection:
+        for each in settled:
+            await connection.execute(
+                query("settle_payout_request"),
+                each.id,
+                each.state.value,
+                each.payment_order_id,
+                list(each.failures),
+                now,
+                None if each.told is None else each.told.id,
+            )
+            if each.told is not None:
+                await add_to_be_told(connection, each.told)
+
+
+async def resolve(  # noqa: PLR0913 - what is put on record
+    pool: Pool,
+    request_id: str,
+    *,
+    payment_order_id: str | None,
+    by: Resolver,
+    reason: str,
+    now: datetime,
+    told: Delivery | None,
+) -> AskedPayout | None:
+    """Resolve a request as sent (with the order's id) or not sent; None where it is not open."""
+    resolution = Resolution.NOT_SENT if payment_order_id is None else Resolution.SENT
+    async with transaction(pool) as connection:
+        row = await connection.fetchrow(
+            query("resolve_payout_request"),
+            request_id,
+            resolution.value,
+            payment_order_id,
+            by.value,
+            reason,
+            now,
+            None if told is None else told.id,
+        )
+        if row is not None and told is not None:
+            await add_to_be_told(connection, told)
+    return None if row is None else _request(row)
+
+
+async def requests_on_record(
+    pool: Pool,
+    *,
+    source: str | None = None,
+    states: Sequence[RequestState] | None = None,
+    batch: str | None = None,
+) -> list[AskedPayout]:
+    """Return requests, oldest first."""
+    async with session(pool) as connection:
+        return await _listed(connection, source, states, batch)
+
+
+async def request_on_record(pool: Pool, request_id: str) -> AskedPayout | None:
+    """Return one."""
+    async with session(pool) as connection:
+        row = await connection.fetchrow(query("payout_request"), request_id)
+    return None if row is None else _request(row)
+
+
+async def orders_on_record(pool: Pool, source: str, ids: Sequence[str]) -> set[str]:
+    """Return those of these orders that belong to a request already."""
+    async with session(pool) as connection:
+        rows = await connection.fetch(query("payment_orders_known"), source, ids)
+    return {row["payment_order_id"] for row in rows}
+
+
+async def _listed(
+    connection: Connection,
+    source: str | None,
+    states: Sequence[RequestState] | None,
+    batch: str | None,
+) -> list[AskedPayout]:
+    names = None if states is None else [state.value for state in states]
+    rows = await connection.fetch(query("list_payout_requests"), source, names, batch)
+    return [_request(row) for row in rows]
+
+
+def _row(request: AskedPayout) -> tuple[Any, ...]:
+    return (
+        request.id,
+        request.source,
+        request.batch,
+        request.item,
+        request.value,
+        request.currency,
+        request.description,
+        request.bank_account_id,
+        request.digest,
+        request.key_name,
+        request.created_at,
+    )
+
+
+_FIELDS = tuple(field.name for field in fields(AskedPayout))
+
+
+def _request(row: asyncpg.Record) -> AskedPayout:
+    told: dict[str, Any] = {name: row[name] for name in _FIELDS}
+    return AskedPayout(
+        **told
+        | {
+            "id": str(row["id"]),
+            "state": RequestState(row["state"]),
+            "failures": tuple(row["failures"]),
+            "delivery_id": None if row["delivery_id"] is None else str(row["delivery_id"]),
+            "resolution": row["resolution"] and Resolution(row["resolution"]),
+            "resolved_by": row["resolved_by"] and Resolver(row["resolved_by"]),
+        }
+    )

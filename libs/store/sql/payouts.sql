@@ -1,0 +1,61 @@
+-- name: lock_payout_requests
+-- Two who record requests of one source: the second sees what the first has recorded.
+select pg_advisory_xact_lock(hashtext('payout_requests'), hashtext($1))
+
+-- name: open_payout_requests
+select * from payout_requests
+where source = $1 and state in ('recorded', 'unknown')
+  and (digest = any($2::bytea[]) or key_name <> $3)
+order by created_at, item
+
+-- name: add_payout_requests
+insert into payout_requests
+  (id, source, batch, item, value, currency, description, bank_account_id, digest, key_name, created_at)
+select *
+from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::numeric[], $6::text[], $7::text[],
+            $8::text[], $9::bytea[], $10::text[], $11::timestamptz[])
+
+-- name: send_payout_requests
+update payout_requests set state = 'unknown', sent_at = $2
+where id = any($1::uuid[]) and state = 'recorded'
+returning id
+
+-- name: settle_payout_request
+update payout_requests
+set state = $2, payment_order_id = $3, failures = $4, answered_at = $5, delivery_id = $6
+where id = $1
+
+-- name: resolve_payout_request
+update payout_requests
+set state = 'resolved', resolution = $2, payment_order_id = $3, resolved_by = $4, reason = $5,
+    resolved_at = $6, delivery_id = $7
+where id = $1 and state in ('recorded', 'unknown')
+returning *
+
+-- name: list_payout_requests
+select * from payout_requests
+where ($1::text is null or source = $1)
+  and ($2::text[] is null or state = any($2))
+  and ($3::text is null or batch = $3)
+order by created_at, batch, item
+
+-- name: payout_request
+select * from payout_requests where id = $1
+
+-- name: payment_orders_known
+select payment_order_id from payout_requests where source = $1 and payment_order_id = any($2::text[])
+
+-- name: add_to_be_told
+insert into to_be_told
+  (delivery_id, source, provider, origin, authority, route_event, body, received_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (delivery_id) do nothing
+
+-- name: to_be_told
+select * from to_be_told order by received_at, delivery_id limit $1
+
+-- name: told
+delete from to_be_told where delivery_id = any($1::uuid[])
+
+-- name: count_to_be_told
+select count(*) from to_be_told

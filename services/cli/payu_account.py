@@ -1,0 +1,157 @@
+"""What the commands of `caudal payu` share: the account, the two worlds, errors and exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from libs.api.errors import RefusedError, UnansweredError
+from libs.bus.publisher import Publisher
+from libs.providers.payu.answers import first_message
+from libs.providers.payu.findings import NotValidError
+from libs.providers.reading import NotReadableError, read_json
+from libs.providers.registry import PROVIDERS
+from libs.runtime.configuration import ConfigurationError
+from libs.runtime.logs import configure_logs
+from libs.runtime.settings import LogLevel, Settings, load_settings
+from libs.runtime.source_api import Environment
+from libs.runtime.sources import Sources, load_sources
+from libs.store.database import Pool
+from libs.store.to_be_told import count_to_be_told
+from services.cli import options
+from services.payouts.cleaning import cleaned
+from services.payouts.connection import Connection, connection_of
+from services.payouts.telling import tell
+from services.stack.addresses import recall_sources
+
+DONE, FAILED, MISUSED, PARTLY, UNKNOWN = range(5)
+EXIT_CODES: Final = (
+    "Exit codes: 0 done, 1 not done, 2 bad usage, configuration or content, 3 partly done, "
+    "4 unknown: it may have been done."
+)
+_PUBLISH_WITHIN: Final = 5.0  # seconds
+Result = TypeVar("Result")
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+by_source = click.option(
+    "--source", "slug", default=None, help="The source (slug); else the only one with an `api`."
+)
+assume_yes = click.option(
+    "--yes", is_flag=True, help="Do not ask before something is changed in production."
+)
+_world = click.option(
+    "--sandbox/--production",
+    "sandbox",
+    default=None,
+    help="Which of PayU's worlds; else `environment` of the sources file, else the sandbox. "
+    "A `base_url` there stays the address.",
+)
+
+
+def account(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that `opened` takes."""
+    for option in (options.as_json, options.data_dir, options.sources, _world, by_source):
+        command = option(command)
+    return command
+
+
+def known_sources(sources: Path | None, data_dir: Path) -> Sources:
+    """Read the sources file: the option's, CAUDAL_SOURCES, or that of the stack that runs."""
+    settings = quiet(sources)
+    path = settings.sources or recall_sources(data_dir) or settings.required_sources()
+    return load_sources(path, PROVIDERS)
+
+
+def quiet(sources: Path | None = None) -> Settings:
+    """Read the settings; what libraries tell of their daily life is not for stdout."""
+    settings = load_settings(sources=sources)
+    configure_logs("payu", LogLevel.ERROR, settings.log_format)
+    return settings
+
+
+def opened(
+    slug: str | None, sources: Path | None, data_dir: Path, *, sandbox: bool | None
+) -> Connection:
+    """Return the account that is meant."""
+    told = {None: None, True: Environment.SANDBOX, False: Environment.PRODUCTION}[sandbox]
+    return connection_of(known_sources(sources, data_dir), slug, told)
+
+
+def confirm(of: Connection, what: str, *, yes: bool) -> None:
+    """Ask before something is changed in production; who cannot be asked has to say --yes."""
+    if of.environment is not Environment.PRODUCTION or yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("this is production, and nobody can be asked: say --yes")
+    click.confirm(
+        f"PRODUCTION, account {of.account.account_id}: {what}. Go on?", abort=True, err=True
+    )
+
+
+def carried_out(
+    work: Coroutine[Any, Any, Result], of: Connection | None = None, *, changes: bool = True
+) -> Result:
+    """Run something; say what went wrong and end with the exit code that belongs to it."""
+    try:
+        return asyncio.run(work)
+    except NotValidError as error:
+        refuse(error)
+    except UnansweredError as error:
+        fail(UNKNOWN if changes else FAILED, str(error))
+    except RefusedError as error:
+        fail(FAILED, ": ".join([str(error), *_said(error, of)]))
+
+
+def refuse(error: NotValidError) -> NoReturn:
+    """Tell everything that is wrong with a request, and end."""
+    for finding in error.findings:
+        click.echo(f"caudal: {finding}", err=True)
+    if all(finding.doubt for finding in error.findings):
+        click.echo("caudal: --allow-unknown sends it nevertheless", err=True)
+    sys.exit(MISUSED)
+
+
+def fail(code: int, message: str) -> NoReturn:
+    """Tell one thing, and end."""
+    click.echo(f"caudal: {message}", err=True)
+    sys.exit(code)
+
+
+async def tell_what_is_due(pool: Pool, data_dir: Path) -> int:
+    """Bring in what is to be told of calls of ours; return how much is left."""
+    left = await count_to_be_told(pool)
+    if not left:
+        return 0
+    try:
+        url = options.amqp_url(data_dir)
+    except ConfigurationError:
+        return left
+    publisher = await Publisher.open(url, name="caudal-payu", deadline=_PUBLISH_WITHIN)
+    try:
+        await tell(pool, publisher)
+    finally:
+        await publisher.close()
+    return await count_to_be_told(pool)
+
+
+def say_what_is_left(left: int) -> None:
+    """Tell that the broker did not take something yet."""
+    if left:
+        click.echo(
+            f"{left} deliveries are to be told: the broker does not answer. They stay on record; "
+            "`caudal payu payouts requests --tell`, or the next payout, tells them.",
+            err=True,
+        )
+
+
+def _said(error: RefusedError, of: Connection | None) -> tuple[str, ...]:
+    try:
+        told = read_json(error.body)
+    except NotReadableError:
+        return ()
+    return cleaned(first_message(told), secrets=of.secrets if of else ())

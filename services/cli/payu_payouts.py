@@ -1,0 +1,159 @@
+"""`caudal payu payouts`: ask for payouts, cancel them, and see to those of which nothing is known."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from libs.providers.payu import validation
+from libs.providers.payu.findings import NotValidError
+from libs.providers.payu.requests import CancelRequest, PayoutRequest
+from libs.providers.reading import NotReadableError, read_json
+from libs.store.database import open_pool
+from libs.store.payouts import InTheWayError
+from services.cli import options
+from services.cli.payu_account import (
+    EXIT_CODES,
+    MISUSED,
+    account,
+    assume_yes,
+    carried_out,
+    confirm,
+    fail,
+    opened,
+    refuse,
+    say_what_is_left,
+    tell_what_is_due,
+)
+from services.cli.payu_outcome import code_of, in_the_way, tell_of
+from services.cli.payu_requests import order_id, requests, resolve
+from services.payouts.requesting import (
+    OtherContentError,
+    Requested,
+    request_payouts,
+)
+from services.payouts.requesting import (
+    cancel as cancel_payout,
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@click.group()
+def payouts() -> None:
+    """Ask for payouts, cancel them, and see to those of which nothing is known."""
+
+
+payouts.add_command(requests)
+payouts.add_command(resolve)
+
+
+@payouts.command(epilog=EXIT_CODES)
+@click.argument("file", type=click.File("rb"))
+@click.option("--request-id", "batch", default=None, help="A name for this batch: sent once only.")
+@click.option(
+    "--allow-unknown",
+    is_flag=True,
+    help="Also send bank codes, document types and fields that Caudal does not know.",
+)
+@assume_yes
+@account
+def create(  # noqa: PLR0913 - options of a command
+    *,
+    file: BinaryIO,
+    batch: str | None,
+    allow_unknown: bool,
+    yes: bool,
+    slug: str | None,
+    sandbox: bool | None,
+    sources: Path | None,
+    data_dir: Path,
+    as_json: bool,
+) -> None:
+    """Ask for the payouts of FILE, a JSON document as the API takes it (- is stdin).
+
+    \b
+        {"transfers": [{"value": 250000, "description": "ORD-1001", "bankAccount": {…}}]}
+
+    Everything that is wrong by PayU's documents is told, and nothing is sent (exit code 2). Each
+    payout is put on record before it is sent. PayU knows no idempotency key: one whose answer was
+    lost is `unknown` (exit code 4), is never sent again by itself, and stops every further request
+    for the same until it is resolved (`payouts resolve`, `report import`). With --request-id a batch
+    that is on record already is not sent, but shown.
+
+    Needs the database; what PayU took is told to the broker, now or as soon as it answers.
+    """  # noqa: D301 - click's mark for a paragraph that is not wrapped
+    document = _document(file, doubts=not allow_unknown)
+    of = opened(slug, sources, data_dir, sandbox=sandbox)
+    dsn = options.postgres_dsn(data_dir)
+    total = sum(transfer.value for transfer in document.transfers)
+    confirm(of, f"{len(document.transfers)} payouts of together {total:,f}", yes=yes)
+
+    async def work() -> tuple[Requested, int]:
+        async with open_pool(dsn, size=2) as pool, of.client() as client:
+            done = await request_payouts(pool, client, of, document, batch, _now)
+            return done, await tell_what_is_due(pool, data_dir)
+
+    try:
+        done, left = carried_out(work(), of)
+    except InTheWayError as error:
+        in_the_way(error.requests, as_json=as_json)
+    except OtherContentError:
+        fail(MISUSED, f"--request-id: {batch} is the name of another batch")
+    tell_of(done, left, as_json=as_json)
+    sys.exit(code_of(done.requests))
+
+
+@payouts.command(epilog=EXIT_CODES)
+@click.argument("payment_order_id")
+@click.option("--comments", default=None, help="Why.")
+@click.option("--push-payment-id", default=None, help="Its other id, where it has one.")
+@assume_yes
+@account
+def cancel(  # noqa: PLR0913 - options of a command
+    *,
+    payment_order_id: str,
+    comments: str | None,
+    push_payment_id: str | None,
+    yes: bool,
+    slug: str | None,
+    sandbox: bool | None,
+    sources: Path | None,
+    data_dir: Path,
+    as_json: bool,
+) -> None:
+    """Ask PayU to cancel a payout. It says later whether it did; to ask twice is safe."""
+    order = order_id(payment_order_id)
+    request = CancelRequest(comments=comments, push_payment_id=push_payment_id)
+    of = opened(slug, sources, data_dir, sandbox=sandbox)
+    dsn = options.postgres_dsn(data_dir)
+    confirm(of, f"the payout {order} shall be cancelled", yes=yes)
+
+    async def work() -> tuple[str | None, int]:
+        async with open_pool(dsn, size=2) as pool, of.client() as client:
+            said = await cancel_payout(pool, client, of.source.slug, order, request, _now)
+            return said, await tell_what_is_due(pool, data_dir)
+
+    said, left = carried_out(work(), of)
+    if as_json:
+        told = {"payment_order_id": order, "message": said, "to_be_told": left}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        click.echo(f"{order}: {said or 'accepted'}")
+    say_what_is_left(left)
+
+
+def _document(file: BinaryIO, *, doubts: bool) -> PayoutRequest:
+    try:
+        return validation.payouts(read_json(file.read()), doubts=doubts)
+    except NotReadableError as error:
+        fail(MISUSED, f"{file.name}: {error}")
+    except NotValidError as error:
+        refuse(error)

@@ -1,0 +1,235 @@
+"""One provider's poller: takes rows whose time has come, and does for each what it needs.
+
+A round holds no transaction while it asks. Whoever dies in it leaves claims that run out, and what it
+asked is asked again. While the breaker is open nothing is taken: the rows stay as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from libs.api.breaker import BreakerState
+from libs.bus.front_door import Publishing, deliver
+from libs.bus.publisher import Outcome as Published
+from libs.contracts import webhook_received
+from libs.domain.lifecycle import Kind
+from libs.providers.asking import Wanted
+from libs.runtime.failures import TemporaryError, where
+from libs.runtime.metrics import (
+    POLL_AGREEMENT,
+    POLL_BREAKER,
+    POLL_BUDGET,
+    POLLS,
+    POLLS_UNDER_WAY,
+)
+from libs.store.database import Pool
+from libs.store.polls import (
+    Claimed,
+    Looked,
+    claim_polls,
+    forget_polls,
+    note_looked,
+    note_tried,
+    other_names,
+    release_polls,
+)
+from services.reconciler.polling.access import Access, Reach
+from services.reconciler.polling.agreement import agreement_of
+from services.reconciler.polling.need import Action, Row, need
+from services.reconciler.polling.question import (
+    LIMITED_FOR,
+    Outcome,
+    Result,
+    ask,
+    digest_of,
+    said_by,
+)
+
+MOST: Final = 50  # rows in a round
+SECONDS: Final = 4  # of the budget that a round may take, one call for each row
+POLL: Final = 2  # seconds between looks when nobody wakes it
+LEASE: Final = 120  # seconds, and what the budget makes of a round
+CALLS: Final = 4  # for one object, at most
+AGAIN: Final = 2  # seconds after an answer, in which it is folded
+
+log = structlog.get_logger()
+
+
+class Poller:
+    """`by` names the process in its claims: no other running one may have that name."""
+
+    def __init__(
+        self, provider: str, pool: Pool, publisher: Publishing, access: Access, *, by: str
+    ) -> None:
+        self.provider = provider
+        self._pool = pool
+        self._publisher = publisher
+        self._access = access
+        self._line = access.lines[provider]
+        self._by = f"{by}/{provider}"
+        self._woken = asyncio.Event()
+        self._rest_until = 0  # of the loop's clock, as the provider asked for
+        budget = self._line.budget
+        rate = access.rate(provider)
+        self.rows = max(1, min(MOST, int(SECONDS * rate)))
+        self._lease = LEASE + int(self.rows * CALLS / rate)
+        POLL_BUDGET.labels(provider).set(budget.concurrency)
+
+    def wake(self) -> None:
+        """Say that somebody was poked."""
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go on until stopped; questions that are under way then are given up."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._woken.clear()
+                working = asyncio.create_task(self._safely())
+                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not working.done():
+                    working.cancel()
+                    await asyncio.wait({working})
+                    await release_polls(self._pool, self._by)
+                elif working.result() < self.rows:
+                    await self._pause(stopping)
+        except TemporaryError as error:
+            log.warning("claims_not_released", provider=self.provider, error=str(error))
+        finally:
+            stopping.cancel()
+
+    async def _safely(self) -> int:
+        try:
+            return await self.once()
+        except TemporaryError as error:
+            log.warning("poller_waits", provider=self.provider, error=str(error))
+        except Exception as error:  # noqa: BLE001 - a bug in one poller stops no other
+            log.error("poller_failed", provider=self.provider, at=where(error))  # noqa: TRY400
+        return 0
+
+    async def _pause(self, stopping: asyncio.Task[bool]) -> None:
+        self._tell()
+        now = asyncio.get_running_loop().time()
+        rest = max(self._rest_until - now, self._line.breaker.opens_in)
+        waking = asyncio.create_task(self._woken.wait())
+        try:
+            # while it rests, a poke wakes nobody
+            waits = {stopping} if rest > 0 else {stopping, waking}
+            await asyncio.wait(waits, timeout=max(rest, POLL), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waking.cancel()
+
+    def _tell(self) -> None:
+        POLLS_UNDER_WAY.labels(self.provider).set(self._line.budget.under_way)
+        for state in BreakerState:
+            POLL_BREAKER.labels(self.provider, state).set(self._line.breaker.state is state)
+
+    async def once(self) -> int:
+        """Do one round, and return how many rows it looked at."""
+        now = asyncio.get_running_loop().time()
+        if self._rest_until > now or self._line.breaker.state is BreakerState.OPEN:
+            return 0
+        claimed = await claim_polls(
+            self._pool, self.provider, self.rows, by=self._by, lease=self._lease
+        )
+        if not claimed:
+            return 0
+        settled: list[Claimed] = []
+        noted: list[tuple[Claimed, Looked]] = []
+        asking: list[tuple[Claimed, Looked, Reach]] = []
+        for each in claimed:
+            reach = self._reach(each)
+            found = self._need(each, reach)
+            if found is None or found[0] is Action.SETTLED:
+                settled.append(each)
+            elif found[0] is Action.ASK and reach is not None:
+                asking.append((each, found[1], reach))
+            else:
+                noted.append((each, found[1]))
+        await forget_polls(self._pool, settled)
+        await note_looked(self._pool, noted)
+        await self._ask_all(asking)
+        return len(claimed)
+
+    def _reach(self, claimed: Claimed) -> Reach | None:
+        poll = claimed.poll
+        reach = self._access.reach(poll.source, poll.provider)
+        if reach is None or poll.kind != Kind.PAYMENT:
+            return None
+        return reach if reach.client.askable(poll.provider_ref) else None
+
+    def _need(self, claimed: Claimed, reach: Reach | None) -> tuple[Action, Looked] | None:
+        poll = claimed.poll
+        schedule = self._access.schedule(poll.source, poll.provider)
+        if schedule is None:
+            return None
+        row = Row(
+            name="/".join(poll.key),
+            entered_at=poll.entered_at,
+            base_at=poll.base_at,
+            seen_at=poll.seen_at,
+            poked_at=poll.poked_at,
+            asked_at=poll.asked_at,
+            tried_at=poll.tried_at,
+            failures=poll.failures,
+        )
+        found = need(
+            Kind(poll.kind),
+            claimed.object,
+            row,
+            schedule,
+            askable=reach is not None,
+            now=claimed.now,
+        )
+        return found.action, found.looked
+
+    async def _ask_all(self, asking: Sequence[tuple[Claimed, Looked, Reach]]) -> None:
+        """Ask side by side, within the budget; each is noted as soon as it is answered."""
+        numbers = [each.object_id for each, _, _ in asking if each.object_id is not None]
+        names = await other_names(self._pool, numbers)
+        async with asyncio.TaskGroup() as tasks:
+            for claimed, looked, reach in asking:
+                others = names.get(claimed.object_id or 0, ())
+                tasks.create_task(self._ask(claimed, looked, reach, others))
+
+    async def _ask(
+        self, claimed: Claimed, looked: Looked, reach: Reach, others: tuple[str, ...]
+    ) -> None:
+        result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
+        digest = None
+        if result.outcome is Outcome.ANSWERED:
+            result, digest = await self._take(claimed, result)
+        POLLS.labels(self.provider, result.outcome).inc()
+        after = result.after or (LIMITED_FOR if not result.outcome.answered else AGAIN)
+        if result.outcome is Outcome.LIMITED:
+            self._rest_until = int(asyncio.get_running_loop().time() + after)
+        await note_tried(
+            self._pool,
+            claimed,
+            looked,
+            result.outcome,
+            answered=result.outcome.answered,
+            failed=result.outcome.failed,
+            digest=digest,
+            again_in=AGAIN if result.outcome.failed else after,
+        )
+
+    async def _take(self, claimed: Claimed, result: Result) -> tuple[Result, bytes | None]:
+        """Bring answers in by the front door, and compare them with what was known."""
+        message = webhook_received.encode(result.deliveries)
+        if await deliver(self._publisher, message) is not Published.CONFIRMED:
+            log.warning("answer_not_confirmed", provider=self.provider)
+            return Result(outcome=Outcome.UNPUBLISHED, why="the broker did not take it"), None
+        said = said_by(result, self._access.terms(claimed.poll.source))
+        known = claimed.object.state if claimed.object else None
+        agreement = agreement_of(Kind(claimed.poll.kind), known, said)
+        if agreement is not None:
+            POLL_AGREEMENT.labels(self.provider, agreement).inc()
+        digest = digest_of(result, said)
+        if digest == claimed.poll.answer:
+            return Result(outcome=Outcome.UNCHANGED, deliveries=result.deliveries), digest
+        return result, digest

@@ -1,0 +1,277 @@
+"""On record before it is sent, whatever happens in between; and asked for once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from libs.bus.publisher import Outcome, Outgoing
+from libs.contracts.webhook_received import decode
+from libs.domain.lifecycle import Authority
+from libs.providers.payu import validation
+from libs.providers.payu.client import PayU
+from libs.providers.payu.requests import PayoutRequest
+from libs.providers.registry import PROVIDERS
+from libs.runtime.failures import TemporaryError
+from libs.runtime.secret_references import SecretReader
+from libs.runtime.sources import read_sources
+from libs.store import payouts as store
+from libs.store.database import Pool, session
+from libs.store.payout_request import RequestState, Resolver
+from libs.store.payouts import InTheWayError
+from libs.store.to_be_told import still_to_be_told
+from services.payouts.connection import Connection, connection_of
+from services.payouts.requesting import NotOnRecordError, OtherContentError, request_payouts
+from services.payouts.telling import Told, tell
+from tests.acceptance.test_payu import PERSONAL, known, new, sources_of
+from tests.integration.store.rooms import fetch
+from tests.payu_api import KEY, PayUApi, answering, cut, silent
+
+pytestmark = pytest.mark.servers
+
+CAUDAL = Path(sys.executable).with_name("caudal")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def document(*transfers: Any) -> PayoutRequest:  # noqa: ANN401 - any JSON
+    return validation.payouts(list(transfers), doubts=False)
+
+
+def connection(api: PayUApi, key: str = KEY) -> Connection:
+    text = sources_of(api).replace(KEY, key)
+    return connection_of(read_sources(text, PROVIDERS, SecretReader(Path(), {})), None, None)
+
+
+@pytest.fixture
+async def of(api: PayUApi) -> Connection:
+    return connection(api)
+
+
+@pytest.fixture
+async def payu(of: Connection) -> AsyncIterator[PayU]:
+    async with of.client() as client:
+        yield client
+
+
+async def on_record(pool: Pool) -> list[tuple[str, str | None]]:
+    return [(each.state, each.payment_order_id) for each in await store.requests_on_record(pool)]
+
+
+async def test_it_is_unknown_from_before_the_first_byte(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    seen: list[list[tuple[str, str | None]]] = []
+
+    async def look(_request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(await on_record(pool))
+        return web.json_response({"message": "no"}, status=400)
+
+    async def look_first(_request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(await on_record(pool))
+        token = "Bearer canary-looked"
+        api.good.add(token)
+        return web.json_response({"token": token})
+
+    api.instead["authenticate"].append(look_first)
+    api.instead["POST"].append(look)
+    done = await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
+    assert seen == [[("recorded", None)], [("unknown", None)]]
+    assert [each.state for each in done.requests] == [RequestState.FAILED]
+
+
+async def test_killed_while_it_waits_it_stays_unknown(
+    pool: Pool, dsn: str, api: PayUApi, tmp_path: Path
+) -> None:
+    """A real process, a real SIGKILL, and a second run that is refused."""
+    api.instead["POST"].append(silent)
+    (tmp_path / "sources.toml").write_text(sources_of(api))
+    (tmp_path / "payouts.json").write_text(json.dumps([new(5, "d")]))
+    arguments = ("payu", "payouts", "create", "payouts.json", "--sources", "sources.toml")
+    env = os.environ | {"CAUDAL_POSTGRES_DSN": dsn}
+    run = asyncio.create_subprocess_exec
+    process = await run(CAUDAL, *arguments, cwd=tmp_path, env=env)
+    async with asyncio.timeout(60):
+        while not api.seen:
+            await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        assert await on_record(pool) == [("unknown", None)]
+        again = await run(CAUDAL, *arguments, cwd=tmp_path, env=env)
+        assert await again.wait() == 4
+    assert len(api.seen) == 1
+
+
+async def test_nothing_personal_is_on_record(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    quoting = {"message": f"{PERSONAL[0]} with {PERSONAL[1]} and {PERSONAL[2]} is on a list"}
+    api.instead["POST"].append(answering(422, quoting))
+    await request_payouts(pool, payu, of, document(new(5, "refused")), None, now)
+    await request_payouts(pool, payu, of, document(new(5, "taken"), new(6, "bad", "8")), None, now)
+    rows = await fetch(pool, "select payout_requests::text from payout_requests")
+    rows += await fetch(pool, "select convert_from(body, 'UTF8') from to_be_told")
+    text = "\n".join(row[0] for row in rows)
+    assert "is on a list" in text
+    assert [word for word in ("Canary", "canary", *PERSONAL) if word in text] == []
+
+
+async def test_same_request_is_in_the_way_until_it_is_resolved(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    api.instead["POST"].append(cut)
+    first = await request_payouts(pool, payu, of, document(new(5, "d")), None, now)
+    assert first.why is not None
+    [lost] = first.requests
+    for same in (document(known(9, "other"), new(5, "d")), document(new(5, "d", "7"))):
+        with pytest.raises(InTheWayError) as way:
+            await request_payouts(pool, payu, of, same, None, now)
+        assert [each.id for each in way.value.requests] == [lost.id]
+    await request_payouts(pool, payu, of, document(new(6, "d"), new(5, "e")), None, now)
+    await store.resolve(
+        pool, lost.id, payment_order_id=None, by=Resolver.OPERATOR, reason="r", now=now(), told=None
+    )
+    done = await request_payouts(pool, payu, of, document(new(5, "d")), None, now)
+    assert [each.state for each in done.requests] == [RequestState.SUCCEEDED]
+
+
+async def test_key_that_was_changed_still_knows_what_looks_the_same(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    api.instead["POST"].append(cut)
+    await request_payouts(pool, payu, of, document(new(5, "d")), None, now)
+    rotated = connection(api, "literal-other")
+    with pytest.raises(InTheWayError):
+        await request_payouts(pool, payu, rotated, document(new(5, "d")), None, now)
+    done = await request_payouts(pool, payu, rotated, document(new(7, "d")), None, now)
+    assert done.requests[0].state is RequestState.SUCCEEDED
+
+
+async def test_two_at_once_are_sent_once(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    asked = document(new(5, "d"))
+    done = await asyncio.gather(
+        *(request_payouts(pool, payu, of, asked, None, now) for _ in range(4)),
+        return_exceptions=True,
+    )
+    refused = [each for each in done if isinstance(each, InTheWayError)]
+    # Who comes after the first is settled asks for another payout, which is its right.
+    assert len(api.payouts) == len(done) - len(refused)
+    assert len({each.payment_order_id for each in await store.requests_on_record(pool)}) == len(
+        api.payouts
+    )
+
+
+async def test_batch_of_a_name_is_sent_once(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    asked = document(new(5, "d"), known(6, "e"))
+    done = await asyncio.gather(
+        *(request_payouts(pool, payu, of, asked, "salaries", now) for _ in range(4))
+    )
+    assert [each.again for each in done].count(False) == 1
+    assert len(api.payouts) == 2
+    with pytest.raises(OtherContentError):
+        await request_payouts(pool, payu, of, document(new(7, "d")), "salaries", now)
+
+
+async def test_resolved_as_not_sent_it_is_not_sent(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    """An operator who is faster than we are: then nothing of the batch leaves."""
+
+    async def resolve(_request: web.BaseRequest) -> web.StreamResponse:
+        first = (await store.requests_on_record(pool))[0]
+        await store.resolve(
+            pool, first.id, payment_order_id=None, by=Resolver.OPERATOR, reason="r", now=now(),
+            told=None,
+        )  # fmt: skip
+        return web.json_response({"token": "Bearer canary"})
+
+    api.instead["authenticate"].append(resolve)
+    await request_payouts(pool, payu, of, document(known(5, "d"), known(6, "e")), None, now)
+    assert api.seen == []
+    assert [state for state, _ in await on_record(pool)] == ["resolved", "failed"]
+
+
+async def test_not_authenticated_it_is_not_done(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    api.instead["authenticate"].append(answering(401))
+    done = await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
+    assert [each.state for each in done.requests] == [RequestState.FAILED]
+    assert api.seen == []
+
+
+async def test_answer_that_cannot_be_put_on_record_is_told(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise TemporaryError("Postgres: gone")
+
+    monkeypatch.setattr("services.payouts.requesting.store.settle", away)
+    monkeypatch.setattr("libs.api.repeating.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("libs.api.repeating._GROWING", lambda _state: 0.01)
+    with pytest.raises(NotOnRecordError) as error:
+        await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
+    [order] = api.payouts
+    assert order in str(error.value)
+    assert await on_record(pool) == [("unknown", None)]
+
+
+async def test_order_that_nobody_asked_for_is_told_of(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    item = {"paymentOrderId": "ONE", "value": 5, "description": "d"}
+    more = {"paymentOrderId": "two", "value": 7}
+    bare = {"paymentOrderId": "three"}
+    api.instead["POST"].append(answering(200, {"successfulItems": [more, item, bare]}))
+    done = await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
+    assert done.unasked == ["two", "three"]
+    assert [each.payment_order_id for each in done.requests] == ["ONE"]
+    told = await still_to_be_told(pool, 10)
+    assert [json.loads(each.body)["paymentOrderId"] for each in told] == ["ONE", "two", "three"]
+
+
+async def test_what_is_told_goes_through_the_front_door(
+    pool: Pool, payu: PayU, of: Connection
+) -> None:
+    await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
+    [due] = await still_to_be_told(pool, 10)
+    assert (due.authority, due.route_event) == (Authority.OPERATOR, "payout/created")
+    async with session(pool) as connection_:
+        assert await connection_.fetchval("select delivery_id::text from payout_requests") == due.id
+    broker = Broker(Outcome.REFUSED)
+    assert await tell(pool, broker) == Told(0, all=False)
+    assert len(await still_to_be_told(pool, 10)) == 1
+    broker.says = Outcome.CONFIRMED
+    assert await tell(pool, broker) == Told(1, all=True)
+    assert await still_to_be_told(pool, 10) == []
+    assert {decode(message)[0].id for message in broker.messages} == {due.id}
+
+
+@dataclass
+class Broker:
+    """Says the same to everything."""
+
+    says: Outcome
+    ready: bool = True
+    messages: list[bytes] = field(default_factory=list)
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outcome]:
+        self.messages += [each.body for each in messages]
+        return [self.says] * len(messages)
