@@ -64,6 +64,15 @@ class NotThereError(Exception):
     """The provider knows no such object (yet)."""
 
 
+class BrokenOffError(Exception):
+    """A further question about the object failed: `answers` came before that, `cause` is why."""
+
+    def __init__(self, answers: tuple[Asked, ...], cause: Exception) -> None:
+        super().__init__("not everything was answered")
+        self.answers = answers
+        self.cause = cause
+
+
 class NotAskableError(Exception):
     """There is no query for this; the message says why."""
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from libs.providers.asking import (
     Asked,
+    BrokenOffError,
     Client,
     FailedQueryError,
     LimitedError,
@@ -42,7 +43,10 @@ class _Client:
     async def ask(
         self, send: Send, credentials: Mapping[str, str], wanted: Wanted
     ) -> tuple[Asked, ...]:
-        """Ask for the link; of one that was paid, also for the refunds of all its names."""
+        """Ask for the link; of one that was paid, also for the refunds of all its names.
+
+        What the link says is true whatever becomes of the other questions.
+        """
         headers = _headers(credentials)
         ref = wanted.provider_ref
         link = await send(
@@ -55,17 +59,12 @@ class _Client:
         if (refused := _refused(link)) is not None:
             raise refused
         answers = [_asked(f"checkout/{ref}", link)]
-        for name in _charges(link, wanted):
-            refund = await send(
-                Query(
-                    path=f"/refunds/{quote(name, safe='')}", name="/refunds/{id}", headers=headers
-                )
-            )
-            refused = _refused(refund)
-            if refused is None:
-                answers.append(_asked(f"refund/{ref}/{name}", refund))
-            elif not isinstance(refused, NotThereError | FailedQueryError):
-                raise refused
+        try:
+            for name in _charges(link, wanted):
+                if (refund := await _refund(send, headers, name)) is not None:
+                    answers.append(_asked(f"refund/{ref}/{name}", refund))  # noqa: PERF401 - what came so far counts
+        except Exception as error:  # whoever sends knows what it is
+            raise BrokenOffError(tuple(answers), error) from error
         return tuple(answers)
 
     async def find(
@@ -73,6 +72,21 @@ class _Client:
     ) -> tuple[str, ...]:
         del send, credentials, merchant_ref
         raise NotAskableError("Clip has no query by the merchant's reference")
+
+
+async def _refund(send: Send, headers: Mapping[str, str], name: str) -> Reply | None:
+    """Ask for the refunds of one name; None where there is none, or it is no name of that kind."""
+    reply = await send(
+        Query(path=f"/refunds/{quote(name, safe='')}", name="/refunds/{id}", headers=headers)
+    )
+    refused = _refused(reply)
+    if refused is None:
+        return reply
+    if isinstance(refused, NotThereError) or (
+        isinstance(refused, FailedQueryError) and reply.status < 500
+    ):
+        return None
+    raise refused
 
 
 def _headers(credentials: Mapping[str, str]) -> dict[str, str]:

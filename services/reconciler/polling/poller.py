@@ -203,6 +203,8 @@ class Poller:
         digest = None
         if result.outcome is Outcome.ANSWERED:
             result, digest = await self._take(claimed, result)
+        elif result.deliveries:
+            await self._take(claimed, result)  # a part of it; all of it is asked for again
         POLLS.labels(self.provider, result.outcome).inc()
         after = result.after or (LIMITED_FOR if not result.outcome.answered else AGAIN)
         if result.outcome is Outcome.LIMITED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -18,6 +18,7 @@ from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
 from libs.providers.asking import (
     Asked,
+    BrokenOffError,
     FailedQueryError,
     LimitedError,
     NotAskableError,
@@ -70,31 +71,39 @@ class Result:
     after: float | None = None
 
 
-async def ask(reach: Reach, wanted: Wanted) -> Result:  # noqa: PLR0911 - one for each outcome
-    """Ask about one object."""
+async def ask(reach: Reach, wanted: Wanted) -> Result:
+    """Ask about one object. What was answered before a further question failed is told all the same."""
     try:
         answers = await reach.ask(wanted)
-    except NotThereError:
-        return Result(outcome=Outcome.NOT_FOUND, why="the provider knows no such object")
-    except NotAuthorizedError:
-        return Result(outcome=Outcome.UNAUTHORIZED, why="the credentials were not accepted")
-    except LimitedError:
-        return Result(outcome=Outcome.LIMITED, why="too much was asked", after=LIMITED_FOR)
-    except (FailedQueryError, NotAskableError) as error:
-        return Result(outcome=Outcome.FAILED, why=str(error))
-    except OpenError as error:
-        return Result(outcome=Outcome.PUT_OFF, why=str(error), after=error.after)
-    except (UnsentError, UnansweredError) as error:
-        return Result(outcome=Outcome.UNREACHABLE, why=str(error))
-    except RefusedError as error:
-        if error.status >= 500 and error.after is None:
-            return Result(outcome=Outcome.FAILED, why=str(error))
-        return Result(outcome=Outcome.LIMITED, why=str(error), after=error.after or LIMITED_FOR)
+    except BrokenOffError as broken:
+        failed = _without_answer(broken.cause, reach)
+        return replace(failed, deliveries=tuple(delivery_of(reach, one) for one in broken.answers))
     except Exception as error:  # noqa: BLE001 - a bug in a client spoils one question
-        log.error("client_failed", provider=reach.provider, at=where(error))  # noqa: TRY400
-        return Result(outcome=Outcome.FAILED, why="our own code failed")
+        return _without_answer(error, reach)
     deliveries = tuple(delivery_of(reach, answer) for answer in answers)
     return Result(outcome=Outcome.ANSWERED, deliveries=deliveries)
+
+
+def _without_answer(error: Exception, reach: Reach) -> Result:  # noqa: PLR0911 - one for each outcome
+    match error:
+        case NotThereError():
+            return Result(outcome=Outcome.NOT_FOUND, why="the provider knows no such object")
+        case NotAuthorizedError():
+            return Result(outcome=Outcome.UNAUTHORIZED, why="the credentials were not accepted")
+        case LimitedError():
+            return Result(outcome=Outcome.LIMITED, why="too much was asked", after=LIMITED_FOR)
+        case FailedQueryError() | NotAskableError():
+            return Result(outcome=Outcome.FAILED, why=str(error))
+        case OpenError():
+            return Result(outcome=Outcome.PUT_OFF, why=str(error), after=error.after)
+        case UnsentError() | UnansweredError():
+            return Result(outcome=Outcome.UNREACHABLE, why=str(error))
+        case RefusedError() if error.status >= 500 and error.after is None:
+            return Result(outcome=Outcome.FAILED, why=str(error))
+        case RefusedError():
+            return Result(outcome=Outcome.LIMITED, why=str(error), after=error.after or LIMITED_FOR)
+    log.error("client_failed", provider=reach.provider, at=where(error))
+    return Result(outcome=Outcome.FAILED, why="our own code failed")
 
 
 def delivery_of(reach: Reach, asked: Asked) -> Delivery:

@@ -29,7 +29,7 @@ SECRETS = (CLIP_KEY, CLIP_SECRET, MOBBEX_KEY, MOBBEX_TOKEN, S2P_TOKEN)
 
 @dataclass
 class Provider:
-    """Answers by path and query, `/clip/v2/checkout/<id>`; what is not told is a 404."""
+    """Answers by path and query, `/clip/v2/checkout/<id>`; a number is a status, the untold a 404."""
 
     answers: dict[str, Any] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
@@ -67,6 +67,8 @@ class Provider:
         if self.broken is not None:
             return web.Response(status=self.broken)
         told = self.answers.get(asked)
+        if isinstance(told, int):
+            return web.Response(status=told)
         if told is None:
             return web.json_response({"code": "payclip.not.found"}, status=404)
         return web.Response(body=json.dumps(told).encode(), content_type="application/json")

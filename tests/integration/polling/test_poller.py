@@ -204,6 +204,27 @@ async def test_paid_link_brings_its_refunds(pool: Pool, room: Room, provider: Pr
     assert (await state_of(pool))[:2] == ("partially_refunded", [])
 
 
+async def test_link_counts_though_its_refund_is_not_answered(
+    pool: Pool, room: Room, provider: Provider
+) -> None:
+    """And all of it is asked again, until the refund is known as well."""
+    await heard(pool, 1, said(State.CREATED, aliases=(CHARGE,)))
+    await heard(pool, 2, poke())
+    provider.answers[LINK] = link(REF, amount=100)
+    provider.answers[f"/clip/refunds/{CHARGE}"] = 503
+    assert await room.round() == 1
+    assert [each.route_event for each in room.bus.entered] == [f"checkout/{REF}"]
+    await room.folded()
+    assert (await state_of(pool))[0] == "paid"
+    [row] = await polls_of(pool, REF)
+    assert (row.outcome, row.failures, row.asked) == ("failed", 1, 0)
+    await age(pool, timedelta(minutes=1))
+    provider.answers[f"/clip/refunds/{CHARGE}"] = refund("r-1", 100)
+    await room.round()
+    await room.folded()
+    assert (await state_of(pool))[0] == "refunded"
+
+
 async def test_doubt_is_asked_about_at_once(pool: Pool, room: Room, provider: Provider) -> None:
     """Unsigned money until a poll agrees; then it is settled, and nobody asks again."""
     before = counted("caudal_poll_agreement_total", provider="clip", agreement="agrees")

@@ -16,6 +16,7 @@ from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
 from libs.providers.asking import (
     Asked,
+    BrokenOffError,
     FailedQueryError,
     LimitedError,
     NotAskableError,
@@ -88,6 +89,18 @@ def test_clip_asks_for_refunds_of_what_was_paid() -> None:
         f"checkout/{LINK}",
         f"refund/{LINK}/{CHARGE}",
     ]
+
+
+def test_clip_tells_what_came_before_a_failure() -> None:
+    def answer(query: Query) -> Reply:
+        if "checkout" in query.path:
+            return reply({"payment_request_id": LINK, "status": "CHECKOUT_COMPLETED"})
+        return reply(status=500)
+
+    with pytest.raises(BrokenOffError) as broken:
+        ask("clip", Line(answer), CHARGE)
+    assert [each.route_event for each in broken.value.answers] == [f"checkout/{LINK}"]
+    assert isinstance(broken.value.cause, FailedQueryError)
 
 
 def test_clip_asks_for_no_refund_of_what_was_not() -> None:
