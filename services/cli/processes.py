@@ -50,6 +50,7 @@ def normalizer(sources: Path | None, name: str) -> None:
     """
     settings = load_settings(sources=sources)
     known = load_sources(settings.required_sources(), PROVIDERS)
+    give_back_what_is_large()
     _serve(name, settings, lambda told, stop: run_normalizer(told, known, stop, name=name))
 
 
@@ -66,6 +67,7 @@ def reconciler(sources: Path | None, name: str) -> None:
     settings.required_amqp_url()
     settings.required_postgres_dsn()
     known = _asked_back(settings, told=sources is not None)
+    give_back_what_is_large()
     _serve(name, settings, lambda told, stop: run_reconciler(told, stop, sources=known, name=name))
 
 
@@ -92,6 +94,5 @@ def _serve(service: str, settings: Settings, run: Run) -> None:
                 await run(settings, stop)
 
     settings.required_amqp_url()
-    give_back_what_is_large()
     collect_seldom()
     uvloop.run(main())
