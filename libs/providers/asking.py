@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from libs.contracts.delivery import Delivery
 from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority
+from libs.providers.reading import Json, NotReadableError, read_object
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -168,3 +169,15 @@ def route_of(delivery: Delivery) -> Route:
     """Read what was asked."""
     call, _, rest = (delivery.route_event or "").partition("/")
     return Route(call, rest.partition("/")[0] or None)
+
+
+def document_of(reply: Reply) -> dict[str, Json]:
+    """Return the JSON object that was answered, whatever its status; raise what bars the way to it."""
+    if reply.status in (401, 403):
+        raise NotAuthorizedError
+    if reply.status == 404:
+        raise NotThereError
+    try:
+        return read_object(reply.body)
+    except NotReadableError:
+        raise FailedQueryError(f"answered {reply.status} without JSON") from None

@@ -16,14 +16,14 @@ from libs.providers.asking import (
     Client,
     FailedQueryError,
     NotAskableError,
-    NotAuthorizedError,
     NotThereError,
     Query,
     Reply,
     Send,
     Wanted,
+    document_of,
 )
-from libs.providers.reading import Json, NotReadableError, read_object
+from libs.providers.reading import Json
 
 _BY_OTHER_NAMES: Final = ("checkout:", "execution:")  # see `fields.identity`: no operation's id
 _FOUND_AT_MOST: Final = 20
@@ -91,14 +91,7 @@ def _headers(credentials: Mapping[str, str]) -> dict[str, str]:
 
 def _result(reply: Reply) -> dict[str, Json]:
     """Return what was answered, or raise what it says instead."""
-    if reply.status in (401, 403):
-        raise NotAuthorizedError
-    if reply.status == 404:
-        raise NotThereError
-    try:
-        told = read_object(reply.body)
-    except NotReadableError:
-        raise FailedQueryError(f"answered {reply.status} without JSON") from None
+    told = document_of(reply)
     if reply.status == 200 and told.get("result") is True:
         return told
     said = f"{told.get('code')} {told.get('error')}".upper()

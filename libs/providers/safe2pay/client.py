@@ -14,14 +14,14 @@ from libs.providers.asking import (
     Client,
     FailedQueryError,
     NotAskableError,
-    NotAuthorizedError,
     NotThereError,
     Query,
     Reply,
     Send,
     Wanted,
+    document_of,
 )
-from libs.providers.reading import Json, NotReadableError, read_object
+from libs.providers.reading import Json
 
 _FOUND_AT_MOST: Final = 20
 # No list of error codes is published; their texts are Portuguese.
@@ -85,14 +85,7 @@ def _headers(credentials: Mapping[str, str]) -> dict[str, str]:
 
 def _detail(reply: Reply) -> dict[str, Json]:
     """Return what is in the envelope, or raise what it says instead."""
-    if reply.status in (401, 403):
-        raise NotAuthorizedError
-    if reply.status == 404:
-        raise NotThereError
-    try:
-        told = read_object(reply.body)
-    except NotReadableError:
-        raise FailedQueryError(f"answered {reply.status} without JSON") from None
+    told = document_of(reply)
     detail = told.get("ResponseDetail")
     if reply.status == 200 and told.get("HasError") is not True:
         if isinstance(detail, dict):
