@@ -1,7 +1,8 @@
 """Whether a run is worse than what was stored for the last release.
 
-Only ratios are compared, since they hold on another machine and in another hour. Each figure has a
-tolerance: the share by which its median may be worse.
+Only ratios are compared, since they hold in another hour, and nearly on another machine: the empty
+handler gains more than the broker from a faster core, so what is stored is kept for each processor
+by itself. Each figure has a tolerance: the share by which its median may be worse.
 """
 
 from __future__ import annotations
@@ -57,6 +58,24 @@ def changes(
         worse_by = then / now - 1 if more_is_better else now / then - 1
         found.append(Change(key, figure["title"], then, now, worse_by, TOLERANCES[key]))
     return found
+
+
+def processor(result: Mapping[str, Any]) -> str:
+    """Return the name of the processor that a result was found on."""
+    return str(result["machine"]["cpu"])
+
+
+def stored_for(
+    result: Mapping[str, Any], stored: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, Mapping[str, Any]]:
+    """Choose what a result is compared with: of its own processor, or else of the first.
+
+    `stored` leads from processors to results; gives the processor and the result that were chosen.
+    """
+    name = processor(result)
+    if name not in stored:
+        name = next(iter(stored))
+    return name, stored[name]
 
 
 def middle(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report.compare import changes, middle
+from bench.report.compare import changes, middle, processor, stored_for
 
 
 def _figure(key: str, median: float, target: str = "≤ 2") -> dict[str, Any]:
@@ -12,7 +12,7 @@ def _figure(key: str, median: float, target: str = "≤ 2") -> dict[str, Any]:
 
 
 def _result(*figures: dict[str, Any], machine: str = "first") -> dict[str, Any]:
-    return {"quick": True, "machine": machine, "figures": list(figures)}
+    return {"quick": True, "machine": {"cpu": machine}, "figures": list(figures)}
 
 
 def test_worse_is_less_where_more_is_asked_for() -> None:
@@ -36,9 +36,19 @@ def test_each_figure_is_that_of_the_run_in_the_middle() -> None:
     ]
     stored = middle(results)
     assert [figure["median"] for figure in stored["figures"]] == [2.0, 1.4]
-    assert stored["machine"] == "first"
+    assert processor(stored) == "first"
 
 
 def test_of_two_runs_the_lower_figure_is_kept() -> None:
     stored = middle([_result(_figure("drain", 1.5)), _result(_figure("drain", 1.3))])
     assert [figure["median"] for figure in stored["figures"]] == [1.3]
+
+
+def test_a_run_is_compared_with_one_of_the_same_processor() -> None:
+    stored = {name: _result(machine=name) for name in ("first", "second")}
+    assert stored_for(_result(machine="second"), stored)[0] == "second"
+
+
+def test_of_an_unknown_processor_another_stands_in_and_its_name_is_told() -> None:
+    stored = {name: _result(machine=name) for name in ("first", "second")}
+    assert stored_for(_result(machine="third"), stored)[0] == "first"
