@@ -1,7 +1,7 @@
 """Runs under valgrind: prepares once, and does each workload in a child of its own.
 
 A child begins with the count of its parent, and writes its own when it ends: what a workload took
-is the difference to a child that did nothing.
+is the difference to the child that did nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from typing import Final
 
 from bench.instructions.workloads import workloads
 
-ROUNDS: Final = 3
+NOTHING: Final = "nothing"  # the name of the child that does none of them
 
 
-def _child(folder: Path, name: str, run: Callable[[], object], rounds: int) -> None:
+def _child(folder: Path, name: str, run: Callable[[], object]) -> None:
     pid = os.fork()
     if pid:
         os.waitpid(pid, 0)
         return
-    for _ in range(rounds):
-        run()
-    (folder / f"{name}.{rounds}.pid").write_text(str(os.getpid()))
+    run()
+    (folder / f"{name}.pid").write_text(str(os.getpid()))
     os._exit(0)
 
 
@@ -38,9 +37,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+    _child(folder, NOTHING, lambda: None)
     for name, workload in found.items():
-        for rounds in (0, ROUNDS):
-            _child(folder, name, workload.run, rounds)
+        _child(folder, name, workload.run)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.instructions.__main__ import ROUNDS
+from bench.instructions.__main__ import NOTHING
 from bench.instructions.workloads import workloads
 
 BOUNDS: Final = Path(__file__).with_name("bounds.json")
@@ -55,8 +55,9 @@ def counts() -> list[Count]:
             timeout=WITHIN,
             env={**os.environ, "PYTHONHASHSEED": "0"},
         )  # fmt: skip
+        before = _count(folder, NOTHING)
         each = {
-            name: _told(folder, name) / (ROUNDS * workload.times)
+            name: (_count(folder, name) - before) / workload.times
             for name, workload in workloads().items()
         }
     return [Count(name, taken, taken / each[REFERENCE]) for name, taken in each.items()]
@@ -68,13 +69,8 @@ def bounds() -> Mapping[str, float]:
     return told
 
 
-def _told(folder: Path, name: str) -> int:
-    """Return what a workload took beyond a child that did nothing."""
-    return _count(folder, name, ROUNDS) - _count(folder, name, 0)
-
-
-def _count(folder: Path, name: str, rounds: int) -> int:
-    pid = (folder / f"{name}.{rounds}.pid").read_text()
+def _count(folder: Path, name: str) -> int:
+    pid = (folder / f"{name}.pid").read_text()
     for line in (folder / f"out.{pid}").read_text(errors="replace").splitlines():
         if line.startswith("summary:"):
             return int(line.split()[1])

@@ -18,7 +18,7 @@ async def idle(stage: Stage, _sustained: float) -> list[Figure]:
     stage.progress("idle")
     await asyncio.sleep(SETTLE)
     before, clock = house.cpu(), Clock()
-    await asyncio.sleep(stage.seconds(30, 10))
+    await asyncio.sleep(stage.seconds(30, 8))
     took = clock.seconds
     used = {name: 100 * (cpu - before[name]) / took for name, cpu in house.cpu().items()}
     await house.stop(*WORKERS)

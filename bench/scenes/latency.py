@@ -52,7 +52,7 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
         (_Load("idle", "idle (10/s)", IDLE_RATE, {50: 2.5, 99: 6}), stage.seconds(32, 10)),
         (
             _Load("half", "at half of the maximum", sustained / 2, {50: 5, 99: 20}),
-            stage.seconds(20, 9),
+            stage.seconds(20, 7),
         ),
     ):
         samples, sums, cpu = [], [], []
@@ -116,7 +116,7 @@ async def _sums(stage: Stage) -> dict[tuple[str, int], float]:
 
 async def sum_of_parts(stage: Stage, apart: float) -> Limit:
     """One HTTP round trip, three confirmed publishes, one commit, each measured alone now."""
-    seconds = stage.seconds(2, 1)
+    seconds = stage.seconds(2, 0.6)
     requests = Corpus(1, "parts").requests(500)
     http = await http_time(requests, apart=apart, seconds=seconds)
     publish = await confirm_time(

@@ -18,9 +18,10 @@ from libs.bus.topology import EVENTS
 from libs.runtime.failures import PermanentError
 from libs.runtime.settings import load_settings
 from services.cli import options
-from services.simulator import House, Verdict, events_file
 from services.simulator.ledger import read_ledger
+from services.simulator.oracle import House, events_file
 from services.simulator.providers import SIMULATIONS
+from services.simulator.verdict import Verdict
 from services.stack.addresses import recall
 
 _RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")

@@ -11,7 +11,9 @@ import click
 
 from libs.runtime.configuration import ConfigurationError
 from services.cli.driving import chosen_providers
-from services.simulator import Credentials, Options, Pace
+from services.simulator.credentials import Credentials
+from services.simulator.driver import Pace
+from services.simulator.plan import Options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -23,7 +23,9 @@ from services.sandbox.chaos import ApiFaults
 from services.sandbox.payu.service import PayUOptions
 from services.sandbox.run import Play, Sandbox
 from services.sandbox.sources_file import DEFAULT_PORT
-from services.simulator import Plan, Progress, credentials_from, tap_of
+from services.simulator.credentials import credentials_from
+from services.simulator.driver import Progress
+from services.simulator.plan import Plan, tap_of
 from services.stack.addresses import recall_sources
 
 FOLDER: Final = "sandbox"  # of the data directory: where ledgers are

@@ -26,7 +26,10 @@ from services.cli.driving import (
     tapped,
 )
 from services.cli.planning import count_of, pace_of, plan_options, planned
-from services.simulator import Driver, Plan, Progress, credentials_from, tap_of, verify
+from services.simulator.credentials import credentials_from
+from services.simulator.driver import Driver, Progress
+from services.simulator.oracle import verify
+from services.simulator.plan import Plan, tap_of
 
 _FOLDER: Final = "simulate"
 

@@ -22,7 +22,11 @@ from services.sandbox.accounts import accounts_of
 from services.sandbox.chaos import ApiFaults
 from services.sandbox.run import Play, Sandbox
 from services.sandbox.verification import verify_run
-from services.simulator import House, Pace, Plan, Verdict, credentials_from, tap_of
+from services.simulator.credentials import credentials_from
+from services.simulator.driver import Pace
+from services.simulator.oracle import House
+from services.simulator.plan import Plan, tap_of
+from services.simulator.verdict import Verdict
 from services.stack.addresses import Addresses
 
 SEED: Final = 7

@@ -20,7 +20,9 @@ from services.sandbox.payu.service import PayU, PayUOptions
 from services.sandbox.queries import Queries
 from services.sandbox.server import application, serving
 from services.sandbox.world import World
-from services.simulator import Credentials, Driver, Pace, Plan, Progress
+from services.simulator.credentials import Credentials
+from services.simulator.driver import Driver, Pace, Progress
+from services.simulator.plan import Plan
 
 TELL_EVERY: Final = 1.0  # seconds
 

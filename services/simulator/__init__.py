@@ -11,29 +11,9 @@
 A run is named by its seed and `run`: give each run on one database another name. The ledger is a
 new file; the events are kept beside it. `Pace` has rate, concurrency, duration, time-outs.
 
+`Plan`, `Options` and `tap_of` are in `plan`, `Driver` and `Pace` in `driver`, `verify` and `House` in
+`oracle`, `credentials_from` in `credentials`: who needs a plan alone does not pay for HTTP and Postgres.
+
 Layers, from the inside: `providers` (one module each: paths as data, bodies as documented), `plan`,
 `driver` with its `ledger`; and on the other side `books`, `events`, `judgement`, `oracle`.
 """
-
-from services.simulator.credentials import Credentials, credentials_from
-from services.simulator.driver import Driver, Pace, Progress
-from services.simulator.oracle import Beside, House, Overdue, events_file, verify
-from services.simulator.plan import Options, Plan, tap_of
-from services.simulator.verdict import Verdict
-
-__all__ = [
-    "Beside",
-    "Credentials",
-    "Driver",
-    "House",
-    "Options",
-    "Overdue",
-    "Pace",
-    "Plan",
-    "Progress",
-    "Verdict",
-    "credentials_from",
-    "events_file",
-    "tap_of",
-    "verify",
-]

@@ -11,9 +11,13 @@ from typing import Final
 from libs.bus.tap import bind_tap, delete_tap
 from libs.bus.topology import EVENTS
 from libs.runtime.failures import PermanentError, TemporaryError
-from services import simulator
-from services.simulator import Driver, Pace, Plan, Verdict, credentials_from, tap_of, verify
+from services.simulator.credentials import credentials_from
+from services.simulator.driver import Driver, Pace
 from services.simulator.ledger import Answers, read_ledger
+from services.simulator.oracle import House as OracleHouse
+from services.simulator.oracle import verify
+from services.simulator.plan import Plan, tap_of
+from services.simulator.verdict import Verdict
 from tests.faults.case import Case
 from tests.faults.house import House
 from tests.faults.report import Row
@@ -80,9 +84,7 @@ class Running:
 
     async def judge(self, row: Row, healed: float, within: float) -> None:
         """Wait for quiet, and write down what the oracle says."""
-        house = simulator.House(
-            amqp_url=self._house.room.amqp_url, postgres_dsn=self._house.room.dsn
-        )
+        house = OracleHouse(amqp_url=self._house.room.amqp_url, postgres_dsn=self._house.room.dsn)
         verdict = await verify(self._ledger, house, wait=within)
         if verdict.clean:
             row.quiet = time.monotonic() - healed

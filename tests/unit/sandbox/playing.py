@@ -22,9 +22,10 @@ from services.sandbox.payu.service import PayU, PayUOptions
 from services.sandbox.queries import Queries
 from services.sandbox.server import application
 from services.sandbox.world import Standing, World
-from services.simulator import Options, credentials_from
+from services.simulator.credentials import credentials_from
 from services.simulator.lives import Life
 from services.simulator.names import Names
+from services.simulator.plan import Options
 from services.simulator.providers import SIMULATIONS
 
 BORN = datetime(2026, 1, 15, 12, tzinfo=UTC)
