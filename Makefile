@@ -12,8 +12,10 @@
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
-# several processes, each with servers of its own; the tests of a file, which may share a stack, stay together
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+# Several processes, each with servers of its own, and one more than there are cores, since much of it is
+# waiting; the tests of a file, which may share a stack, stay together.
+PROCESSES := $(shell cores=$$(getconf _NPROCESSORS_ONLN); [ $$cores -lt 4 ] && echo $$((cores + 1)) || echo 4)
+SIDE_BY_SIDE := -n $(PROCESSES) --dist loadfile
 # whole systems, each with servers of its own, on which faults are played at the same time
 HOUSES := 2
 SEEDS := 1
