@@ -45,13 +45,13 @@ class Play:
 
 
 class Sandbox:
-    """Five providers that live as long as `run` does."""
+    """Five providers that live as long as `run` does. `chaos.faults` may be changed meanwhile."""
 
     def __init__(self, play: Play) -> None:
         mark = play.plan.options.mark
         self._play = play
         self._world = World({clip.SLUG: clip.other_names})
-        self._chaos = Chaos(play.faults, mark)
+        self.chaos = Chaos(play.faults, mark)
         options = play.plan.options
         manner = Manner(options=options, documented_only=play.payu.documented_only)
         self._payu = PayU(
@@ -62,6 +62,11 @@ class Sandbox:
             play.plan, url=play.url, credentials=play.credentials, ledger=play.ledger,
             tap=play.tap, pace=play.pace, happens=self._world.happens,
         )  # fmt: skip
+
+    @property
+    def progress(self) -> Progress:
+        """How far the webhooks are."""
+        return self._driver.progress
 
     async def run(
         self,
@@ -76,10 +81,10 @@ class Sandbox:
         exists or the port is taken.
         """
         accounts = self._play.accounts
-        queries = Queries(self._world, accounts, self._chaos)
-        payu = Routes(self._payu, accounts, self._chaos)
-        app = application(self._chaos, (*queries.routes(), *payu.routes()), self.status)
-        async with serving(app, self._chaos, self._play.port) as address:
+        queries = Queries(self._world, accounts, self.chaos)
+        payu = Routes(self._payu, accounts, self.chaos)
+        app = application(self.chaos, (*queries.routes(), *payu.routes()), self.status)
+        async with serving(app, self.chaos, self._play.port) as address:
             tell(f"the APIs answer at {address}")
             telling = asyncio.create_task(self._tell(tell))
             try:
@@ -106,7 +111,7 @@ class Sandbox:
             "webhooks": self._driver.progress.as_json(),
             "objects": self._world.count,
             "payu": self._payu.status(),
-            "api": {name: dict(found) for name, found in self._chaos.outcomes.items()},
+            "api": {name: dict(found) for name, found in self.chaos.outcomes.items()},
         }
 
     def line(self) -> str:
@@ -115,7 +120,7 @@ class Sandbox:
         answers = ", ".join(f"{n} x {kind}" for kind, n in sorted(progress.answers.items()))
         asked = ", ".join(
             f"{name} {count}"
-            for name, found in sorted(self._chaos.outcomes.items())
+            for name, found in sorted(self.chaos.outcomes.items())
             for count in [" ".join(f"{n} x {kind}" for kind, n in sorted(found.items()))]
         )
         return (

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from services.sandbox.chaos import Chaos
 from tests.faults.house import INGRESS_BROKER, POSTGRES, PROVIDER, WORKER_BROKER, House, Shape
 
 
@@ -24,6 +25,10 @@ class Load(Protocol):
     @property
     def tap(self) -> str:
         """The queue by which the oracle hears every event."""
+
+    @property
+    def apis(self) -> Chaos:
+        """What goes wrong at the providers' APIs. Raises AssertionError where they have none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -165,6 +166,17 @@ async def _restart_ingress(scene: Scene) -> None:
     for _ in range(3):
         await scene.house.ingress.restart()
         await scene.some_more()
+
+
+def dying_at(point: str, passes: Sequence[int], role: str, case: Case) -> Case:
+    """Return the case with the deaths of a role at a point as its fault."""
+    return replace(
+        case,
+        on=role,
+        fault=f"SIGKILL at `{point}`, twice",
+        prepare=partial(_armed, role, point, passes),
+        act=partial(_until_dead, role),
+    )
 
 
 def kills_of(*roles: str) -> Act:

@@ -1,7 +1,8 @@
 """A whole Caudal of real processes, with proxies in its links where cases want them.
 
 The links: `provider` before the ingress, `ingress-broker` behind it, `worker-broker` of normalizers
-and reconcilers, `postgres` of the reconcilers.
+and reconcilers, `postgres` of the reconcilers, `apis` between the reconcilers and the APIs of the
+providers.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from libs.embedded.ports import LOOPBACK, free_port
 from libs.embedded.postgres import EmbeddedPostgres
 from libs.runtime.development import development_sources
 from libs.runtime.failures import PermanentError
+from services.sandbox.sources_file import sources_text
 from tests.faults.disk import small_disk
 from tests.faults.faketime import faked
 from tests.faults.ground import Ground, Room, make_template
@@ -33,6 +35,8 @@ PROVIDER: Final = "provider"
 INGRESS_BROKER: Final = "ingress-broker"
 WORKER_BROKER: Final = "worker-broker"
 POSTGRES: Final = "postgres"
+APIS: Final = "apis"
+SOURCES: Final = "sources.toml"  # in the home of a house
 READY_WITHIN: Final = 60.0
 POLL: Final = 0.1
 # The sweep would make good what a consumer had acknowledged too early: cases go without its help.
@@ -49,6 +53,8 @@ class Shape:
     links: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     ingress_environment: Mapping[str, str] = field(default_factory=dict)
+    asks: bool = False
+    """The providers can be asked: they are a sandbox, behind the link `apis`."""
     topology: bool = True
     """False: the case puts it in place later."""
     spool_mb: int | None = None
@@ -69,6 +75,8 @@ class House:
     home: Path
     processes: dict[str, Kept] = field(default_factory=dict)
     links: dict[str, Proxy] = field(default_factory=dict)
+    apis_port: int = field(default_factory=free_port)
+    """Where the sandbox of a case listens, where there is one."""
 
     @property
     def ingress(self) -> Kept:
@@ -195,14 +203,15 @@ async def _lay_links(made: House, shape: Shape, stack: AsyncExitStack, seed: int
         INGRESS_BROKER: broker,
         WORKER_BROKER: broker,
         POSTGRES: database,
+        APIS: made.apis_port,
     }
     for name in shape.links:
         made.links[name] = await stack.enter_async_context(proxy(targets[name], seed=seed))
 
 
 def _processes(made: House, shape: Shape) -> dict[str, Kept]:
-    sources = made.home / "sources.toml"
-    sources.write_text(development_sources())
+    sources = made.home / SOURCES
+    sources.write_text(_sources(made, asks=shape.asks))
     told = {
         "CAUDAL_POSTGRES_DSN": _through(made, POSTGRES, made.room.dsn),
         "CAUDAL_SOURCES": str(sources),
@@ -236,6 +245,12 @@ def _processes(made: House, shape: Shape) -> dict[str, Kept]:
             made.home / f"{name}.log",
         )
     return found
+
+
+def _sources(made: House, *, asks: bool) -> str:
+    if not asks:
+        return development_sources()
+    return sources_text(f"http://{LOOPBACK}:{made.links[APIS].port}")
 
 
 def _through(made: House, link: str, url: str) -> str:

@@ -1,4 +1,8 @@
-"""The driver at work on a house, and the oracle's verdict about it, as the cases need them."""
+"""The driver at work on a house, and the oracle's verdict about it, as the cases need them.
+
+Where the house asks, the driver is the sandbox: it loses a share of what it has to say, and answers
+for all of it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,11 @@ from typing import Final
 from libs.bus.tap import bind_tap, delete_tap
 from libs.bus.topology import EVENTS
 from libs.runtime.failures import PermanentError, TemporaryError
+from libs.store.polls import overdue_names
+from services.sandbox.accounts import accounts_of
+from services.sandbox.chaos import ApiFaults, Chaos
+from services.sandbox.run import Play, Sandbox
+from services.sandbox.verification import verify_run
 from services.simulator.credentials import credentials_from
 from services.simulator.driver import Driver, Pace
 from services.simulator.ledger import Answers, read_ledger
@@ -19,9 +28,11 @@ from services.simulator.oracle import verify
 from services.simulator.plan import Plan, tap_of
 from services.simulator.verdict import Verdict
 from tests.faults.case import Case
-from tests.faults.house import House
+from tests.faults.house import SOURCES, House
 from tests.faults.report import Row
 
+# The share of what a provider that can be asked has to say that it never says.
+LOST: Final = 0.05
 # What providers do on a normal day, much of it.
 USUAL: Final = {
     "duplicates": 0.1,
@@ -40,52 +51,64 @@ class Running:
     """One run of the driver."""
 
     def __init__(self, house: House, case: Case, seed: int, ledger: Path) -> None:
+        asks = case.shape.asks
         plan = Plan.from_seed(
-            seed, run=case.name, count=None if case.lasting else case.webhooks, **USUAL
-        )
+            seed, run=case.name, count=None if case.lasting else case.webhooks,
+            losses=LOST if asks else 0.0, **USUAL,
+        )  # fmt: skip
+        pace = Pace(
+            rate=case.rate, duration=case.lasting, concurrency=CONCURRENCY, timeout=ANSWER_WITHIN,
+            give_up=case.seconds,
+        )  # fmt: skip
         self.tap = tap_of(plan.options)
         self._house = house
         self._ledger = ledger
-        self._driver = Driver(
-            plan,
-            url=house.ingress_url,
-            credentials=credentials_from(None),
-            ledger=ledger,
-            tap=self.tap,
-            pace=Pace(
-                rate=case.rate,
-                duration=case.lasting,
-                concurrency=CONCURRENCY,
-                timeout=ANSWER_WITHIN,
-                give_up=case.seconds,
-            ),
-        )
+        self._engine = (_sandbox if asks else _driver)(house, plan, pace, ledger)
         self._stop = asyncio.Event()
         self._posting: asyncio.Task[object] | None = None
 
     @property
     def accepted(self) -> int:
-        return self._driver.progress.accepted
+        return self._engine.progress.accepted
 
     @property
     def posted(self) -> bool:
-        return self._posting is not None and self._posting.done()
+        return bool(self._engine.progress.ended)
+
+    @property
+    def apis(self) -> Chaos:
+        assert isinstance(self._engine, Sandbox), "the providers of this house have no APIs"
+        return self._engine.chaos
 
     async def begin(self) -> None:
         await bind_tap(self._house.room.amqp_url, self.tap, EVENTS)
-        self._posting = asyncio.create_task(self._driver.run(self._stop), name="driver")
+        running = (
+            self._engine.run(self._stop, _quietly)
+            if isinstance(self._engine, Sandbox)
+            else self._engine.run(self._stop)
+        )
+        self._posting = asyncio.create_task(running, name="driver")
 
     async def end(self, seconds: float) -> None:
         """Wait until everything is posted. Raises AssertionError where that takes too long."""
         assert self._posting is not None
-        done, _ = await asyncio.wait({self._posting}, timeout=seconds)
-        assert done, f"not posted within {seconds:.0f} s: {self._driver.progress}"
-        self._posting.result()
+        posting = self._posting
+
+        async def done() -> bool:
+            if posting.done():
+                posting.result()
+            return self.posted
+
+        await self._house.until(done, seconds=seconds, what=f"posted: {self._engine.progress}")
 
     async def judge(self, row: Row, healed: float, within: float) -> None:
         """Wait for quiet, and write down what the oracle says."""
         house = OracleHouse(amqp_url=self._house.room.amqp_url, postgres_dsn=self._house.room.dsn)
-        verdict = await verify(self._ledger, house, wait=within)
+        if isinstance(self._engine, Sandbox):
+            verdict = await verify_run(self._ledger, house, wait=within, overdue=overdue_names)
+            row.polled = int(verdict.counts["polled"])
+        else:
+            verdict = await verify(self._ledger, house, wait=within)
         if verdict.clean:
             row.quiet = time.monotonic() - healed
         _count(row, verdict)
@@ -100,6 +123,27 @@ class Running:
             await asyncio.wait({self._posting})
         with suppress(OSError, TimeoutError, PermanentError, TemporaryError):
             await delete_tap(self._house.room.amqp_url, self.tap)
+
+
+def _driver(house: House, plan: Plan, pace: Pace, ledger: Path) -> Driver | Sandbox:
+    return Driver(
+        plan, url=house.ingress_url, credentials=credentials_from(None), ledger=ledger,
+        tap=tap_of(plan.options), pace=pace,
+    )  # fmt: skip
+
+
+def _sandbox(house: House, plan: Plan, pace: Pace, ledger: Path) -> Driver | Sandbox:
+    credentials = credentials_from(house.home / SOURCES)
+    play = Play(
+        plan=plan, pace=pace, faults=ApiFaults(), url=house.ingress_url, credentials=credentials,
+        accounts=accounts_of(credentials.sources.values()), ledger=ledger,
+        tap=tap_of(plan.options), port=house.apis_port,
+    )  # fmt: skip
+    return Sandbox(play)
+
+
+def _quietly(_: str) -> None:
+    """Tell nobody how far it is."""
 
 
 def _count(row: Row, verdict: Verdict) -> None:

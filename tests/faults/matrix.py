@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.faults import (
+    asking,
     clocks,
     deaths,
     disks,
@@ -33,6 +34,7 @@ _FOUND: Final = (
     *disks.cases(),
     *clocks.cases(),
     *flood.cases(),
+    *asking.cases(),
 )
 
 

@@ -22,6 +22,8 @@ class Row:
     folded: int = 0
     emitted: int = 0
     parked: int = 0
+    polled: int = 0
+    """Objects that their providers were asked about."""
     duplicates_of_effect: int = 0
     lost: int = 0
     refused_503: int = 0

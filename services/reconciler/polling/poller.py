@@ -18,6 +18,7 @@ from libs.bus.publisher import Outcome as Published
 from libs.contracts import webhook_received
 from libs.domain.lifecycle import Kind
 from libs.providers.asking import Wanted
+from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.metrics import (
     POLL_AGREEMENT,
@@ -199,12 +200,15 @@ class Poller:
     async def _ask(
         self, claimed: Claimed, looked: Looked, reach: Reach, others: tuple[str, ...]
     ) -> None:
+        failpoint("poll.claimed")
         result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
+        failpoint("poll.answered")
         digest = None
         if result.outcome is Outcome.ANSWERED:
             result, digest = await self._take(claimed, result)
         elif result.deliveries:
             await self._take(claimed, result)  # a part of it; all of it is asked for again
+        failpoint("poll.published")
         POLLS.labels(self.provider, result.outcome).inc()
         after = result.after or (LIMITED_FOR if not result.outcome.answered else AGAIN)
         if result.outcome is Outcome.LIMITED:
@@ -219,6 +223,7 @@ class Poller:
             digest=digest,
             again_in=AGAIN if result.outcome.failed else after,
         )
+        failpoint("poll.noted")
 
     async def _take(self, claimed: Claimed, result: Result) -> tuple[Result, bytes | None]:
         """Bring answers in by the front door, and compare them with what was known."""
