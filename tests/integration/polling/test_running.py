@@ -32,7 +32,7 @@ from libs.store.database import Pool
 from services.reconciler.apply import apply
 from tests.integration.bus.waiting import until
 from tests.integration.polling.provider import SECRETS, Provider, link
-from tests.integration.polling.test_poller import OTHER, REF, poke, said
+from tests.integration.polling.rooms import OTHER, REF, poke, said
 from tests.integration.store.rooms import value
 from tests.unit.reconciler.telling import told
 
