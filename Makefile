@@ -13,9 +13,10 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 BIN := .venv/bin
 # Several processes, each with servers of its own, and one more than there are cores, since much of it is
-# waiting; the tests of a file, which may share a stack, stay together.
+# waiting; the tests of a file, which may share a stack, stay together. In the order of the folders: those
+# with whole stacks come first, and no long file is left for one process at the end.
 PROCESSES := $(shell cores=$$(getconf _NPROCESSORS_ONLN); [ $$cores -lt 4 ] && echo $$((cores + 1)) || echo 4)
-SIDE_BY_SIDE := -n $(PROCESSES) --dist loadfile
+SIDE_BY_SIDE := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # whole systems, each with servers of its own, on which faults are played at the same time
 HOUSES := 2
 SEEDS := 1
