@@ -223,4 +223,18 @@ where (excluded.received_at, excluded.delivery_id) < (known.received_at, known.d
         "yet or ever.\n",
         (f"{_MATRIX}[delete-queue-archive-seed1]",),
     ),
+    Mutation(
+        "an answer is noted though the broker did not take it",
+        "services/reconciler/polling/poller.py",
+        "        if await deliver(self._publisher, message) is not Published.CONFIRMED:\n",
+        "        await deliver(self._publisher, message)\n        if not message:\n",
+        ("tests/integration/polling/test_refused.py",),
+    ),
+    Mutation(
+        "a poll may lower a band",
+        "libs/domain/fold.py",
+        "_MAY_CORRECT = (Authority.OPERATOR,)\n",
+        "_MAY_CORRECT = (Authority.OPERATOR, Authority.POLL)\n",
+        ("tests/property/test_polls.py",),
+    ),
 )

@@ -20,7 +20,8 @@ HEAD = """\
 # What was done to Caudal, and what came of it
 
 Made by `make faults` from runs of real processes (ingress, normalizers, reconcilers), a real
-RabbitMQ and a real Postgres under load from `caudal simulate`; do not edit. Each row is a fault that
+RabbitMQ and a real Postgres under load from `caudal simulate`, or from `caudal sandbox` where providers are
+asked; do not edit. Each row is a fault that
 was brought about, held and healed while webhooks came in; then the oracle compared every answer with
 archive, objects, parked deliveries and events.
 
