@@ -12,6 +12,7 @@ from bench.figures import Figure
 from bench.house import house
 from bench.limits.machine import machine
 from bench.limits.measure import Extent, measure
+from bench.scenes.asking import asking
 from bench.scenes.drain import drain
 from bench.scenes.end_to_end import end_to_end
 from bench.scenes.growth import growth
@@ -31,6 +32,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     "end_to_end": end_to_end,
     "latency": latency,
     "drain": drain,
+    "asking": asking,
     "hot": hot,
     "growth": growth,
 }
