@@ -38,6 +38,7 @@ from typing import Any, Final
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
+from yarl import URL
 
 from libs.bus.link import place
 from libs.contracts import event
@@ -171,9 +172,7 @@ async def apply_topology(
     """
     try:
         async with asyncio.timeout(APPLY_WITHIN):
-            connection = await aio_pika.connect(url)
-            async with connection:
-                conflicts = await _declare(connection, exchanges, queues, retire=retire)
+            conflicts = await _declared(url, exchanges, queues, retire=retire)
     except (AMQPError, OSError, TimeoutError) as error:
         what = type(error).__name__
         raise TemporaryError(f"the broker at {place(url)} did not do it: {what}") from error
@@ -184,6 +183,22 @@ async def apply_topology(
         exchanges=tuple(exchange.name for exchange in exchanges),
         queues=tuple(queue.name for queue in queues),
     )
+
+
+async def _declared(
+    url: str, exchanges: tuple[Exchange, ...], queues: tuple[Queue, ...], *, retire: bool
+) -> list[str]:
+    """Declare over a connection that is closed also where it never came about.
+
+    One that `aio_pika.connect` did not bring about is left to the collector, and begins to close
+    itself then, where no loop runs.
+    """
+    connection = aio_pika.Connection(URL(url))
+    try:
+        await connection.connect()
+        return await _declare(connection, exchanges, queues, retire=retire)
+    finally:
+        await connection.close()
 
 
 def topology() -> dict[str, list[dict[str, Any]]]:
