@@ -43,6 +43,7 @@ FINISHED: Final = "finished"
 DEFAULT_METHOD: Final = "default"
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAME: Final = r"^[a-z][a-z0-9_]{0,62}$"
+_DIGITS: Final = "^[0-9]{1,20}$"  # what stands in a URL's path; `\d` takes digits of every script
 ReadOne = Callable[[str, str], SecretStr | None]
 
 
@@ -66,6 +67,11 @@ class Api:
     merchant_id: str | None = None
     account_id: str | None = None
     callback_url: str | None = None
+
+    @property
+    def here(self) -> bool:
+        """Whether `base_url` is this machine: a sandbox of one's own, or a tunnel."""
+        return self.base_url is not None and urlsplit(self.base_url).hostname in _LOOPBACK
 
     def credential(self, name: str, source: str) -> str:
         """Return one of them in the clear. Raises `ConfigurationError` where it is not told."""
@@ -128,8 +134,8 @@ class WrittenApi(_Written):
 
     base_url: Annotated[str, AfterValidator(_base_url)] | None = None
     environment: Environment | None = None
-    merchant_id: Annotated[str, StringConstraints(pattern=r"^\d{1,20}$")] | None = None
-    account_id: Annotated[str, StringConstraints(pattern=r"^\d{1,20}$")] | None = None
+    merchant_id: Annotated[str, StringConstraints(pattern=_DIGITS)] | None = None
+    account_id: Annotated[str, StringConstraints(pattern=_DIGITS)] | None = None
     callback_url: Annotated[str, AfterValidator(_callback)] | None = None
     credentials: dict[Annotated[str, StringConstraints(pattern=_NAME)], Reference] = Field(
         default_factory=dict

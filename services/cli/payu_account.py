@@ -49,7 +49,7 @@ _world = click.option(
     "sandbox",
     default=None,
     help="Which of PayU's worlds; else `environment` of the sources file, else the sandbox. "
-    "A `base_url` there stays the address.",
+    "A `base_url` there stays the address: what contradicts it is refused.",
 )
 
 
@@ -77,9 +77,28 @@ def quiet(sources: Path | None = None) -> Settings:
 def opened(
     slug: str | None, sources: Path | None, data_dir: Path, *, sandbox: bool | None
 ) -> Connection:
-    """Return the account that is meant."""
-    told = {None: None, True: Environment.SANDBOX, False: Environment.PRODUCTION}[sandbox]
-    return connection_of(known_sources(sources, data_dir), slug, told)
+    """Return the account that is meant.
+
+    Raises `ConfigurationError` where the flag contradicts what the address is: it would change no
+    more than whether anybody is asked, and not who gets the payouts.
+    """
+    known = known_sources(sources, data_dir)
+    found = connection_of(known, slug, None)
+    if sandbox is None:
+        return found
+    told = Environment.SANDBOX if sandbox else Environment.PRODUCTION
+    # On this machine a production that is called so is a tunnel; a sandbox there may play anything.
+    fixed = found.api.base_url is not None and (
+        not found.api.here or found.environment is Environment.PRODUCTION
+    )
+    if fixed and found.environment is not told:
+        at = f"sources.{found.source.slug}.api"
+        raise ConfigurationError(
+            f"--{told.value}",
+            f"{at}.base_url is an address of the {found.environment.value}, and stays the address; "
+            f"to change that, set {at}.environment",
+        )
+    return connection_of(known, slug, told)
 
 
 def confirm(of: Connection, what: str, *, yes: bool) -> None:

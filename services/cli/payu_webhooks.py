@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from libs.contracts.event import timestamp
+from libs.providers.payu import validation
 from libs.providers.payu.answers import Webhook
 from libs.providers.payu.requests import WebhookRequest
 from libs.providers.payu.words import Event
@@ -37,6 +38,17 @@ _events = click.option(
     multiple=True,
     help="What it is about; may be given several times.",
 )
+
+
+def _id(_context: click.Context, _parameter: click.Parameter, told: str) -> str:
+    """Take what can name one webhook, and nothing that would name all of them or something else."""
+    text = told.strip()
+    if not validation.payment_id(text):
+        raise click.BadParameter("must be the id of a webhook")
+    return text
+
+
+_which = click.argument("webhook_id", callback=_id)
 
 
 @click.group()
@@ -69,7 +81,7 @@ def create(*, url: str, description: str, events: tuple[str, ...], yes: bool, **
 
 
 @webhooks.command(epilog=EXIT_CODES)
-@click.argument("webhook_id")
+@_which
 @click.option("--url", default=None, help="Where PayU shall post instead.")
 @click.option("--description", default=None, help="What it is instead.")
 @_events
@@ -96,8 +108,8 @@ def update(
             request = WebhookRequest(
                 id=webhook_id,
                 account_id=int(of.account.account_id),
-                callback_url=url or known.callback_url or "",
-                description=description or known.description or "",
+                callback_url=(known.callback_url or "") if url is None else url,
+                description=(known.description or "") if description is None else description,
                 enabled_events=events or known.enabled_events,
             )
             return await client.update_webhook(request)
@@ -106,7 +118,7 @@ def update(
 
 
 @webhooks.command(epilog=EXIT_CODES)
-@click.argument("webhook_id")
+@_which
 @assume_yes
 @account
 def delete(*, webhook_id: str, yes: bool, **where: Any) -> None:  # noqa: ANN401 - the options of `account`
@@ -122,7 +134,7 @@ def delete(*, webhook_id: str, yes: bool, **where: Any) -> None:  # noqa: ANN401
 
 
 @webhooks.command(epilog=EXIT_CODES)
-@click.argument("webhook_id")
+@_which
 @account
 def get(*, webhook_id: str, **where: Any) -> None:  # noqa: ANN401 - the options of `account`
     """Show one registration."""

@@ -19,6 +19,7 @@ from services.simulator.verdict import Verdict
 from services.simulator.webhook import Lived
 
 RESTS_WITHIN: Final = 15.0  # seconds; polls come and go meanwhile
+_OPEN: Final = frozenset({"created", "in_review", "processing", "cancel_requested"})
 _SUCCESS: Final = SIMULATIONS["payu"].success
 
 
@@ -43,14 +44,14 @@ def enter_payouts(told: dict[int, Told], books: Books) -> None:
     that nobody knows of.
     """
     for payout in told.values():
-        state = STATES[payout.steps[-1]] if payout.steps else "created"
+        state = _shows(payout)
         ends = Ends("payout", payout.ref, state, payout.value, "COP", payout.value * 0)
         lived = Lived(
             payout.number, payout.source, ends, len(payout.steps),
             Steps(steps=tuple(payout.steps), state=state),
         )  # fmt: skip
         books.lives[ObjectKey(payout.source, ends.kind, ends.ref)] = lived
-        heard = {body.place for body in payout.bodies.values() if body.source == payout.source}
+        heard = set(_heard(payout))
         missed = set(range(len(payout.steps))) - heard
         if missed:
             books.unsent[payout.number] = Unsent(missed, len(missed))
@@ -59,14 +60,38 @@ def enter_payouts(told: dict[int, Told], books: Books) -> None:
                 books.bodies[bytes.fromhex(digest)] = _entry(books, lived, body)
 
 
+def _heard(payout: Told) -> list[int]:
+    """Return the places of the steps that were told to Caudal, in the order in which they were."""
+    posted = (body for body in payout.bodies.values() if body.source == payout.source)
+    return [body.place for body in posted if body.place is not None]
+
+
+def _shows(payout: Told) -> str:
+    """Return the state that shows once all was told.
+
+    Among open states the order of arrival decides, since PayU tells no time: a payout that stays
+    open, as the sandbox ended, shows what came last, though something overtook it.
+    """
+    if not payout.steps:
+        return "created"
+    state, heard = STATES[payout.steps[-1]], _heard(payout)
+    if state in _OPEN and len(payout.steps) - 1 in heard:
+        return STATES[payout.steps[heard[-1]]]
+    return state
+
+
 def _entry(books: Books, lived: Lived, body: Posted) -> Entry:
+    """Enter a body; what tells of no step must be parked, and leave the payout as it is."""
     books.planned += 1
     if not settles(body.final):
         books.unsettled += 1
     elif body.final != _SUCCESS:
-        what = f"notification {body.place} of payout {lived.number} was answered {body.final}"
-        books.wrong_answers.append(what)
+        what = (
+            f"notification {body.place}" if body.role is Role.NEWS else f"{body.role} notification"
+        )
+        books.wrong_answers.append(f"{what} of payout {lived.number} was answered {body.final}")
     return Entry(
-        lived.number, body.source, Role.NEWS, taken=True, silent=False, lived=lived,
+        lived.number, body.source, body.role, taken=True, silent=False,
+        lived=None if body.place is None else lived,
         settled=body.accepted > 0, accepted=body.accepted, possible=body.posted,
     )  # fmt: skip

@@ -216,11 +216,13 @@ async def fetched(url: str) -> bytes:
 
 
 def test_payouts_of_the_api_are_part_of_the_truth(stack: Stack, port: int) -> None:
-    """Requested past Caudal, told of at the registered URL: they must stand as they ended."""
+    """Requested past Caudal, told of at the registered URL by every fault: they stand as they ended."""
     ledger = stack.home / "payouts.jsonl"
     with playing(
         stack, "--seed", "23", "--lives", "20", "--providers", "payu", "--payout-step", "0.1",
-        "--port", str(port), "--ledger", str(ledger),
+        "--duplicates", "0.3", "--reorder", "0.3", "--truncated", "0.1", "--wrong-type", "0.2",
+        "--mojibake", "0.2", "--unknown", "0.1", "--malformed", "0.1", "--port", str(port),
+        "--ledger", str(ledger),
     ) as sandbox:  # fmt: skip
         callback = f"{stack.line['ingress_url']}/webhooks/payu/TRANSFER_UPDATE?token=dev-payu-token"
         orders = asyncio.run(request_payouts(sandbox.url, callback))

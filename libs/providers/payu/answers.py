@@ -22,7 +22,7 @@ SUCCESS: Final = "SUCCESS"
 FAILED: Final = "FAILED"
 DELETED: Final = "DELETED"
 _NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,20})?")
-_ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT.+")
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T.+")
 _DAY_FIRST: Final = "%Y-%d-%m %H:%M:%S"
 _MONTH_FIRST: Final = "%Y-%m-%d %H:%M:%S"
 
@@ -54,8 +54,8 @@ def _count(value: object) -> int | None:
 def _moment(value: object) -> datetime | str | None:
     """Read `2021-08-27T21:57:28.874+00:00` and the documented `2021-27-08 21:57:28`."""
     text = _text(value)
-    if text is None:
-        return None
+    if text is None or not text.isascii():
+        return text
     try:
         if _ISO.fullmatch(text):
             found = datetime.fromisoformat(text)

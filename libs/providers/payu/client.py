@@ -6,14 +6,15 @@
 What is only asked is asked again after a failure. What changes something is made again only where
 nothing has left this process. PayU knows no idempotency key: a request for payouts that was sent and
 not answered wholly may have been carried out, and ends as `UnansweredError`, for a person or a report
-to resolve. Credentials travel in the query of `authenticate` and in two headers, and stand in no error.
+to resolve. What breaks a documented rule, or has an id that is none, is not sent: `NotSentError`. Credentials travel in the query of `authenticate` and in two headers, and stand in no error.
 
 Source: https://developers.payulatam.com/latam/es/docs/integrations/api-integration/payouts-api.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from libs.api.token import MONOTONIC, Issued, SharedToken
 from libs.providers.payu import validation
 from libs.providers.payu.answers import Message, PayoutAnswer, Webhook
 from libs.providers.payu.discreet import Discreet
+from libs.providers.payu.findings import NotValidError
 from libs.providers.payu.jwt import lifetime
 from libs.providers.payu.requests import (
     BankAccountUpdate,
@@ -49,6 +51,10 @@ Model = TypeVar("Model", bound=Discreet)
 Result = TypeVar("Result")
 
 
+class NotSentError(NotValidError, UnsentError):
+    """What is asked for breaks a rule: nothing of it has left this process."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Whose payouts: the merchant's account in one country, and what proves it."""
@@ -58,6 +64,11 @@ class Account:
     api_key: str = field(repr=False)
     api_login: str = field(repr=False)
     public_key: str = field(repr=False)
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """Its numbers under PayU's names: a request that has others is not for this account."""
+        return {"merchantId": self.merchant_id, "accountId": self.account_id}
 
 
 class PayU:
@@ -75,57 +86,70 @@ class PayU:
         await self._good_token()
         return self._token.lasts
 
-    async def request_payouts(self, request: PayoutRequest) -> PayoutAnswer:
+    async def request_payouts(
+        self, request: PayoutRequest, *, doubts: bool = False
+    ) -> PayoutAnswer:
         """Ask for payouts. Raises `UnsentError` and `RefusedError` where there are none now.
 
-        `UnansweredError`: there may be. It is never sent twice.
+        `UnansweredError`: there may be. It is never sent twice. Rules are held up to it in any case;
+        with `doubts` what is only doubtful is not sent either, else who wrote it was told already.
         """
+        with _unsent_if_not_valid():
+            body = validation.request(request, doubts=doubts, own=self._account.own)
         return await self._changed(
-            self._call("POST", "supplier-transfers", name="payouts", body=request), PayoutAnswer
+            self._call("POST", "supplier-transfers", name="payouts", body=body), PayoutAnswer
         )
 
     async def cancel(self, payment_order_id: str, request: CancelRequest) -> Message:
         """Ask for a cancel, which PayU carries out later, or not."""
-        call = self._call(
-            "DELETE",
-            "supplier-transfers",
-            payment_order_id,
-            name="payout",
-            body=validation.cancel(request),
-        )
+        with _unsent_if_not_valid():
+            which = validation.identified(payment_order_id, "paymentOrderId")
+            body = validation.cancel(request)
+        call = self._call("DELETE", "supplier-transfers", which, name="payout", body=body)
         return await self._changed(call, Message)
 
-    async def update_bank_account(self, update: BankAccountUpdate) -> Message:
-        """Change the number, or the bank, of a payee's account. Not in today's documents."""
+    async def update_bank_account(
+        self, update: BankAccountUpdate, *, doubts: bool = False
+    ) -> Message:
+        """Change the number, or the bank, of a payee's account. Not in today's documents.
+
+        `doubts` as for `request_payouts`.
+        """
+        with _unsent_if_not_valid():
+            body = validation.bank_account(update, doubts=doubts)
         call = self._call(
-            "PUT", "supplier-transfers/bank-account", update.id, name="bank account", body=update
+            "PUT", "supplier-transfers/bank-account", update.id, name="bank account", body=body
         )
         return await self._changed(call, Message)
 
     async def create_webhook(self, request: WebhookRequest) -> Webhook:
         """Register a URL."""
-        body = validation.webhook(request, update=False)
+        with _unsent_if_not_valid():
+            body = validation.webhook(request, update=False, own=self._account.own)
         return await self._changed(
             self._call("POST", "webhooks", name="webhooks", body=body), Webhook
         )
 
     async def update_webhook(self, request: WebhookRequest) -> Webhook:
         """Change a registration; which one its `id` says, in the body."""
-        body = validation.webhook(request, update=True)
+        with _unsent_if_not_valid():
+            body = validation.webhook(request, update=True, own=self._account.own)
         return await self._changed(
             self._call("PUT", "webhooks", name="webhooks", body=body), Webhook
         )
 
     async def delete_webhook(self, webhook_id: str) -> Webhook:
         """Remove a registration."""
-        return await self._changed(
-            self._call("DELETE", "webhooks", webhook_id, name="webhook"), Webhook
-        )
+        with _unsent_if_not_valid():
+            which = validation.identified(webhook_id, "id")
+        return await self._changed(self._call("DELETE", "webhooks", which, name="webhook"), Webhook)
 
     async def webhook(self, webhook_id: str) -> Webhook:
         """Return one registration."""
+        with _unsent_if_not_valid():
+            which = validation.identified(webhook_id, "id")
         return await self._asked(
-            self._call("GET", "webhooks", webhook_id, name="webhook"),
+            self._call("GET", "webhooks", which, name="webhook"),
             lambda told: _model(Webhook, told),
         )
 
@@ -146,7 +170,7 @@ class PayU:
         body: Discreet | None = None,
     ) -> Call:
         account = self._account
-        parts = [account.merchant_id, account.account_id, *([which] if which else [])]
+        parts = [account.merchant_id, account.account_id, *([] if which is None else [which])]
         return Call(
             method=method,
             path=f"/{of}/{'/'.join(quote(part, safe='') for part in parts)}",
@@ -223,6 +247,15 @@ class PayU:
             return Issued(f"Bearer {bare}", lifetime(bare) or TOKEN_LASTS)
 
         return await repeated(once, safe)
+
+
+@contextmanager
+def _unsent_if_not_valid() -> Iterator[None]:
+    """Say of what is not valid that it was not sent either."""
+    try:
+        yield
+    except NotValidError as error:
+        raise NotSentError(error.findings) from None
 
 
 def _json(body: bytes) -> Json:

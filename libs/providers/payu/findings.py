@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -79,6 +79,15 @@ def missing(fields: Sequence[str], model: Discreet, place: str) -> Iterator[Find
     for name in fields:
         if told.get(name, "") == "":
             yield Finding(_within(place, name), _MISSING)
+
+
+def not_own(model: Discreet, own: Mapping[str, str], place: str) -> Iterator[Finding]:
+    """Give the numbers that are told and are not the account's own, documented there or not."""
+    told = model.model_dump(by_alias=True, exclude_none=True)
+    for name, mine in own.items():
+        value = told.get(name)
+        if value is not None and str(value).strip().lstrip("0") != mine.lstrip("0"):
+            yield Finding(_within(place, name), "is not that of this account")
 
 
 def undocumented(model: Discreet, place: str) -> Iterator[Finding]:

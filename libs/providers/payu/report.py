@@ -21,7 +21,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
@@ -31,6 +31,7 @@ from libs.contracts.readings import ParkReason, Reading, Unknown, shown
 from libs.domain.lifecycle import Kind, State
 from libs.domain.money import MoneyError
 from libs.domain.observation import Observation
+from libs.providers.payu.dates import COLOMBIA
 from libs.providers.payu.own_calls import CURRENCY, amount_of, moment_of, reference_of
 from libs.providers.payu.spelling import normalised, translated
 from libs.providers.payu.wire import identity
@@ -57,13 +58,12 @@ COLUMNS: Final = MappingProxyType(
     }
 )
 _NAME: Final = re.compile(
-    r"(\d{12,14})_payment_orders_(\d{1,20})(?:[ _(.-].*)?\.csv", re.IGNORECASE
+    r"([0-9]{12,14})_payment_orders_([0-9]{1,20})(?:[ _(.-].*)?\.csv", re.IGNORECASE
 )
 _PLAIN: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _COMMA: Final = re.compile(r"[0-9]{1,15}(,[0-9]{1,2})?")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_MILLISECONDS: Final = re.compile(r"\d{12,14}")
-COLOMBIA: Final = timezone(timedelta(hours=-5))  # without daylight saving since 1993
+_MILLISECONDS: Final = re.compile(r"[0-9]{12,14}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

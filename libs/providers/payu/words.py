@@ -14,7 +14,7 @@ ACCOUNT_TYPES: Final = frozenset({"CC", "CA"})  # current; savings and Nequi
 DOCUMENT_TYPES: Final = frozenset({"CC", "CE", "CEL", "NIT", "RC", "TI", "PP", "DL", "ID", "IDC"})
 NIT: Final = "NIT"
 # Document types that are digits and nothing else.
-NUMERIC_DOCUMENTS: Final = frozenset({"CC", "TI"})
+NUMERIC_DOCUMENTS: Final = frozenset({"CC", "TI", "CEL"})
 NEW_PAYEE_STATE: Final = "ACTIVE"
 
 # ISO 3166-1 alpha-2.

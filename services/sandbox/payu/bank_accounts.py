@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from services.sandbox.payu.banks import BANKS, bank_code
+from services.sandbox.payu.payees import DATES, Fields, day_of
 from services.simulator.names import Names
 
-Fields = Mapping[str, Any]
-
-SUPPLIER_TYPES: Final = ("SUBMERCHANT", "RELATED_PROVIDER", "RELATED_THIRD_PARTY")
-ACCOUNT_TYPES: Final = ("CC", "CA")
-# What a new payee has to come with; the answer has them in this order.
-_REQUIRED: Final = (
-    "supplierType", "accountNumber", "bankCode", "accountType", "country", "documentNumber",
-    "documentType", "fullName",
-)  # fmt: skip
+# In the order in which an answer has them.
 _ECHOED: Final[tuple[str, ...]] = (
     "supplierType", "accountNumber", "bankCode", "bankName", "accountType", "country",
     "documentNumber", "documentType", "expeditionDate", "fullName", "birthDate", "state",
 )  # fmt: skip
-_NIT: Final = re.compile(r"\d{3,15}-\d")
-_DATES: Final = ("expeditionDate", "birthDate")
 _ONE_DAY: Final = timedelta(days=1)
 
 # The registered payee of the documentation's example, under both ids that it has there.
@@ -54,7 +43,7 @@ class BankAccount:
         The dates come back a day early: PayU takes midnight in UTC for a moment in Colombia.
         """
         fields = shown_fields(self.told) | {"bankName": BANKS[bank_code(self.told["bankCode"])]}
-        fields |= {name: _early(fields[name]) for name in _DATES if name in fields}
+        fields |= {name: _early(fields[name]) for name in DATES if name in fields}
         fields["state"] = "ACTIVE"
         ordered: dict[str, Any] = {name: fields[name] for name in _ECHOED if name in fields}
         return {"processingStatus": "SUCCESS", "id": self.id, **ordered}
@@ -88,53 +77,18 @@ class BankAccounts:
         return True
 
 
-def faults_of(told: Fields) -> list[str]:
-    """Say what is wrong with a new payee. Only the message on the bank is documented."""
-    missing = [name for name in _REQUIRED if told.get(name) in (None, "")]
-    if missing:
-        return [f"The field {name} is required" for name in missing]
-    found = []
-    if bank_code(told["bankCode"]) not in BANKS:
-        found.append(f"There is no registered bank with code: {str(told['bankCode']).strip()}")
-    if told["supplierType"] not in SUPPLIER_TYPES:
-        found.append("The field supplierType is not valid")
-    if told["accountType"] not in ACCOUNT_TYPES:
-        found.append("The field accountType is not valid")
-    if not re.fullmatch(r"\d{1,17}", str(told["accountNumber"])):
-        found.append("The field accountNumber is not valid")
-    if told["documentType"] == "NIT" and not _NIT.fullmatch(str(told["documentNumber"])):
-        found.append("The field documentNumber is not valid")
-    found += [f"The field {name} is not valid" for name in _DATES if not _is_date(told.get(name))]
-    return found
-
-
 def shown_fields(told: Fields) -> dict[str, Any]:
     """Return what was told as an answer repeats it: numbers as text, dates as midnight in UTC."""
     found = {name: told[name] for name in _ECHOED if told.get(name) is not None}
     for name in ("accountNumber", "documentNumber", "bankCode"):
         if name in found:
             found[name] = str(found[name])
-    for name in _DATES:
-        if name in found and _is_date(found[name]):
-            found[name] = f"{_day(found[name]).isoformat()}T00:00:00.000+00:00"
+    for name in DATES:
+        if day := day_of(found.get(name)):
+            found[name] = f"{day.isoformat()}T00:00:00.000+00:00"
     return found
 
 
 def _early(moment: str) -> str:
     day = date.fromisoformat(moment[:10]) - _ONE_DAY
     return f"{day.isoformat()}T05:00:00.000+00:00"
-
-
-def _day(told: object) -> date:
-    """Read `1996-05-17`, or `1996/05/17` as the table of fields has it."""
-    return date.fromisoformat(str(told).replace("/", "-"))
-
-
-def _is_date(told: object) -> bool:
-    if told is None:
-        return True
-    try:
-        _day(told)
-    except ValueError:
-        return False
-    return True

@@ -7,7 +7,8 @@ what `caudal sandbox verify` has to compare with.
     {"payout": 1, "ref": "…", "value": "250000.00", "source": "payu"}
     {"payout": 1, "step": "AWAITING SANCTION SCREENING/"}
     {"payout": 1, "step_told": 0, "digest": "…", "source": "payu"}     before it is posted
-    {"payout": 1, "step_told": 0, "digest": "…", "status": 200}        the answer; 0 for none
+    {"payout": 1, "step_told": 0, "digest": "…", "source": "payu", "status": 200}   0: no answer
+    {"payout": 1, "beside": "truncated", "digest": "…", "source": "payu"}   what tells of no step
     {"payout": 1, "lost": 1}
 """
 
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from libs.runtime.failures import PermanentError
+from services.sandbox.payu.notices import Notice
+from services.simulator.roles import Role
 
 _HEAD: Final = {"caudal": "sandbox", "version": 1}
 
@@ -49,13 +52,13 @@ class Journal:
         """Note that nobody will be told of a step."""
         self._write({"payout": number, "lost": place})
 
-    def posting(self, number: int, place: int, digest: str, source: str) -> None:
-        """Note that a step is about to be told to a source."""
-        self._write({"payout": number, "step_told": place, "digest": digest, "source": source})
+    def posting(self, notice: Notice, source: str) -> None:
+        """Note that something is about to be posted to a source."""
+        self._write(_named(notice, source))
 
-    def answered(self, number: int, place: int, digest: str, status: int) -> None:
+    def answered(self, notice: Notice, source: str, status: int) -> None:
         """Note the answer; 0 where the request ended without one."""
-        self._write({"payout": number, "step_told": place, "digest": digest, "status": status})
+        self._write(_named(notice, source) | {"status": status})
 
     def close(self) -> None:
         """Close the file."""
@@ -70,20 +73,28 @@ class Journal:
         self._file.write(json.dumps(line) + "\n")
 
 
+def _named(notice: Notice, source: str) -> dict[str, Any]:
+    what: dict[str, Any] = {"beside": notice.role.value}
+    if notice.place is not None:
+        what = {"step_told": notice.place}
+    return {"payout": notice.number, **what, "digest": notice.digest, "source": source}
+
+
 @dataclass(slots=True)
 class Posted:
-    """One body that tells of a step, and how posting it went."""
+    """One body, and how posting it went; `place` is that of the step of which it tells, if of any."""
 
-    place: int
+    place: int | None
     source: str
     posted: int = 0
     accepted: int = 0
     final: int = 0
+    role: Role = Role.NEWS
 
 
 @dataclass(slots=True)
 class Told:
-    """One payout, as the journal has it."""
+    """One payout, as the journal has it. `bodies` are those posted to its source, in their order."""
 
     number: int
     ref: str
@@ -113,12 +124,15 @@ def _enter(found: dict[int, Told], line: dict[str, Any]) -> None:
     told = found[number]
     if "step" in line:
         told.steps.append(line["step"])
+    elif line.get("source") != told.source:
+        return  # lost, or posted to somebody else who wants the same bodies
     elif "status" in line:
         body = told.bodies[line["digest"]]
         body.final = line["status"]
         body.accepted += 200 <= body.final < 300
-    elif "digest" in line:
-        posted = Posted(line["step_told"], line["source"])
+    else:
+        role = Role(line.get("beside", Role.NEWS))
+        posted = Posted(line.get("step_told"), line["source"], role=role)
         told.bodies.setdefault(line["digest"], posted).posted += 1
 
 

@@ -83,8 +83,10 @@ class Payout:
     happened: list[str] = field(default_factory=list)
     coming: list[str] = field(default_factory=list)
     cancel_asked: bool = False
+    faults: Random = field(init=False, repr=False)  # of its notices, apart from `chance`
 
     def __post_init__(self) -> None:
+        self.faults = Random(f"payout faults {self.names.mark} {self.number}")  # noqa: S311 - repeatable
         paths, weights = [path for path, _ in _PATHS], [weight for _, weight in _PATHS]
         self.coming = list(self.chance.choices(paths, weights)[0])
 

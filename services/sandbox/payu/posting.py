@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,8 +13,10 @@ import aiohttp
 
 from libs.runtime.backoff import Backoff
 from services.sandbox.payu.journal import Journal
+from services.sandbox.payu.notices import Faults, Notice
 from services.sandbox.payu.payout import Payout, event_of
 from services.sandbox.payu.registrations import Registration, Registrations
+from services.simulator.arrangement import LATE_SHARE
 from services.simulator.lives import Body
 from services.simulator.options import Options
 
@@ -44,46 +44,70 @@ class Notifier:
         self._journal = journal
         self._manner = manner
         self._stop = stop
+        self._faults = Faults(manner.options)
+        self._held: dict[int, tuple[str, Notice]] = {}
+        self._taken: dict[int, dict[str, list[Notice]]] = {}
         self.answers: Counter[str] = Counter()
 
     async def tell(self, client: aiohttp.ClientSession, payout: Payout) -> None:
-        """Tell of the last step of a payout: once to each WebHook that wants it, or not at all."""
-        step, place = payout.happened[-1], len(payout.happened) - 1
-        event = event_of(step, documented_only=self._manner.documented_only)
-        body = payout.notification()  # drawn in any case, so that a loss changes nothing else
-        options, chance = self._manner.options, payout.chance
-        lost, again = chance.random() < options.losses, chance.random() < options.duplicates
-        if event is None:
+        """Tell of the last step of a payout: to each WebHook that wants it, later, or not at all."""
+        told, held = self._news(payout), self._held.pop(payout.number, None)
+        if told is not None and held is None and self._faults.lets_overtake(payout):
+            self._held[payout.number] = told
             return
-        if lost:
-            self.answers["lost"] += 1
-            self._journal.lost(payout.number, place)
-            return
-        if options.delay and chance.random() < 0.05:
-            await self._pause(options.delay * chance.uniform(0.5, 1.0))
-        wanting = self._registrations.wanting(event)
-        await self._tell_all(client, payout.number, place, body, (*wanting, *wanting[: int(again)]))
+        for each in (told, held):
+            if each is not None:
+                await self._deliver(client, payout, *each)
 
-    async def _tell_all(
-        self,
-        client: aiohttp.ClientSession,
-        number: int,
-        place: int,
-        body: Body,
-        to: Iterable[Registration],
+    async def end(self, client: aiohttp.ClientSession, payout: Payout) -> None:
+        """Tell what was held back for a step that does not come any more."""
+        held = self._held.pop(payout.number, None)
+        if held is not None:
+            await self._deliver(client, payout, *held)
+        self._taken.pop(payout.number, None)
+
+    def _news(self, payout: Payout) -> tuple[str, Notice] | None:
+        """Return the event and the notice; None where nobody is told."""
+        notice = self._faults.news(payout)
+        lost = self._faults.loses(payout)
+        event = event_of(payout.happened[-1], documented_only=self._manner.documented_only)
+        if event is None:
+            return None
+        if lost and notice.place is not None:
+            self.answers["lost"] += 1
+            self._journal.lost(payout.number, notice.place)
+            return None
+        return event, notice
+
+    async def _deliver(
+        self, client: aiohttp.ClientSession, payout: Payout, event: str, notice: Notice
     ) -> None:
-        digest = hashlib.sha256(body.raw).hexdigest()
-        for registration in to:
-            source = source_of(registration.callback_url)
-            pauses = Backoff(first=_FIRST_PAUSE, most=_LONGEST_PAUSE)
-            until = asyncio.get_running_loop().time() + GIVE_UP
-            while not self._stop.is_set() and asyncio.get_running_loop().time() < until:
-                self._journal.posting(number, place, digest, source)
-                status = await self._post(client, registration.callback_url, body)
-                self._journal.answered(number, place, digest, status)
-                if settles(status):
-                    break
-                await self._pause(pauses.pause())
+        delay, chance = self._manner.options.delay, payout.faults
+        if delay and chance.random() < LATE_SHARE:
+            await self._pause(delay * chance.uniform(0.5, 1.0))
+        for registration in self._registrations.wanting(event):
+            taken = self._taken.setdefault(payout.number, {}).setdefault(registration.id, [])
+            if await self._told(client, registration, notice):
+                taken.append(notice)
+            for more in self._faults.beside(payout, taken):
+                await self._told(client, registration, more)
+
+    async def _told(
+        self, client: aiohttp.ClientSession, registration: Registration, notice: Notice
+    ) -> bool:
+        """Post until it is taken or refused for good; at least once. Tell whether it was taken."""
+        source = source_of(registration.callback_url)
+        pauses = Backoff(first=_FIRST_PAUSE, most=_LONGEST_PAUSE)
+        until = asyncio.get_running_loop().time() + GIVE_UP
+        while True:
+            self._journal.posting(notice, source)
+            status = await self._post(client, registration.callback_url, notice.body)
+            self._journal.answered(notice, source, status)
+            if settles(status):
+                return status < 300
+            if self._stop.is_set() or asyncio.get_running_loop().time() >= until:
+                return False
+            await self._pause(pauses.pause())
 
     async def _post(self, client: aiohttp.ClientSession, url: str, body: Body) -> int:
         timeout = aiohttp.ClientTimeout(total=self._manner.timeout)

@@ -16,6 +16,7 @@ from services.sandbox.apis.answers import Answer
 from services.sandbox.chaos import Chaos, respond
 from services.sandbox.payu import answers
 from services.sandbox.payu.answers import SLUG, refused
+from services.sandbox.payu.payees import faults_of_update
 from services.sandbox.payu.report import file_name, written
 from services.sandbox.payu.service import PayU
 
@@ -106,8 +107,8 @@ class Routes:
         told = await _read(request)
         if told is None:
             return answers.NOT_JSON
-        if not told.get("accountNumber"):
-            return refused(400, "The field accountNumber is required")
+        if faults := faults_of_update(told):
+            return refused(400, *faults)
         if not self.payu.accounts.update(request.match_info["id"], told):
             return refused(404, "There is no registered bank account with that id")
         return Answer({"message": "Update received"})

@@ -132,6 +132,7 @@ class PayU:
         while payout.coming and not await self._stopped(payout):
             self._journal.step(payout.number, payout.step())
             await self._notifier.tell(self._session(), payout)
+        await self._notifier.end(self._session(), payout)
 
     async def _stopped(self, payout: Payout) -> bool:
         """Let a payout rest in its state; tell whether the sandbox ended meanwhile."""

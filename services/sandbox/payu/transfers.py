@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from services.sandbox.payu.bank_accounts import BankAccount, BankAccounts, faults_of, shown_fields
+from services.sandbox.payu.bank_accounts import BankAccount, BankAccounts, shown_fields
+from services.sandbox.payu.payees import faults_of
 from services.simulator.names import Names
 
 

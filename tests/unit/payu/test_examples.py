@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from libs.api.http import Http
 from libs.providers.payu import validation
-from libs.providers.payu.client import PayU
+from libs.providers.payu.client import Account, PayU
 from libs.providers.payu.jwt import lifetime
 from libs.providers.payu.requests import (
     BankAccountUpdate,
@@ -21,10 +22,20 @@ from libs.providers.payu.requests import (
     WebhookRequest,
 )
 from libs.providers.reading import read_json
-from tests.payu_api import ACCOUNT, MERCHANT, PayUApi, answering
+from tests.payu_api import PUBLIC, PayUApi, answering
 
 EXAMPLES = Path(__file__).parent / "examples"
-HOME = f"{MERCHANT}/{ACCOUNT}"
+# Whose payouts and webhooks the examples are.
+OWNER = Account(merchant_id="510608", account_id="1", api_key="k", api_login="l", public_key=PUBLIC)
+HOME = f"{OWNER.merchant_id}/{OWNER.account_id}"
+
+
+@pytest.fixture
+async def owner(api: PayUApi) -> AsyncIterator[PayU]:
+    api.instead["authenticate"].append(answering(200, {"token": "Bearer t"}))
+    http = Http(api.url, timeout=5)
+    yield PayU(http, OWNER)
+    await http.close()
 
 
 def example(name: str) -> bytes:
@@ -104,10 +115,10 @@ CALLS: list[tuple[str, str, Ask, Any, str]] = [
     ("method", "path", "ask", "sent", "answer"), CALLS, ids=[f"{c[0]} {c[4]}" for c in CALLS]
 )
 async def test_example(  # noqa: PLR0917 - the columns of a table
-    api: PayUApi, payu: PayU, method: str, path: str, ask: Ask, sent: object, answer: str
+    api: PayUApi, owner: PayU, method: str, path: str, ask: Ask, sent: object, answer: str
 ) -> None:
     api.instead[method].append(answering(200, example(answer)))
-    told = await ask(payu)
+    told = await ask(owner)
     (seen,) = api.seen
     assert (seen.method, seen.path) == (method, path)
     if sent is None:
@@ -142,9 +153,9 @@ def undocumented(model: Any) -> set[str]:  # noqa: ANN401 - any model
     return set(model.undocumented).union(*inner)
 
 
-async def test_answer_of_the_payouts_example_says_all(api: PayUApi, payu: PayU) -> None:
+async def test_answer_of_the_payouts_example_says_all(api: PayUApi, owner: PayU) -> None:
     api.instead["POST"].append(answering(200, example("payouts.answer")))
-    told = await payu.request_payouts(payouts())
+    told = await owner.request_payouts(payouts())
     assert (told.total_successful, told.total_failed) == (2, 1)
     first, second = told.successful_items
     assert first.payment_order_id == "7202a9a7-ef51-4202-bd23-e604f9cbb25b"
@@ -165,7 +176,7 @@ async def test_moment_of_creation_in_both_forms(api: PayUApi, payu: PayU) -> Non
     assert (await payu.webhook(_ID)).created == "yesterday"
 
 
-async def test_answer_is_read_liberally(api: PayUApi, payu: PayU) -> None:
+async def test_answer_is_read_liberally(api: PayUApi, owner: PayU) -> None:
     """Texts for numbers, objects for messages, fields that nobody documents."""
     answer = {
         "totalSuccessful": "1",
@@ -175,7 +186,7 @@ async def test_answer_is_read_liberally(api: PayUApi, payu: PayU) -> None:
         "failedItems": [{"failureMessages": [{"code": 8, "message": "no bank"}], "value": True}],
     }
     api.instead["POST"].append(answering(200, answer))
-    told = await payu.request_payouts(payouts())
+    told = await owner.request_payouts(payouts())
     assert told.total_successful == 1
     (item,) = told.successful_items
     assert (item.payment_order_id, item.value) == (

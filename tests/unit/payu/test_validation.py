@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,14 @@ from hypothesis import strategies as st
 
 from libs.providers.payu import nit, validation
 from libs.providers.payu.banks import CODES, normalised
+from libs.providers.payu.dates import COLOMBIA
 from libs.providers.payu.findings import NotValidError
-from libs.providers.payu.requests import BankAccountUpdate, CancelRequest, WebhookRequest
+from libs.providers.payu.requests import (
+    BankAccountUpdate,
+    CancelRequest,
+    PayoutRequest,
+    WebhookRequest,
+)
 from libs.providers.payu.written import canonical, written
 
 PAYEE = {
@@ -87,6 +94,10 @@ BAD: list[tuple[str, Any]] = [
     ("bankCode", "8"),
     ("bankCode", "0007"),
     ("bankCode", "Bancolombia"),
+    ("bankCode", "ABCDEFGHIJ"),
+    ("bankCode", "00007"),
+    ("bankCode", "\u0660\u0660\u0667"),
+    ("bankCode", -7),
     ("accountType", "SAVINGS"),
     ("country", "COL"),
     ("country", "co"),
@@ -96,14 +107,20 @@ BAD: list[tuple[str, Any]] = [
     ("documentNumber", "830.140.299-6"),
     ("documentNumber", 8301402996),
     ("documentType", "CEDULA"),
+    ("documentType", "C.C."),
     ("expeditionDate", "17/05/1996"),
     ("expeditionDate", "1996-02-30"),
     ("expeditionDate", "1996/05-17"),
+    ("expeditionDate", "2999-01-01"),
     ("birthDate", "1975-3-7"),
+    ("birthDate", "2999/01/01"),
+    ("birthDate", "\u0661\u0669\u0667\u0665-\u0660\u0663-\u0660\u0667"),
     ("birthDate", 19750307),
     ("fullName", "line\nbreak"),
     ("state", "BLOCKED"),
     ("merchantId", "abc"),
+    ("merchantId", -5),
+    ("merchantId", "\u0665"),
     ("nickname", "x"),
 ]
 
@@ -199,6 +216,89 @@ def test_bank_codes_have_their_zeros() -> None:
     assert b'"bankCode":"007"' in written(validation.payouts([transfer(bankCode=7)]))
 
 
+RULES: list[tuple[str, object]] = [
+    ("bankCode", "ABCDEFGHIJ"),
+    ("bankCode", "00007"),
+    ("bankCode", ""),
+    ("bankCode", "  "),
+    ("documentType", "C C"),
+    ("expeditionDate", "2999-01-01"),
+    ("birthDate", "2999-01-01"),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), RULES, ids=str)
+def test_what_is_against_a_rule_is_no_doubt(field: str, value: object) -> None:
+    changed: Told = {field: value}
+    assert places(transfer(**changed), doubts=False) == [f"{AT}.{field}"]
+
+
+def test_bank_code_of_the_documented_failure_can_be_sent() -> None:
+    told = validation.payouts([transfer(bankCode="8")], doubts=False)
+    assert b'"bankCode":"8"' in written(told)
+    assert findings(transfer(bankCode="8")) == [
+        (f"{AT}.bankCode", "is no bank code that Caudal knows")
+    ]
+
+
+def test_phone_number_is_digits() -> None:
+    assert places(transfer(documentType="CEL", documentNumber="30O1234567")) == [
+        f"{AT}.documentNumber"
+    ]
+
+
+def test_today_is_not_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day is Colombia's: late in the evening there it is tomorrow in UTC."""
+    monkeypatch.setattr("libs.providers.payu.dates.today", lambda: date(2026, 11, 26))
+    assert findings(transfer(expeditionDate="2026-11-26", birthDate="2026/11/26")) == []
+    assert places(transfer(expeditionDate="2026-11-27", birthDate="2026/11/27")) == [
+        f"{AT}.expeditionDate",
+        f"{AT}.birthDate",
+    ]
+    assert COLOMBIA.utcoffset(None) == timedelta(hours=-5)
+
+
+OWN = {"merchantId": "508029", "accountId": "512321"}
+
+
+@pytest.mark.parametrize(
+    ("told", "place"),
+    [
+        (transfer(merchantId=510608), f"{AT}.merchantId"),
+        (transfer(accountId="1"), f"{AT}.accountId"),
+        (transfer() | {"merchantId": 1}, "transfers[0].merchantId"),
+        (transfer(payee={"id": "a", "accountId": 1}), f"{AT}.accountId"),
+    ],
+    ids=["merchant", "account", "beside the payee", "known payee"],
+)
+def test_numbers_of_another_account_are_not_sent(told: Told, place: str) -> None:
+    with pytest.raises(NotValidError) as error:
+        validation.payouts([told], doubts=False, own=OWN)
+    assert [each.place for each in error.value.findings] == [place]
+
+
+def test_own_numbers_may_be_told() -> None:
+    for own in (508029, "508029", "0508029"):
+        validation.payouts([transfer(merchantId=own)], own=OWN)
+    with pytest.raises(NotValidError, match="accountId: is not that of this account"):
+        validation.webhook(webhook(), update=False, own=OWN)
+    validation.webhook(webhook(accountId=512321), update=False, own=OWN)
+
+
+def test_model_is_held_to_the_same_rules() -> None:
+    """The same places and words, whether it was read from a document or made by a program."""
+    bad: Told = {
+        "transfers": [transfer(), transfer(0, country="COL", documentNumber="1-1", nick="x")]
+    }
+    with pytest.raises(NotValidError) as read:
+        validation.payouts(bad)
+    with pytest.raises(NotValidError) as made:
+        validation.request(PayoutRequest.model_validate(bad))
+    assert made.value.findings == read.value.findings
+    with pytest.raises(NotValidError, match="at least one transfer"):
+        validation.request(PayoutRequest(transfers=()))
+
+
 def test_canonical_bytes_are_those_of_the_content() -> None:
     first = validation.payouts([transfer("1500000.00", bankCode=7, accountNumber=123)])
     shuffled = dict(reversed(transfer(1500000, bankCode="007", accountNumber="123").items()))
@@ -224,6 +324,9 @@ def webhook(**changed: object) -> WebhookRequest:
         ({"callbackUrl": "ftp://x"}, "callbackUrl"),
         ({"callbackUrl": "https://user:pass@example.com/"}, "callbackUrl"),
         ({"callbackUrl": "https://[x"}, "callbackUrl"),
+        ({"callbackUrl": "https://example.com/a b"}, "callbackUrl"),
+        ({"callbackUrl": "https://example.com:99999/"}, "callbackUrl"),
+        ({"callbackUrl": ""}, "callbackUrl"),
         ({"description": ""}, "description"),
         ({"enabledEvents": []}, "enabledEvents"),
         ({"enabledEvents": ["TRANSFER_UPDATE"] * 2}, "enabledEvents"),

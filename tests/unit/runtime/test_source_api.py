@@ -102,3 +102,9 @@ def test_mistake_is_named_by_its_key(lines: str, key: str) -> None:
     with pytest.raises(ConfigurationError) as mistake:
         read(f"{CLIP}{lines}\n")
     assert mistake.value.key == key
+
+
+@pytest.mark.parametrize("name", ["merchant_id", "account_id"])
+def test_digits_of_another_script_are_no_number(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        api_of(f'{name} = "\u0665\u0666"\n')

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from libs.providers.payu import nit, words
 from services.sandbox.chaos import ApiFaults
+from services.sandbox.payu import payees
 from services.sandbox.payu.service import PayUOptions
 from tests.unit.sandbox import payu_examples as examples
 from tests.unit.sandbox.playing import MINE, PAYU, Playing, playing
@@ -87,6 +89,14 @@ async def test_new_payee_is_known_afterwards(sandbox: Playing) -> None:
         ({"accountType": "XX"}, "accountType"),
         ({"accountNumber": "1" * 18}, "accountNumber"),
         ({"documentType": "NIT", "documentNumber": "830140299"}, "documentNumber"),
+        ({"accountNumber": "12-34"}, "accountNumber"),
+        ({"documentType": "NIT", "documentNumber": "830140299-7"}, "documentNumber"),
+        ({"documentNumber": "1.026.304.116"}, "documentNumber"),
+        ({"country": "COL"}, "country"),
+        ({"country": "co"}, "country"),
+        ({"country": "XX"}, "country"),
+        ({"country": ["CO"]}, "country"),
+        ({"birthDate": "19750307"}, "birthDate"),
         ({"birthDate": "yesterday"}, "birthDate"),
         ({"id": "00000000-0000-4000-8000-000000000000"}, "no registered bank account"),
     ],
@@ -100,6 +110,29 @@ async def test_failures_are_items(sandbox: Playing, spoilt: dict[str, Any], mess
     assert (status, answer["totalSuccessful"], answer["totalFailed"]) == (200, 1, 1)
     assert message in answer["failedItems"][0]["failureMessages"][0]
     assert len(sandbox.payu.payouts) == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"accountNumber": "AB12345678901234X"},
+        {"documentType": "NIT", "documentNumber": "830140299-6"},
+        {"country": "US"},
+        {"expeditionDate": "1996/05/17"},
+    ],
+    ids=str,
+)
+async def test_what_the_documents_allow_is_made(sandbox: Playing, told: dict[str, Any]) -> None:
+    item = example(examples.REQUEST)["transfers"][0]
+    item["bankAccount"] |= told
+    _, answer = await call(sandbox, "POST", TRANSFERS, json.dumps({"transfers": [item]}))
+    assert (answer["totalSuccessful"], answer["failedItems"]) == (1, [])
+
+
+def test_client_and_sandbox_know_the_same_by_themselves() -> None:
+    assert {a + b for a, those in payees.COUNTRIES.items() for b in those} == words.COUNTRIES
+    for digits in ("830140299", "899999068", "860002964", "1", "999999999999999"):
+        assert payees.check_digit(digits) == nit.check_digit(digits)
 
 
 @pytest.mark.parametrize("value", [0, -5, "100", 1.001, None])
@@ -134,6 +167,9 @@ async def test_bank_account_is_updated(sandbox: Playing) -> None:
     assert known is not None
     assert (known.shown()["accountNumber"], known.shown()["bankName"]) == ("777", "BBVA COLOMBIA")
     assert (await call(sandbox, "PUT", path + "x", body))[0] == 404
+    for spoilt in ({"accountNumber": ""}, {"accountNumber": "1-2"}, {"bankCode": "8"}):
+        wrong = json.dumps({"id": account, "accountNumber": "777", **spoilt})
+        assert (await call(sandbox, "PUT", path, wrong))[0] == 400
 
 
 async def test_webhook_lives_as_documented(sandbox: Playing) -> None:

@@ -17,6 +17,7 @@ from services.sandbox.verification import enter_payouts
 from services.simulator.lives import Ends
 from services.simulator.plan import Options
 from services.simulator.providers.payu import AT_BANK, CONFIRMED, PASSED, SCREENING
+from services.simulator.roles import Role
 from tests.unit.simulator.judged_world import World
 
 NUMBER = 500_000_001
@@ -125,6 +126,31 @@ def test_body_for_another_receiver_is_not_ours(world: Played) -> None:
 def test_refused_notification_is_a_wrong_answer(world: Played) -> None:
     world.told.bodies[digest(3)] = Posted(3, "payu", 1, 0, 401)
     assert "wrong_answers" in world.kinds()
+
+
+@pytest.mark.parametrize("role", [Role.TRUNCATED, Role.UNKNOWN, Role.MALFORMED])
+def test_what_nobody_understands_is_parked(world: Played, role: Role) -> None:
+    """It tells of no step, and leaves the payout as it is."""
+    world.told.bodies[digest(9)] = Posted(None, "payu", 1, 1, 200, role)
+    parked = replace(filed(9), outcome="parked", parked=("unknown_value",), observations=0)
+    world.filed.append(parked)
+    assert world.kinds() == set()
+    world.filed[-1] = filed(9)
+    assert world.kinds() == {"effect_of_nothing", "not_parked"}
+    world.filed.pop()
+    assert world.kinds() == {"lost_deliveries"}
+
+
+def test_open_payout_that_was_overtaken(world: Played) -> None:
+    """It shows what came last, as nobody tells a time."""
+    world.told.steps[:] = STEPS[:2]
+    world.told.bodies = {digest(place): Posted(place, "payu", 1, 1, 200) for place in (1, 0)}
+    world.filed = [each for each in world.filed if each.id != "payout-2-0"]
+    world.overdue.clear()
+    world.stands("in_review", 2)
+    assert world.kinds() == set()
+    world.stands("created", 2)
+    assert world.kinds() == {"wrong_states"}
 
 
 def test_unanswered_notification_is_not_judged(world: Played) -> None:
