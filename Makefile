@@ -2,7 +2,7 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers faults faults-soak faults-table faults-mutations check lint clean \
+.PHONY: help demo up test test-containers faults faults-soak lives faults-table faults-mutations check lint clean \
 	bench bench-quick bench-memory venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind
 
 # apt-get and pip tolerate no second of their kind beside them
@@ -22,6 +22,7 @@ HOUSES := 2
 SEEDS := 1
 FIRST_SEED := 1
 MINUTES := 10
+LIVES := 10000
 
 help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
@@ -31,6 +32,7 @@ help:
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
 	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
+	@echo 'make lives   LIVES=10000 payments and payouts in the sandbox, a twentieth of the news lost'
 	@echo 'make faults-mutations   breaks the code on purpose, and shows which test notices'
 	@echo 'make bench   what it carries, beside what the machine allows and what peers carry'
 	@echo 'make bench-quick   a part of it in some 3 minutes, against the figures of the last release'
@@ -61,6 +63,9 @@ faults: rabbitmq faketime venv-dev
 faults-soak: rabbitmq venv-dev
 	@mkdir -p build
 	$(BIN)/python -m pytest -q tests/faults -m soak --soak-minutes $(MINUTES) --rows build/soak.jsonl
+
+lives: rabbitmq venv-dev
+	$(BIN)/python -m pytest -q -s tests/acceptance/test_lives.py -m soak --lives $(LIVES)
 
 faults-table:
 	$(BIN)/python -m tests.faults.table build/faults.jsonl > deploy/faults.md

@@ -7,6 +7,11 @@ import pytest
 from tests.acceptance.stack import Stack
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many lives the long run of the sandbox has."""
+    parser.addoption("--lives", type=int, default=1000, help="payments and payouts of the long run")
+
+
 @pytest.fixture(scope="module")
 def stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
