@@ -15,28 +15,6 @@ on conflict (source, kind, provider_ref) do update
 set poked_at = now(), why = 'poked', note = excluded.note, look_at = least(known.look_at, now())
 returning known.provider
 
--- name: take_mark
--- Null where another reconciler walks just now.
-select upto from poll_marks where of = $1 for update skip locked
-
--- name: walk_objects
--- By id, and nothing else: it ends after so many, however young they are.
-select o.*, now() as now from objects o where o.id > $1 order by o.id limit $2
-
--- name: move_mark
-update poll_marks set upto = $2 where of = $1
-
--- name: add_polls
-insert into polls (
-  source, kind, provider_ref, provider, why, look_at, due_at, ask_at, base_at, seen_at
-)
-select * from unnest(
-  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-  $8::timestamptz[], $9::timestamptz[], $10::timestamptz[]
-) as n (source, kind, provider_ref, provider, why, look_at, due_at, ask_at, base_at, seen_at)
-order by source collate "C", kind collate "C", provider_ref collate "C"
-on conflict do nothing
-
 -- name: claim_polls
 -- Those whose time has come, the longest waiting first; each with its object as it is now.
 with due as (
@@ -124,28 +102,3 @@ where p.source = n.source and p.kind = n.kind and p.provider_ref = n.provider_re
 -- name: release_polls
 update polls set claimed_by = null, claimed_until = null, look_at = least(look_at, now())
 where claimed_by = $1
-
--- name: overdue
--- Due, and nothing was heard of it since it was last looked at; or, with $4, all that waits.
-select p.*, now() as now, o.state, o.flags, o.merchant_ref, o.updated_at
-from polls p
-left join objects o
-  on o.source = p.source and o.kind = p.kind and o.provider_ref = p.provider_ref
-where ($1::text is null or p.source = $1)
-  and ($2::text is null or p.provider = $2)
-  and ($4 or (p.due_at <= now()
-       and (o.updated_at is null or p.seen_at is null or o.updated_at <= p.seen_at)))
-order by p.due_at nulls last, p.source, p.provider_ref
-limit $3
-
--- name: overdue_counts
-select provider, count(*) as count, extract(epoch from now() - min(due_at))::bigint as oldest
-from polls where due_at <= now() group by provider
-
--- name: poll_of
-select p.*, now() as now from polls p
-where p.provider_ref = $1 and ($2::text is null or p.source = $2)
-
--- name: object_now
-select o.*, now() as now from objects o
-where o.source = $1 and o.kind = $2 and o.provider_ref = $3

@@ -21,7 +21,8 @@ from libs.runtime.metrics import OVERDUE, OVERDUE_OLDEST
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from libs.store.database import Pool, open_pool
-from libs.store.polls import move_pokes, overdue_counts
+from libs.store.overdue import overdue_counts
+from libs.store.polls import move_pokes
 from services.reconciler.polling.access import Access
 from services.reconciler.polling.poller import Poller
 from services.reconciler.polling.walk import AGAIN, FIRST, ROUND, walk

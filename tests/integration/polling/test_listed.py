@@ -10,7 +10,7 @@ import pytest
 from libs.domain.lifecycle import Kind, State
 from libs.store.database import Pool, transaction
 from libs.store.objects import ObjectKey
-from libs.store.polls import list_overdue, overdue_names
+from libs.store.overdue import list_overdue, overdue_names
 from services.reconciler.polling.walk import AGAIN, FIRST, walk
 from tests.integration.polling.provider import Provider, link
 from tests.integration.polling.rooms import (

@@ -13,7 +13,8 @@ from libs.domain.lifecycle import Authority, Flag, State
 from libs.domain.observation import Extent, FacetStatus, Refund
 from libs.store.database import Pool
 from libs.store.objects import ObjectKey
-from libs.store.polls import move_pokes, overdue_names, polls_of
+from libs.store.overdue import overdue_names, polls_of
+from libs.store.polls import move_pokes
 from services.reconciler.polling.walk import FIRST, walk
 from tests.integration.polling.provider import Provider, link, refund, sources
 from tests.integration.polling.rooms import (

@@ -11,7 +11,7 @@ from libs.bus.publisher import Outcome as Published
 from libs.domain.lifecycle import State
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool, transaction
-from libs.store.polls import list_overdue, polls_of
+from libs.store.overdue import list_overdue, polls_of
 from services.reconciler.polling import poller as module
 from tests.integration.polling.provider import SECRETS, Provider, link, refund, sources
 from tests.integration.polling.rooms import (
