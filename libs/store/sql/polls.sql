@@ -1,5 +1,6 @@
 -- name: move_pokes
--- Requests to ask become rows with a claim on now. Whoever looks at one meanwhile looks again.
+-- Requests to ask become rows with a claim on now. Whoever looks at one meanwhile looks again: a poke
+-- that waited for a claim has to be later than it, so its moment is not the transaction's.
 with moved as (
   delete from pokes p
   using (select ctid from pokes limit $1 for update skip locked) as few
@@ -12,7 +13,8 @@ insert into polls as known (
 select source, kind, provider_ref, provider, 'poked', why, now(), now(), now() from moved
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict (source, kind, provider_ref) do update
-set poked_at = now(), why = 'poked', note = excluded.note, look_at = least(known.look_at, now())
+set poked_at = clock_timestamp(), why = 'poked', note = excluded.note,
+    look_at = least(known.look_at, now())
 returning known.provider
 
 -- name: claim_polls
@@ -63,9 +65,10 @@ where n.object_id = any($1::bigint[]) and jsonb_typeof(n.content -> 'aliases') =
 group by n.object_id
 
 -- name: note_looked
--- Whoever poked since ($11) has the next look at once.
+-- Whoever poked since ($11) has the next look at once, and before those that nobody poked.
 update polls p
-set why = n.why, due_at = n.due_at, ask_at = n.ask_at, base_at = n.base_at, seen_at = n.seen_at,
+set why = case when p.poked_at > n.claimed_at then p.why else n.why end,
+    due_at = n.due_at, ask_at = n.ask_at, base_at = n.base_at, seen_at = n.seen_at,
     look_at = case when p.poked_at > n.claimed_at then now() else n.look_at end,
     claimed_by = null, claimed_until = null
 from unnest(
@@ -80,7 +83,8 @@ where p.source = n.source and p.kind = n.kind and p.provider_ref = n.provider_re
 -- name: note_tried
 -- What became of asking; `asked_at` is when that began, and null where no answer came.
 update polls p
-set outcome = $5, tried_at = now(), why = $10, due_at = $11, base_at = $12, seen_at = $13,
+set outcome = $5, tried_at = now(), due_at = $11, base_at = $12, seen_at = $13,
+    why = case when p.poked_at > $6::timestamptz then p.why else $10 end,
     claimed_by = null, claimed_until = null,
     asked_at = coalesce($6::timestamptz, p.asked_at),
     asked = p.asked + case when $6::timestamptz is null then 0 else 1 end,
