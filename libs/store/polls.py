@@ -102,10 +102,7 @@ async def claim_polls(
 ) -> list[Claimed]:
     """Take rows whose time has come, for `lease` seconds; those that somebody waits for first."""
     async with session(pool) as connection:
-        rows: list[asyncpg.Record] = []
-        for statement in ("claim_urgent_polls", "claim_polls"):
-            if (room := limit - len(rows)) > 0:
-                rows += await connection.fetch(query(statement), provider, room, by, lease)
+        rows = await connection.fetch(query("claim_polls"), provider, limit, by, lease)
     return [
         Claimed(
             poll=poll_row(row),

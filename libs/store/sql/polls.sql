@@ -18,16 +18,25 @@ set poked_at = clock_timestamp(), why = 'poked', note = excluded.note,
 returning known.provider
 
 -- name: claim_polls
--- Those whose time has come, the longest waiting first; each with its object as it is now.
-with due as (
+-- Those whose time has come, the longest waiting first, but before them what does not wait behind
+-- others; each with its object as it is now. `now` is from before any of them was locked.
+with urgent as (
   select source, kind, provider_ref from polls
-  where provider = $1 and look_at <= now() and (claimed_until is null or claimed_until < now())
+  where provider = $1 and why in ('poked', 'verify', 'uncorroborated') and look_at <= now()
+    and (claimed_until is null or claimed_until < now())
   order by look_at
   limit $2
   for update skip locked
+), others as (
+  select source, kind, provider_ref from polls
+  where provider = $1 and why not in ('poked', 'verify', 'uncorroborated') and look_at <= now()
+    and (claimed_until is null or claimed_until < now())
+  order by look_at
+  limit $2 - (select count(*) from urgent)
+  for update skip locked
 ), claimed as (
   update polls p set claimed_by = $3, claimed_until = now() + make_interval(secs => $4)
-  from due
+  from (table urgent union all table others) as due
   where p.source = due.source and p.kind = due.kind and p.provider_ref = due.provider_ref
   returning p.*
 )
@@ -36,26 +45,7 @@ select c.*, now() as now, o.id as object_id, o.state, o.flags, o.method, o.expir
 from claimed c
 left join objects o
   on o.source = c.source and o.kind = c.kind and o.provider_ref = c.provider_ref
-
--- name: claim_urgent_polls
--- The same of those that do not wait behind the others.
-with due as (
-  select source, kind, provider_ref from polls
-  where provider = $1 and why in ('poked', 'verify', 'uncorroborated') and look_at <= now() and (claimed_until is null or claimed_until < now())
-  order by look_at
-  limit $2
-  for update skip locked
-), claimed as (
-  update polls p set claimed_by = $3, claimed_until = now() + make_interval(secs => $4)
-  from due
-  where p.source = due.source and p.kind = due.kind and p.provider_ref = due.provider_ref
-  returning p.*
-)
-select c.*, now() as now, o.id as object_id, o.state, o.flags, o.method, o.expires_at,
-       o.merchant_ref, o.updated_at
-from claimed c
-left join objects o
-  on o.source = c.source and o.kind = c.kind and o.provider_ref = c.provider_ref
+order by c.why not in ('poked', 'verify', 'uncorroborated'), c.look_at
 
 -- name: other_names
 -- As everything that was said tells them.
