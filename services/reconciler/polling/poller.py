@@ -1,12 +1,14 @@
 """One provider's poller: takes rows whose time has come, and does for each what it needs.
 
-A round holds no transaction while it asks. Whoever dies in it leaves claims that run out, and what it
-asked is asked again. While the breaker is open nothing is taken: the rows stay as they are.
+A round holds no transaction while it asks. It asks about a few objects at a time and each whole, and gives
+back what it had no time for. Whoever dies in it leaves claims that run out, and what it asked is asked
+again. While the breaker is open nothing is taken: the rows stay as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -38,6 +40,7 @@ from libs.store.polls import (
     other_names,
     release_polls,
 )
+from services.reconciler.polling import lease
 from services.reconciler.polling.access import Access, Reach
 from services.reconciler.polling.agreement import agreement_of
 from services.reconciler.polling.need import Action, Row, need
@@ -53,8 +56,6 @@ from services.reconciler.polling.question import (
 MOST: Final = 50  # rows in a round
 SECONDS: Final = 4  # of the budget that a round may take, one call for each row
 POLL: Final = 2  # seconds between looks when nobody wakes it
-LEASE: Final = 120  # seconds, and what the budget makes of a round
-CALLS: Final = 4  # for one object, at most
 AGAIN: Final = 2  # seconds after an answer, in which it is folded
 
 log = structlog.get_logger()
@@ -77,7 +78,14 @@ class Poller:
         budget = self._line.budget
         rate = access.rate(provider)
         self.rows = max(1, min(MOST, int(SECONDS * rate)))
-        self._lease = LEASE + int(self.rows * CALLS / rate)
+        self._lease = lease.lease_of(
+            calls=access.calls(provider),
+            rate=rate,
+            concurrency=budget.concurrency,
+            timeout=access.timeout(provider),
+        )
+        self._slots = asyncio.Semaphore(budget.concurrency)
+        self._begins_until = 0.0  # of the clock of this machine
         POLL_BUDGET.labels(provider).set(budget.concurrency)
 
     def wake(self) -> None:
@@ -134,6 +142,7 @@ class Poller:
         now = asyncio.get_running_loop().time()
         if self._rest_until > now or self._line.breaker.state is BreakerState.OPEN:
             return 0
+        self._begins_until = time.monotonic() + lease.BEGUN_WITHIN
         claimed = await claim_polls(
             self._pool, self.provider, self.rows, by=self._by, lease=self._lease
         )
@@ -193,15 +202,24 @@ class Poller:
         numbers = [each.object_id for each, _, _ in asking if each.object_id is not None]
         names = await other_names(self._pool, numbers)
         async with asyncio.TaskGroup() as tasks:
-            for claimed, looked, reach in asking:
-                others = names.get(claimed.object_id or 0, ())
-                tasks.create_task(self._ask(claimed, looked, reach, others))
+            questions = [
+                tasks.create_task(
+                    self._ask(claimed, looked, reach, names.get(claimed.object_id or 0, ()))
+                )
+                for claimed, looked, reach in asking
+            ]
+        if not all(each.result() for each in questions):
+            await release_polls(self._pool, self._by)  # all that were begun are noted
 
     async def _ask(
         self, claimed: Claimed, looked: Looked, reach: Reach, others: tuple[str, ...]
-    ) -> None:
-        failpoint("poll.claimed")
-        result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
+    ) -> bool:
+        """Ask about one object, and note what became of it; False where it was not begun."""
+        async with self._slots:
+            if time.monotonic() >= self._begins_until:
+                return False
+            failpoint("poll.claimed")
+            result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
         failpoint("poll.answered")
         digest = None
         if result.outcome is Outcome.ANSWERED:
@@ -224,6 +242,7 @@ class Poller:
             again_in=AGAIN if result.outcome.failed else after,
         )
         failpoint("poll.noted")
+        return True
 
     async def _take(self, claimed: Claimed, result: Result) -> tuple[Result, bytes | None]:
         """Bring answers in by the front door, and compare them with what was known."""
