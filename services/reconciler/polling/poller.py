@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import structlog
@@ -52,6 +53,7 @@ from services.reconciler.polling.question import (
     digest_of,
     said_by,
 )
+from services.reconciler.polling.turn import Turn
 
 MOST: Final = 50  # rows in a round
 SECONDS: Final = 4  # of the budget that a round may take, one call for each row
@@ -62,10 +64,21 @@ log = structlog.get_logger()
 
 
 class Poller:
-    """`by` names the process in its claims: no other running one may have that name."""
+    """`by` names the process in its claims: no other running one may have that name.
 
-    def __init__(
-        self, provider: str, pool: Pool, publisher: Publishing, access: Access, *, by: str
+    With a `turn` it asks only while that is held; what is under way when it is lost ends, what was
+    not begun is given back.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it works with
+        self,
+        provider: str,
+        pool: Pool,
+        publisher: Publishing,
+        access: Access,
+        *,
+        by: str,
+        turn: Turn | None = None,
     ) -> None:
         self.provider = provider
         self._pool = pool
@@ -73,6 +86,7 @@ class Poller:
         self._access = access
         self._line = access.lines[provider]
         self._by = f"{by}/{provider}"
+        self._turn = turn
         self._woken = asyncio.Event()
         self._rest_until = 0  # of the loop's clock, as the provider asked for
         budget = self._line.budget
@@ -85,31 +99,42 @@ class Poller:
             timeout=access.timeout(provider),
         )
         self._slots = asyncio.Semaphore(budget.concurrency)
-        self._begins_until = 0.0  # of the clock of this machine
+        self._begins_until: float = 0  # of the clock of this machine
         POLL_BUDGET.labels(provider).set(budget.concurrency)
 
     def wake(self) -> None:
-        """Say that somebody was poked."""
+        """Say that there may be something to do: somebody was poked, or it is our turn."""
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until stopped; questions that are under way then are given up."""
         stopping = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                self._woken.clear()
-                working = asyncio.create_task(self._safely())
-                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not working.done():
-                    working.cancel()
-                    await asyncio.wait({working})
-                    await release_polls(self._pool, self._by)
-                elif working.result() < self.rows:
-                    await self._pause(stopping)
+            async with nullcontext() if self._turn is None else self._turn.kept(self.wake):
+                await self._rounds(stop, stopping)
         except TemporaryError as error:
             log.warning("claims_not_released", provider=self.provider, error=str(error))
         finally:
             stopping.cancel()
+
+    async def _rounds(self, stop: asyncio.Event, stopping: asyncio.Task[bool]) -> None:
+        while not stop.is_set():
+            self._woken.clear()
+            if not self._ours:
+                await self._pause(stopping)
+                continue
+            working = asyncio.create_task(self._safely())
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                working.cancel()
+                await asyncio.wait({working})
+                await release_polls(self._pool, self._by)
+            elif working.result() < self.rows:
+                await self._pause(stopping)
+
+    @property
+    def _ours(self) -> bool:
+        return self._turn is None or self._turn.held
 
     async def _safely(self) -> int:
         try:
@@ -216,7 +241,7 @@ class Poller:
     ) -> bool:
         """Ask about one object, and note what became of it; False where it was not begun."""
         async with self._slots:
-            if time.monotonic() >= self._begins_until:
+            if not self._ours or time.monotonic() >= self._begins_until:
                 return False
             failpoint("poll.claimed")
             result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
