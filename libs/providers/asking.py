@@ -101,6 +101,10 @@ class Client(Protocol):
     def credentials(self) -> tuple[str, ...]:
         """The names of the credentials that it needs."""
 
+    @property
+    def calls(self) -> int:
+        """How many calls `ask` makes at most."""
+
     def askable(self, provider_ref: str) -> bool:
         """Whether a query can name this object."""
 

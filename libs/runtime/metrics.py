@@ -141,7 +141,13 @@ POLLS_UNDER_WAY: Final = Gauge(
 )
 POLL_BUDGET: Final = Gauge(
     "caudal_poll_budget",
-    "Calls to a provider that this process may have under way at most.",
+    "Calls to a provider that may be under way at most, by the process whose turn it is.",
+    ["provider"],
+    registry=REGISTRY,
+)
+POLL_TURN: Final = Gauge(
+    "caudal_poll_turn",
+    "1 where this process is the one that asks a provider, 0 where another is or none.",
     ["provider"],
     registry=REGISTRY,
 )

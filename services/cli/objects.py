@@ -12,7 +12,8 @@ from libs.domain.lifecycle import Kind, State
 from libs.providers.registry import PROVIDERS
 from libs.store.database import Pool
 from libs.store.inspect import Poked, list_objects, pokes_of
-from libs.store.polls import Poll, polls_of
+from libs.store.overdue import polls_of
+from libs.store.polls import Poll
 from services.cli import options
 from services.inspection.explanation import Explanation, explain
 from services.inspection.tables import object_table, print_explanation, show

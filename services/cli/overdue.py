@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from libs.store.polls import list_overdue
+from libs.store.overdue import list_overdue
 from services.cli import options
 from services.cli.parked_choice import by_provider, by_source
 from services.inspection.overdue import overdue_table, overdue_view

@@ -9,7 +9,7 @@ import click
 
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
-from libs.store.polls import overdue_names
+from libs.store.overdue import overdue_names
 from services.cli import driving, options
 from services.cli.sandbox_run import FOLDER, PORT, run
 from services.sandbox.sources_file import DEFAULT_PORT, sources_text

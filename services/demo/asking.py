@@ -16,7 +16,7 @@ import click
 
 from libs.bus.tap import bind_tap
 from libs.bus.topology import EVENTS
-from libs.store.polls import overdue_names
+from libs.store.overdue import overdue_names
 from services.demo.verification import Check
 from services.sandbox.accounts import accounts_of
 from services.sandbox.chaos import ApiFaults

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from libs.contracts.event import timestamp
-from libs.store.polls import Overdue
+from libs.store.overdue import Overdue
 from services.inspection.tables import plain_text, state_text, table_of
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))

@@ -15,7 +15,7 @@ from typing import Final
 from libs.bus.tap import bind_tap, delete_tap
 from libs.bus.topology import EVENTS
 from libs.runtime.failures import PermanentError, TemporaryError
-from libs.store.polls import overdue_names
+from libs.store.overdue import overdue_names
 from services.sandbox.accounts import accounts_of
 from services.sandbox.chaos import ApiFaults, Chaos
 from services.sandbox.run import Play, Sandbox

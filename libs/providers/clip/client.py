@@ -36,6 +36,7 @@ _NAMES_AT_MOST: Final = 4
 class _Client:
     base_url: Final = "https://api.payclip.com"
     credentials: Final = ("api_key", "secret_key")
+    calls: Final = 1 + _NAMES_AT_MOST
 
     def askable(self, provider_ref: str) -> bool:
         return uuid_of(provider_ref) is not None

@@ -33,6 +33,7 @@ _NOT_FOUND: Final = ("NOT_FOUND", "NOT FOUND", "NO ENCONTRAD", "INEXISTENTE", "N
 class _Client:
     base_url: Final = "https://api.mobbex.com/p"
     credentials: Final = ("api_key", "access_token")
+    calls: Final = 1
 
     def askable(self, provider_ref: str) -> bool:
         return not provider_ref.startswith(_BY_OTHER_NAMES)

@@ -38,6 +38,7 @@ _NOT_FOUND: Final = (
 class _Client:
     base_url: Final = "https://api.safe2pay.com.br"
     credentials: Final = ("token",)
+    calls: Final = 1
 
     def askable(self, provider_ref: str) -> bool:
         return provider_ref.isascii() and provider_ref.isdigit()

@@ -1,5 +1,6 @@
 -- name: move_pokes
--- Requests to ask become rows with a claim on now. Whoever looks at one meanwhile looks again.
+-- Requests to ask become rows with a claim on now. Whoever looks at one meanwhile looks again: a poke
+-- that waited for a claim has to be later than it, so its moment is not the transaction's.
 with moved as (
   delete from pokes p
   using (select ctid from pokes limit $1 for update skip locked) as few
@@ -12,42 +13,30 @@ insert into polls as known (
 select source, kind, provider_ref, provider, 'poked', why, now(), now(), now() from moved
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict (source, kind, provider_ref) do update
-set poked_at = now(), why = 'poked', note = excluded.note, look_at = least(known.look_at, now())
+set poked_at = clock_timestamp(), why = 'poked', note = excluded.note,
+    look_at = least(known.look_at, now())
 returning known.provider
 
--- name: take_mark
--- Null where another reconciler walks just now.
-select upto from poll_marks where of = $1 for update skip locked
-
--- name: walk_objects
--- By id, and nothing else: it ends after so many, however young they are.
-select o.*, now() as now from objects o where o.id > $1 order by o.id limit $2
-
--- name: move_mark
-update poll_marks set upto = $2 where of = $1
-
--- name: add_polls
-insert into polls (
-  source, kind, provider_ref, provider, why, look_at, due_at, ask_at, base_at, seen_at
-)
-select * from unnest(
-  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-  $8::timestamptz[], $9::timestamptz[], $10::timestamptz[]
-) as n (source, kind, provider_ref, provider, why, look_at, due_at, ask_at, base_at, seen_at)
-order by source collate "C", kind collate "C", provider_ref collate "C"
-on conflict do nothing
-
 -- name: claim_polls
--- Those whose time has come, the longest waiting first; each with its object as it is now.
-with due as (
+-- Those whose time has come, the longest waiting first, but before them what does not wait behind
+-- others; each with its object as it is now. `now` is from before any of them was locked.
+with urgent as (
   select source, kind, provider_ref from polls
-  where provider = $1 and look_at <= now() and (claimed_until is null or claimed_until < now())
+  where provider = $1 and why in ('poked', 'verify', 'uncorroborated') and look_at <= now()
+    and (claimed_until is null or claimed_until < now())
   order by look_at
   limit $2
   for update skip locked
+), others as (
+  select source, kind, provider_ref from polls
+  where provider = $1 and why not in ('poked', 'verify', 'uncorroborated') and look_at <= now()
+    and (claimed_until is null or claimed_until < now())
+  order by look_at
+  limit $2 - (select count(*) from urgent)
+  for update skip locked
 ), claimed as (
   update polls p set claimed_by = $3, claimed_until = now() + make_interval(secs => $4)
-  from due
+  from (table urgent union all table others) as due
   where p.source = due.source and p.kind = due.kind and p.provider_ref = due.provider_ref
   returning p.*
 )
@@ -56,26 +45,7 @@ select c.*, now() as now, o.id as object_id, o.state, o.flags, o.method, o.expir
 from claimed c
 left join objects o
   on o.source = c.source and o.kind = c.kind and o.provider_ref = c.provider_ref
-
--- name: claim_urgent_polls
--- The same of those that do not wait behind the others.
-with due as (
-  select source, kind, provider_ref from polls
-  where provider = $1 and why in ('poked', 'verify', 'uncorroborated') and look_at <= now() and (claimed_until is null or claimed_until < now())
-  order by look_at
-  limit $2
-  for update skip locked
-), claimed as (
-  update polls p set claimed_by = $3, claimed_until = now() + make_interval(secs => $4)
-  from due
-  where p.source = due.source and p.kind = due.kind and p.provider_ref = due.provider_ref
-  returning p.*
-)
-select c.*, now() as now, o.id as object_id, o.state, o.flags, o.method, o.expires_at,
-       o.merchant_ref, o.updated_at
-from claimed c
-left join objects o
-  on o.source = c.source and o.kind = c.kind and o.provider_ref = c.provider_ref
+order by c.why not in ('poked', 'verify', 'uncorroborated'), c.look_at
 
 -- name: other_names
 -- As everything that was said tells them.
@@ -85,9 +55,10 @@ where n.object_id = any($1::bigint[]) and jsonb_typeof(n.content -> 'aliases') =
 group by n.object_id
 
 -- name: note_looked
--- Whoever poked since ($11) has the next look at once.
+-- Whoever poked since ($11) has the next look at once, and before those that nobody poked.
 update polls p
-set why = n.why, due_at = n.due_at, ask_at = n.ask_at, base_at = n.base_at, seen_at = n.seen_at,
+set why = case when p.poked_at > n.claimed_at then p.why else n.why end,
+    due_at = n.due_at, ask_at = n.ask_at, base_at = n.base_at, seen_at = n.seen_at,
     look_at = case when p.poked_at > n.claimed_at then now() else n.look_at end,
     claimed_by = null, claimed_until = null
 from unnest(
@@ -102,7 +73,8 @@ where p.source = n.source and p.kind = n.kind and p.provider_ref = n.provider_re
 -- name: note_tried
 -- What became of asking; `asked_at` is when that began, and null where no answer came.
 update polls p
-set outcome = $5, tried_at = now(), why = $10, due_at = $11, base_at = $12, seen_at = $13,
+set outcome = $5, tried_at = now(), due_at = $11, base_at = $12, seen_at = $13,
+    why = case when p.poked_at > $6::timestamptz then p.why else $10 end,
     claimed_by = null, claimed_until = null,
     asked_at = coalesce($6::timestamptz, p.asked_at),
     asked = p.asked + case when $6::timestamptz is null then 0 else 1 end,
@@ -124,28 +96,3 @@ where p.source = n.source and p.kind = n.kind and p.provider_ref = n.provider_re
 -- name: release_polls
 update polls set claimed_by = null, claimed_until = null, look_at = least(look_at, now())
 where claimed_by = $1
-
--- name: overdue
--- Due, and nothing was heard of it since it was last looked at; or, with $4, all that waits.
-select p.*, now() as now, o.state, o.flags, o.merchant_ref, o.updated_at
-from polls p
-left join objects o
-  on o.source = p.source and o.kind = p.kind and o.provider_ref = p.provider_ref
-where ($1::text is null or p.source = $1)
-  and ($2::text is null or p.provider = $2)
-  and ($4 or (p.due_at <= now()
-       and (o.updated_at is null or p.seen_at is null or o.updated_at <= p.seen_at)))
-order by p.due_at nulls last, p.source, p.provider_ref
-limit $3
-
--- name: overdue_counts
-select provider, count(*) as count, extract(epoch from now() - min(due_at))::bigint as oldest
-from polls where due_at <= now() group by provider
-
--- name: poll_of
-select p.*, now() as now from polls p
-where p.provider_ref = $1 and ($2::text is null or p.source = $2)
-
--- name: object_now
-select o.*, now() as now from objects o
-where o.source = $1 and o.kind = $2 and o.provider_ref = $3

@@ -2,6 +2,6 @@
 
     pokes, the walk over the objects ─► polls ─► claim ─► need() ─► ask ─► a delivery of origin `poll`
 
-Each provider has a task, a budget and a breaker; connections to the database and to the broker are of
-their own. What is asked is decided by `need`, a pure function of a row, its object and the schedule.
+Each provider has a task, a budget and a breaker, and of several reconcilers one asks it at a time.
+Connections to the database and to the broker are of their own. What is asked is decided by `need`, a pure function of a row, its object and the schedule.
 """

@@ -162,6 +162,16 @@ class Access:
         told = self.sources.asking.get(provider) or Asking()
         return told.requests_per_second or SCHEDULES[provider].requests_per_second
 
+    def timeout(self, provider: str) -> float:
+        """Return the seconds that one call may take."""
+        told = self.sources.asking.get(provider) or Asking()
+        return (told.timeout or SCHEDULES[provider].timeout).total_seconds()
+
+    def calls(self, provider: str) -> int:
+        """Return how many calls a question takes at most; 0 where nobody can be asked."""
+        client = CLIENTS.get(provider)
+        return 0 if client is None else client.calls
+
     @property
     def shortest(self) -> float:
         """Seconds after which an object may have to be looked at, whatever it is."""
@@ -182,8 +192,6 @@ class Access:
         except ConfigurationError as error:
             log.warning("source_cannot_be_asked", key=error.key, why=error.message)
             return None
-        told = self.sources.asking.get(source.provider) or Asking()
-        timeout = told.timeout or SCHEDULES[source.provider].timeout
         line = self.lines[source.provider]
         return Reach(
             source=source.slug,
@@ -191,7 +199,7 @@ class Access:
             client=client,
             http=Http(
                 source.api.base_url or client.base_url,
-                timeout=timeout.total_seconds(),
+                timeout=self.timeout(source.provider),
                 connections=line.budget.concurrency,
             ),
             line=line,

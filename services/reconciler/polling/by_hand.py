@@ -25,7 +25,8 @@ from libs.runtime.failures import PermanentError, TemporaryError
 from libs.store.database import Pool, session
 from libs.store.objects import ObjectKey, StoredObject
 from libs.store.on_record import batch_on_record
-from libs.store.polls import object_now, other_names
+from libs.store.overdue import object_now
+from libs.store.polls import other_names
 from services.reconciler.polling.access import Access, Reach
 from services.reconciler.polling.question import Outcome, ask
 

@@ -1,13 +1,16 @@
 """One provider's poller: takes rows whose time has come, and does for each what it needs.
 
-A round holds no transaction while it asks. Whoever dies in it leaves claims that run out, and what it
-asked is asked again. While the breaker is open nothing is taken: the rows stay as they are.
+A round holds no transaction while it asks. It asks about a few objects at a time and each whole, and gives
+back what it had no time for. Whoever dies in it leaves claims that run out, and what it asked is asked
+again. While the breaker is open nothing is taken: the rows stay as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import structlog
@@ -38,6 +41,7 @@ from libs.store.polls import (
     other_names,
     release_polls,
 )
+from services.reconciler.polling import lease
 from services.reconciler.polling.access import Access, Reach
 from services.reconciler.polling.agreement import agreement_of
 from services.reconciler.polling.need import Action, Row, need
@@ -49,22 +53,32 @@ from services.reconciler.polling.question import (
     digest_of,
     said_by,
 )
+from services.reconciler.polling.turn import Turn
 
 MOST: Final = 50  # rows in a round
 SECONDS: Final = 4  # of the budget that a round may take, one call for each row
 POLL: Final = 2  # seconds between looks when nobody wakes it
-LEASE: Final = 120  # seconds, and what the budget makes of a round
-CALLS: Final = 4  # for one object, at most
 AGAIN: Final = 2  # seconds after an answer, in which it is folded
 
 log = structlog.get_logger()
 
 
 class Poller:
-    """`by` names the process in its claims: no other running one may have that name."""
+    """`by` names the process in its claims: no other running one may have that name.
 
-    def __init__(
-        self, provider: str, pool: Pool, publisher: Publishing, access: Access, *, by: str
+    With a `turn` it asks only while that is held; what is under way when it is lost ends, what was
+    not begun is given back.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it works with
+        self,
+        provider: str,
+        pool: Pool,
+        publisher: Publishing,
+        access: Access,
+        *,
+        by: str,
+        turn: Turn | None = None,
     ) -> None:
         self.provider = provider
         self._pool = pool
@@ -72,36 +86,55 @@ class Poller:
         self._access = access
         self._line = access.lines[provider]
         self._by = f"{by}/{provider}"
+        self._turn = turn
         self._woken = asyncio.Event()
         self._rest_until = 0  # of the loop's clock, as the provider asked for
         budget = self._line.budget
         rate = access.rate(provider)
         self.rows = max(1, min(MOST, int(SECONDS * rate)))
-        self._lease = LEASE + int(self.rows * CALLS / rate)
+        self._lease = lease.lease_of(
+            calls=access.calls(provider),
+            rate=rate,
+            concurrency=budget.concurrency,
+            timeout=access.timeout(provider),
+        )
+        self._slots = asyncio.Semaphore(budget.concurrency)
+        self._begins_until: float = 0  # of the clock of this machine
         POLL_BUDGET.labels(provider).set(budget.concurrency)
 
     def wake(self) -> None:
-        """Say that somebody was poked."""
+        """Say that there may be something to do: somebody was poked, or it is our turn."""
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until stopped; questions that are under way then are given up."""
         stopping = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                self._woken.clear()
-                working = asyncio.create_task(self._safely())
-                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not working.done():
-                    working.cancel()
-                    await asyncio.wait({working})
-                    await release_polls(self._pool, self._by)
-                elif working.result() < self.rows:
-                    await self._pause(stopping)
+            async with nullcontext() if self._turn is None else self._turn.kept(self.wake):
+                await self._rounds(stop, stopping)
         except TemporaryError as error:
             log.warning("claims_not_released", provider=self.provider, error=str(error))
         finally:
             stopping.cancel()
+
+    async def _rounds(self, stop: asyncio.Event, stopping: asyncio.Task[bool]) -> None:
+        while not stop.is_set():
+            self._woken.clear()
+            if not self._ours:
+                await self._pause(stopping)
+                continue
+            working = asyncio.create_task(self._safely())
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                working.cancel()
+                await asyncio.wait({working})
+                await release_polls(self._pool, self._by)
+            elif working.result() < self.rows:
+                await self._pause(stopping)
+
+    @property
+    def _ours(self) -> bool:
+        return self._turn is None or self._turn.held
 
     async def _safely(self) -> int:
         try:
@@ -134,6 +167,7 @@ class Poller:
         now = asyncio.get_running_loop().time()
         if self._rest_until > now or self._line.breaker.state is BreakerState.OPEN:
             return 0
+        self._begins_until = time.monotonic() + lease.BEGUN_WITHIN
         claimed = await claim_polls(
             self._pool, self.provider, self.rows, by=self._by, lease=self._lease
         )
@@ -193,15 +227,24 @@ class Poller:
         numbers = [each.object_id for each, _, _ in asking if each.object_id is not None]
         names = await other_names(self._pool, numbers)
         async with asyncio.TaskGroup() as tasks:
-            for claimed, looked, reach in asking:
-                others = names.get(claimed.object_id or 0, ())
-                tasks.create_task(self._ask(claimed, looked, reach, others))
+            questions = [
+                tasks.create_task(
+                    self._ask(claimed, looked, reach, names.get(claimed.object_id or 0, ()))
+                )
+                for claimed, looked, reach in asking
+            ]
+        if not all(each.result() for each in questions):
+            await release_polls(self._pool, self._by)  # all that were begun are noted
 
     async def _ask(
         self, claimed: Claimed, looked: Looked, reach: Reach, others: tuple[str, ...]
-    ) -> None:
-        failpoint("poll.claimed")
-        result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
+    ) -> bool:
+        """Ask about one object, and note what became of it; False where it was not begun."""
+        async with self._slots:
+            if not self._ours or time.monotonic() >= self._begins_until:
+                return False
+            failpoint("poll.claimed")
+            result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
         failpoint("poll.answered")
         digest = None
         if result.outcome is Outcome.ANSWERED:
@@ -224,6 +267,7 @@ class Poller:
             again_in=AGAIN if result.outcome.failed else after,
         )
         failpoint("poll.noted")
+        return True
 
     async def _take(self, claimed: Claimed, result: Result) -> tuple[Result, bytes | None]:
         """Bring answers in by the front door, and compare them with what was known."""

@@ -21,9 +21,11 @@ from libs.runtime.metrics import OVERDUE, OVERDUE_OLDEST
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from libs.store.database import Pool, open_pool
-from libs.store.polls import move_pokes, overdue_counts
+from libs.store.overdue import overdue_counts
+from libs.store.polls import move_pokes
 from services.reconciler.polling.access import Access
 from services.reconciler.polling.poller import Poller
+from services.reconciler.polling.turn import Turn
 from services.reconciler.polling.walk import AGAIN, FIRST, ROUND, walk
 
 POOL_SIZE: Final = 3
@@ -64,7 +66,13 @@ async def _poll(settings: Settings, sources: Sources, stop: asyncio.Event, name:
             dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True
         ) as pool:
             by = f"{name}/{uuid_utils.uuid7()}"
-            pollers = {each: Poller(each, pool, publisher, access, by=by) for each in access.lines}
+            pollers = {
+                each: Poller(
+                    each, pool, publisher, access, by=by,
+                    turn=Turn(pool, each, name=name, holder=by),
+                )
+                for each in access.lines
+            }  # fmt: skip
             desk = Desk(
                 pool,
                 access,

@@ -16,7 +16,8 @@ from typing import Final
 from libs.domain.lifecycle import Kind
 from libs.store.database import Pool
 from libs.store.objects import StoredObject
-from libs.store.polls import Looked, Passed, seen_of, walking
+from libs.store.polls import Looked, seen_of
+from libs.store.walk import Passed, walking
 from services.reconciler.polling.access import Access
 from services.reconciler.polling.need import Action, Row, Why, need
 

@@ -36,6 +36,7 @@ class Provider:
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     broken: int | None = None  # a status for every question
     hold: asyncio.Event | None = None  # nobody is answered before it is set
+    takes: float = 0.0  # seconds for each answer
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
@@ -62,6 +63,7 @@ class Provider:
         self.asked[asked] += 1
         self.headers[asked] = dict(request.headers)
         self.arrived.set()
+        await asyncio.sleep(self.takes)
         if self.hold is not None:
             await self.hold.wait()
         if self.broken is not None:

@@ -10,16 +10,19 @@ import pytest
 from libs.domain.lifecycle import Kind, State
 from libs.store.database import Pool, transaction
 from libs.store.objects import ObjectKey
-from libs.store.polls import list_overdue, overdue_names
+from libs.store.overdue import list_overdue, overdue_counts, overdue_names
+from libs.store.polls import move_pokes
 from services.reconciler.polling.walk import AGAIN, FIRST, walk
 from tests.integration.polling.provider import Provider, link
 from tests.integration.polling.rooms import (
+    CHARGE,
     LINK,
     OTHER,
     REF,
     Room,
     age,
     heard,
+    poke,
     said,
 )
 from tests.integration.store.rooms import value
@@ -58,6 +61,27 @@ async def test_who_cannot_be_asked_is_listed(pool: Pool, room: Room, provider: P
     }
     assert all(each.poll.ask_at is None for each in await list_overdue(pool))
     assert provider.asked == {}
+
+
+async def test_what_is_counted_is_what_is_listed(pool: Pool, room: Room) -> None:
+    """News takes an object off both, until it was looked at again; one that nobody knows stays."""
+    for number, ref in enumerate((REF, OTHER)):
+        await heard(pool, number + 1, said(State.PENDING, ref=ref))
+    await heard(pool, 3, poke(CHARGE))
+    await move_pokes(pool, 10)
+    await age(pool, timedelta(minutes=90))
+    await walk(pool, room.access, FIRST)
+    assert await overdue_names(pool) == {
+        ObjectKey("clip", "payment", ref) for ref in (REF, OTHER, CHARGE)
+    }
+    [(count, oldest)] = (await overdue_counts(pool)).values()
+    assert (count, 90 * 60 <= oldest < 100 * 60) == (3, True)
+    await heard(pool, 4, said(State.AUTHORIZED, ref=REF))
+    await age(pool, timedelta(hours=1), CHARGE)
+    assert len(await list_overdue(pool)) == 2
+    [(count, oldest)] = (await overdue_counts(pool)).values()
+    assert (count, 150 * 60 <= oldest < 160 * 60) == (2, True)
+    assert len(await list_overdue(pool, waiting=True)) == 3
 
 
 async def test_late_commit_behind_the_mark_is_found(pool: Pool, room: Room) -> None:

@@ -13,7 +13,8 @@ from libs.domain.lifecycle import Authority, Flag, State
 from libs.domain.observation import Extent, FacetStatus, Refund
 from libs.store.database import Pool
 from libs.store.objects import ObjectKey
-from libs.store.polls import move_pokes, overdue_names, polls_of
+from libs.store.overdue import overdue_names, polls_of
+from libs.store.polls import claim_polls, move_pokes
 from services.reconciler.polling.walk import FIRST, walk
 from tests.integration.polling.provider import Provider, link, refund, sources
 from tests.integration.polling.rooms import (
@@ -64,6 +65,23 @@ async def test_two_reconcilers_ask_once(pool: Pool, provider: Provider) -> None:
     assert len(provider.asked) == 40
     for each in rooms:
         await each.access.close()
+
+
+async def test_what_was_poked_is_claimed_first(pool: Pool, room: Room) -> None:
+    """However long the others wait; what they leave free is theirs."""
+    refs = [f"7f3c1d52-0a44-4c1e-9d0b-{n:012x}" for n in range(6)]
+    for number, ref in enumerate(refs):
+        await heard(pool, number, said(State.PENDING, ref=ref))
+    await age(pool, timedelta(hours=2))
+    await walk(pool, room.access, FIRST)
+    for number, ref in enumerate(refs[3:5]):
+        await heard(pool, 10 + number, poke(ref))
+    await move_pokes(pool, 10)
+    claimed = [await claim_polls(pool, "clip", 1, by="r1", lease=60)]
+    claimed += [await claim_polls(pool, "clip", n, by="r1", lease=60) for n in (3, 10, 10)]
+    whys = [[each.poll.why for each in some] for some in claimed]
+    assert whys == [["poked"], ["poked", "overdue", "overdue"], ["overdue"] * 2, []]
+    assert {each.poll.provider_ref for some in claimed for each in some} == set(refs)
 
 
 async def test_poke_while_asking_asks_once_more(pool: Pool, room: Room, provider: Provider) -> None:

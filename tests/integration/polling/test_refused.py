@@ -11,7 +11,8 @@ from libs.bus.publisher import Outcome as Published
 from libs.domain.lifecycle import State
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool, transaction
-from libs.store.polls import list_overdue, polls_of
+from libs.store.overdue import list_overdue, polls_of
+from services.reconciler.polling import lease
 from services.reconciler.polling import poller as module
 from tests.integration.polling.provider import SECRETS, Provider, link, refund, sources
 from tests.integration.polling.rooms import (
@@ -96,6 +97,27 @@ async def test_wrong_credentials_rest_the_source(
     assert not any(secret in repr(logged) for secret in SECRETS)
     rows = await fetch(pool, "select outcome from polls")
     assert {row["outcome"] for row in rows} == {"unauthorized", "put_off"}
+
+
+async def test_slow_round_ends_before_its_claims(
+    pool: Pool, room: Room, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has no time for is given back as it was; what was begun is asked about to the end."""
+    monkeypatch.setattr(lease, "BEGUN_WITHIN", 0.3)
+    provider.takes = 0.4
+    refs = [f"7f3c1d52-0a44-4c1e-9d0b-{n:012x}" for n in range(20)]
+    for number, ref in enumerate(refs):
+        await heard(pool, number, poke(ref))
+        provider.answers[f"/clip/v2/checkout/{ref}"] = link(ref, receipt_no="aB3dE5f")
+    provider.answers["/clip/refunds/aB3dE5f"] = refund("r-1", 100)
+    await room.round()
+    assert (len(provider.asked), provider.asked["/clip/refunds/aB3dE5f"]) == (4 + 1, 4)
+    rows = await fetch(
+        pool,
+        "select asked, failures, claimed_by, look_at <= now() as due, count(*) from polls"
+        " group by 1, 2, 3, 4 order by 1",
+    )
+    assert [tuple(each) for each in rows] == [(0, 0, None, True, 16), (1, 0, None, False, 4)]
 
 
 async def test_limit_of_the_rate_puts_all_off(pool: Pool, room: Room, provider: Provider) -> None:

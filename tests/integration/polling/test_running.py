@@ -160,9 +160,11 @@ async def test_hanging_provider_delays_no_webhook(
         assert median(hanging) < 3 * median(quiet) + 0.1
         assert median(broken) < 3 * median(quiet) + 0.1
         assert sum(provider.asked.values()) <= 12
+        assert await value(pool, "select count(*) from poll_turns where name = 'reconciler'") == 5
         child.send(signal.SIGTERM)
         async with asyncio.timeout(15):
             assert await child.wait() == 0
+    assert await value(pool, "select count(*) from poll_turns") == 0
     log = (tmp_path / "log").read_text()
     assert not any(secret in log for secret in SECRETS)
     assert "error" not in {

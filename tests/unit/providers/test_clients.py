@@ -91,6 +91,21 @@ def test_clip_asks_for_refunds_of_what_was_paid() -> None:
     ]
 
 
+@pytest.mark.parametrize("slug", CLIENTS)
+def test_client_makes_no_more_calls_than_it_says(slug: str) -> None:
+    """However many names an object has; each of them may be refused, and the last be the one."""
+
+    def answer(query: Query) -> Reply:
+        if slug == "clip":
+            link = {"status": "CHECKOUT_COMPLETED", "receipt_no": "aB3dE5f"}
+            return reply(link) if query.path.startswith("/v2/") else reply(status=404)
+        return reply({"result": True, "data": {}, "ResponseDetail": {}})
+
+    line = Line(answer)
+    ask(slug, line, *(f"name-{n}" for n in range(9)))
+    assert len(line.asked) == CLIENTS[slug].calls
+
+
 def test_clip_tells_what_came_before_a_failure() -> None:
     def answer(query: Query) -> Reply:
         if "checkout" in query.path:
