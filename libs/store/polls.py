@@ -187,6 +187,16 @@ async def forget_polls(pool: Pool, settled: Sequence[Claimed]) -> None:
         await execute_rows(connection, "forget_polls", sorted(rows))
 
 
+async def release_predecessors(pool: Pool, provider: str, by: str) -> None:
+    """Give back what others than `by` have claimed of a provider.
+
+    For whoever has the turn from now on: what one claimed who was killed would rest until its claim
+    ran out. One that is not gone after all, but frozen, asks to the end and notes nothing.
+    """
+    async with session(pool) as connection:
+        await connection.execute(query("release_predecessors"), provider, by)
+
+
 async def release_polls(pool: Pool, by: str) -> None:
     """Give back everything that is claimed under a name."""
     async with session(pool) as connection:

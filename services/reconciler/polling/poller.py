@@ -40,6 +40,7 @@ from libs.store.polls import (
     note_tried,
     other_names,
     release_polls,
+    release_predecessors,
 )
 from services.reconciler.polling import lease
 from services.reconciler.polling.access import Access, Reach
@@ -87,6 +88,7 @@ class Poller:
         self._line = access.lines[provider]
         self._by = f"{by}/{provider}"
         self._turn = turn
+        self._succeeded = turn is None  # what those before us had claimed is given back
         self._woken = asyncio.Event()
         self._rest_until = 0  # of the loop's clock, as the provider asked for
         budget = self._line.budget
@@ -121,12 +123,16 @@ class Poller:
         while not stop.is_set():
             self._woken.clear()
             if not self._ours:
+                self._succeeded = False
                 await self._pause(stopping)
                 continue
             working = asyncio.create_task(self._safely())
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
+            try:
+                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:  # also where we are cancelled ourselves
+                ended = working.done()
                 working.cancel()
+            if not ended:
                 await asyncio.wait({working})
                 await release_polls(self._pool, self._by)
             elif working.result() < self.rows:
@@ -167,6 +173,9 @@ class Poller:
         now = asyncio.get_running_loop().time()
         if self._rest_until > now or self._line.breaker.state is BreakerState.OPEN:
             return 0
+        if not self._succeeded:
+            await release_predecessors(self._pool, self.provider, self._by)
+            self._succeeded = True
         self._begins_until = time.monotonic() + lease.BEGUN_WITHIN
         claimed = await claim_polls(
             self._pool, self.provider, self.rows, by=self._by, lease=self._lease

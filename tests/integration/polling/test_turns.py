@@ -140,6 +140,22 @@ async def test_turn_of_a_dead_one_runs_out(pool: Pool, provider: Provider) -> No
         await until(lambda: _held(other.turn), 3)
 
 
+@pytest.mark.usefixtures("quick")
+async def test_what_a_dead_one_had_claimed_is_asked_by_its_successor(
+    pool: Pool, provider: Provider
+) -> None:
+    """With the turn, not two minutes later when the claims would run out."""
+    provider.hold = asyncio.Event()
+    async with reconcilers(pool, provider, "r1", "r2") as [one, other]:
+        await poked(pool, provider, 3)
+        one.room.pollers["clip"].wake()
+        await provider.arrived.wait()
+        await one.kill()
+        provider.hold.set()
+        await until(lambda: _entered([other], 3), 10)
+        assert one.room.bus.entered == []
+
+
 async def test_restarted_one_takes_its_own_turn_at_once(pool: Pool, provider: Provider) -> None:
     async with reconcilers(pool, provider, "r1") as [one]:
         await one.kill()
