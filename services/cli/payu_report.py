@@ -23,9 +23,8 @@ from services.cli.payu_account import (
     carried_out,
     fail,
     known_sources,
-    say_what_is_left,
-    tell_what_is_due,
 )
+from services.cli.payu_telling import say_what_is_left, tell_what_is_due
 from services.payouts.connection import source_of
 from services.payouts.reporting import Imported, import_report
 
@@ -70,7 +69,7 @@ def import_(  # noqa: PLR0913 - options of a command
     lines = _lines(file, name)
     dsn = options.postgres_dsn(data_dir)
 
-    async def work() -> tuple[Imported, int]:
+    async def work() -> tuple[Imported, int | None]:
         async with open_pool(dsn, size=2) as pool:
             found = await import_report(
                 pool,
@@ -95,7 +94,7 @@ def _lines(file: BinaryIO, name: str) -> list[Row | Unreadable]:
         fail(MISUSED, f"{name}: {error}")
 
 
-def _tell(found: Imported, left: int, name: str, *, dry_run: bool, as_json: bool) -> None:
+def _tell(found: Imported, left: int | None, name: str, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_view(found, left), ensure_ascii=False, indent=2))
     else:
@@ -113,7 +112,7 @@ def _tell(found: Imported, left: int, name: str, *, dry_run: bool, as_json: bool
     say_what_is_left(left)
 
 
-def _view(found: Imported, left: int) -> dict[str, Any]:
+def _view(found: Imported, left: int | None) -> dict[str, Any]:
     return {
         "rows": len(found.rows),
         "unreadable": [{"line": each.line, "why": each.why} for each in found.unreadable],

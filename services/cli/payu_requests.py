@@ -23,9 +23,8 @@ from services.cli.payu_account import (
     by_source,
     fail,
     quiet,
-    say_what_is_left,
-    tell_what_is_due,
 )
+from services.cli.payu_telling import say_what_is_left, tell_what_is_due
 from services.inspection.payouts import request_table, request_view
 from services.inspection.tables import show
 from services.payouts.requesting import telling_of
@@ -44,7 +43,7 @@ def requests(
     quiet()
     states = list(OPEN) if unknown else None
 
-    async def ask(pool: Pool) -> tuple[list[AskedPayout], int]:
+    async def ask(pool: Pool) -> tuple[list[AskedPayout], int | None]:
         left = await tell_what_is_due(pool, data_dir) if tell_now else 0
         return await store.requests_on_record(pool, source=slug, states=states), left
 
@@ -54,7 +53,7 @@ def requests(
     else:
         show(request_table(found))
     say_what_is_left(left)
-    sys.exit(FAILED if left else DONE)
+    sys.exit(DONE if left == 0 else FAILED)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -92,22 +91,24 @@ def resolve(  # noqa: PLR0913 - options of a command
 
 async def _resolve(
     pool: Pool, name: str, order: str | None, reason: str, data_dir: Path
-) -> tuple[AskedPayout, int]:
+) -> tuple[AskedPayout, int | None]:
     known = await store.request_on_record(pool, name)
     if known is None:
         fail(FAILED, f"no request is called {name}")
-    if order is not None and await store.orders_on_record(pool, known.source, [order]):
-        fail(FAILED, f"{order} is the payout of another request")
     now = datetime.now(UTC)
-    done = await store.resolve(
-        pool,
-        name,
-        payment_order_id=order,
-        by=Resolver.OPERATOR,
-        reason=reason,
-        now=now,
-        told=(order and telling_of(known, order, known.sent_at or known.created_at, now)) or None,
-    )
+    try:
+        done = await store.resolve(
+            pool,
+            known,
+            payment_order_id=order,
+            by=Resolver.OPERATOR,
+            reason=reason,
+            now=now,
+            told=(order and telling_of(known, order, known.sent_at or known.created_at, now))
+            or None,
+        )
+    except store.OrderTakenError as error:
+        fail(FAILED, str(error))
     if done is None:
         fail(FAILED, f"{name} is {known.state.value} already")
     return done, await tell_what_is_due(pool, data_dir)

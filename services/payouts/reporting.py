@@ -68,7 +68,7 @@ async def import_report(  # noqa: PLR0913 - the report, where it goes, and when
         told = telling_of(request, row.payout, request.sent_at or request.created_at, now)
         done = await store.resolve(
             pool,
-            request.id,
+            request,
             payment_order_id=row.payout,
             by=Resolver.REPORT,
             reason=f"line {row.line} of {name}",
