@@ -57,7 +57,9 @@ def import_(  # noqa: PLR0913 - options of a command
     Each row enters as a delivery of the authority `report`: Approved is paid, In progress is
     processing, Rejected is rejected (or canceled, where a cancel was asked for). Words that nobody
     knows are parked. Payouts that were asked for and whose answer was lost are resolved where one row
-    alone has their amount, description and time; otherwise the orders that it may be are named.
+    alone has their amount, description and time of creation (ISO 8601, dd/mm/yyyy hh:mm:ss or epoch
+    milliseconds), and the report is not older than they are; otherwise the orders that it may be are
+    named.
     Importing it twice changes nothing. Rows that cannot be read are told by their line: exit code 3.
     """
     source = source_of(known_sources(sources, data_dir), slug)
@@ -82,7 +84,7 @@ def import_(  # noqa: PLR0913 - options of a command
             )
             return found, 0 if dry_run else await tell_what_is_due(pool, data_dir)
 
-    found, left = carried_out(work())
+    found, left = carried_out(work(), changes=False)  # to do it again is safe
     _tell(found, left, name, dry_run=dry_run, as_json=as_json)
     sys.exit(PARTLY if found.unreadable else DONE)
 
