@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -134,9 +135,20 @@ def _perhaps_done(why: str, attempt: Attempt, *, as_json: bool) -> NoReturn:
     """Say that something was sent and nobody knows what became of it, and end."""
     if as_json and not attempt.shown:
         told = {"requests": [], "why": why, "payment_orders": attempt.orders}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        _echo(json.dumps(told, ensure_ascii=False, indent=2))
     orders = f"PayU has {', '.join(attempt.orders)}" if attempt.orders else "it may have been done"
     fail(UNKNOWN, f"{why}\ncaudal: it was sent: {orders}")
+
+
+def _echo(text: str) -> None:
+    """Write to stdout where somebody listens; where nobody does, the exit code is to be right."""
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # or the end of the process would fail at it again
+        os.close(nowhere)
 
 
 def refuse(error: NotValidError) -> NoReturn:

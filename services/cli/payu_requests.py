@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,14 +14,16 @@ import click
 from libs.providers.payu import validation
 from libs.providers.payu.wire import identity
 from libs.store import payouts as store
-from libs.store.database import Pool
+from libs.store.database import Pool, open_pool
 from libs.store.payout_request import OPEN, AskedPayout, Resolver
 from services.cli import options
 from services.cli.payu_account import (
     DONE,
     EXIT_CODES,
     FAILED,
+    Result,
     by_source,
+    carried_out,
     fail,
     quiet,
 )
@@ -47,7 +50,7 @@ def requests(
         left = await tell_what_is_due(pool, data_dir) if tell_now else 0
         return await store.requests_on_record(pool, source=slug, states=states), left
 
-    found, left = options.reading(data_dir, ask)
+    found, left = carried_out(_asked(data_dir, ask), changes=False)
     if as_json:
         click.echo(json.dumps(list(map(request_view, found)), ensure_ascii=False, indent=2))
     else:
@@ -79,14 +82,22 @@ def resolve(  # noqa: PLR0913 - options of a command
         raise click.BadParameter("must not be empty", param_hint="--reason")
     quiet()
     named = None if order is None else order_id(order)
-    found, left = options.reading(
-        data_dir, lambda pool: _resolve(pool, str(request), named, reason.strip(), data_dir)
+    found, left = carried_out(
+        _asked(
+            data_dir, lambda pool: _resolve(pool, str(request), named, reason.strip(), data_dir)
+        ),
+        changes=False,
     )
     if as_json:
         click.echo(json.dumps(request_view(found), ensure_ascii=False, indent=2))
     else:
         show(request_table([found]))
     say_what_is_left(left)
+
+
+async def _asked(data_dir: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
+    async with open_pool(options.postgres_dsn(data_dir), size=1) as pool:
+        return await ask(pool)
 
 
 async def _resolve(

@@ -21,7 +21,7 @@ from libs.store.database import Pool
 from services.cli.main import caudal
 from tests.acceptance.test_payu import known, sources_of
 from tests.integration.payouts.rooms import on_record
-from tests.payu_api import PayUApi, served, silent
+from tests.payu_api import PayUApi, cut, served, silent
 
 pytestmark = pytest.mark.servers
 
@@ -138,6 +138,26 @@ async def test_interrupt_while_it_waits_for_payu(
     assert (process.returncode, b"interrupted" in err) == (code, True)
     assert bool(out) == (code == UNKNOWN)
     assert await on_record(pool) == [("unknown" if code == UNKNOWN else "recorded", None)]
+
+
+@pytest.mark.parametrize("state", ["unknown", "succeeded"])
+async def test_reader_that_went_away_is_no_reason_to_pay_again(
+    pool: Pool, api: PayUApi, state: str
+) -> None:
+    write(api)
+    if state == "unknown":
+        api.instead["POST"].append(cut)
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = await asyncio.create_subprocess_exec(
+        CAUDAL, *CREATE, env=dict(os.environ), stdout=writer, stderr=PIPE
+    )
+    os.close(writer)
+    async with asyncio.timeout(60):
+        _, err = await process.communicate()
+    assert process.returncode == UNKNOWN, err
+    assert [name for name, _ in await on_record(pool)] == [state]
+    assert all(order.encode() in err for order in api.payouts)
 
 
 async def test_interrupt_while_it_is_told(
