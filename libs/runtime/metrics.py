@@ -170,6 +170,12 @@ OVERDUE_OLDEST: Final = Gauge(
     registry=REGISTRY,
 )
 
+TO_BE_TOLD: Final = Gauge(
+    "caudal_to_be_told",
+    "Deliveries of our own (payouts, cancels, rows of a report) that have not entered yet; the same from each reconciler.",
+    registry=REGISTRY,
+)
+
 
 def exposition() -> bytes:
     """Return all metrics as Prometheus reads them."""

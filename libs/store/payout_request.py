@@ -63,6 +63,11 @@ class AskedPayout:
     resolved_at: datetime | None = None
     reason: str | None = None
 
+    @property
+    def unsent(self) -> bool:
+        """Whether it failed before anything of it was sent."""
+        return self.state is RequestState.FAILED and self.sent_at is None
+
     def looks_like(self, other: AskedPayout) -> bool:
         """Whether two may be the same, as far as can be told without the digest."""
         return (self.value, self.description, self.bank_account_id) == (
@@ -74,10 +79,14 @@ class AskedPayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of one: `told` is the delivery that tells of it, where it succeeded."""
+    """What became of one: `told` is the delivery that tells of it, where it succeeded.
+
+    `sent` is False where nothing of it has left this process.
+    """
 
     id: str
     state: RequestState
     payment_order_id: str | None = None
     failures: tuple[str, ...] = ()
     told: Delivery | None = None
+    sent: bool = True

@@ -3,7 +3,9 @@
     recorded ─► unknown ─► succeeded | failed        unknown: from before the first byte leaves
         └──────────┴─────► resolved                  by an operator, or by the provider's report
 
-Nothing personal is kept, see the migration.
+A failed one without `sent_at` has not left this process. An order belongs to one request: whoever
+writes one down holds the lock of the source, and looks first. Nothing personal is kept, see the
+migration.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import asyncpg
 
@@ -28,6 +30,10 @@ from libs.store.payout_request import (
 from libs.store.queries import query
 from libs.store.to_be_told import add_to_be_told
 
+LATELY: Final = timedelta(
+    hours=24
+)  # the same within it is a mistake, unless somebody says otherwise
+
 
 class InTheWayError(Exception):
     """The same was asked for before, and nobody knows what became of it."""
@@ -37,33 +43,50 @@ class InTheWayError(Exception):
         self.requests = tuple(requests)
 
 
+class DoneLatelyError(Exception):
+    """The same was asked for within `LATELY`, and PayU took it."""
+
+    def __init__(self, requests: Sequence[AskedPayout]) -> None:
+        super().__init__("the same was asked for before, and was taken")
+        self.requests = tuple(requests)
+
+
+class OrderTakenError(Exception):
+    """The order belongs to another request, whose id is `request`."""
+
+    def __init__(self, order: str, request: str) -> None:
+        super().__init__(f"{order} is the payout of another request, {request}")
+        self.request = request
+
+
 class _NotAllError(Exception):
     """Undoes a transaction."""
 
 
-async def record(pool: Pool, requests: Sequence[AskedPayout]) -> list[AskedPayout]:
+async def record(
+    pool: Pool, requests: Sequence[AskedPayout], *, again: bool = False
+) -> list[AskedPayout]:
     """Put a batch on record, or return what is on record under the name of the batch already.
 
-    Raises `InTheWayError` where one of them was asked for before and is neither known nor resolved.
-    Where the key of the digests has changed since, one that looks the same is in the way too.
+    A batch of which nothing was sent leaves its name to the next. Raises `InTheWayError` where one of
+    the requests was asked for before and is neither known nor resolved, and `DoneLatelyError` where
+    one was taken lately, unless it is meant to be paid `again`. Where the key of the digests has
+    changed since, one that looks the same counts as the same.
     """
     first = requests[0]
     async with transaction(pool) as connection:
         await connection.execute(query("lock_payout_requests"), first.source)
         known = await _listed(connection, first.source, None, first.batch)
-        if known:
+        if known and not all(each.unsent for each in known):
             return known
-        digests = [each.digest for each in requests]
-        rows = await connection.fetch(
-            query("open_payout_requests"), first.source, digests, first.key_name
-        )
-        standing = [
-            old
-            for old in map(_request, rows)
-            if old.key_name == first.key_name or any(map(old.looks_like, requests))
-        ]
-        if standing:
+        if known:
+            aside = f"{first.batch} (not sent, {known[0].id})"
+            await connection.execute(query("free_payout_batch"), first.source, first.batch, aside)
+        if standing := await _same(connection, "open_payout_requests", requests):
             raise InTheWayError(standing)
+        since = first.created_at - LATELY
+        if not again and (done := await _same(connection, "done_payout_requests", requests, since)):
+            raise DoneLatelyError(done)
         await execute_rows(connection, "add_payout_requests", [_row(each) for each in requests])
     return []
 
@@ -82,10 +105,20 @@ async def mark_sent(pool: Pool, ids: Sequence[str], now: datetime) -> bool:
     return False
 
 
-async def settle(pool: Pool, settled: Sequence[Settled], now: datetime) -> None:
-    """Put on record what became of a batch, and what is to be told of it, in one transaction."""
+async def settle(
+    pool: Pool, source: str, settled: Sequence[Settled], now: datetime
+) -> list[Settled]:
+    """Put on record what became of a batch, and what is to be told of it, in one transaction.
+
+    Returns those whose order belongs to another request: they stay as they are.
+    """
+    taken: list[Settled] = []
     async with transaction(pool) as connection:
+        await connection.execute(query("lock_payout_requests"), source)
         for each in settled:
+            if await _owner(connection, source, each.payment_order_id, each.id) is not None:
+                taken.append(each)
+                continue
             await connection.execute(
                 query("settle_payout_request"),
                 each.id,
@@ -94,14 +127,16 @@ async def settle(pool: Pool, settled: Sequence[Settled], now: datetime) -> None:
                 list(each.failures),
                 now,
                 None if each.told is None else each.told.id,
+                each.sent,
             )
             if each.told is not None:
                 await add_to_be_told(connection, each.told)
+    return taken
 
 
 async def resolve(  # noqa: PLR0913 - what is put on record
     pool: Pool,
-    request_id: str,
+    request: AskedPayout,
     *,
     payment_order_id: str | None,
     by: Resolver,
@@ -109,12 +144,19 @@ async def resolve(  # noqa: PLR0913 - what is put on record
     now: datetime,
     told: Delivery | None,
 ) -> AskedPayout | None:
-    """Resolve a request as sent (with the order's id) or not sent; None where it is not open."""
+    """Resolve a request as sent (with the order's id) or not sent; None where it is not open.
+
+    Raises `OrderTakenError` where the order is that of another request.
+    """
     resolution = Resolution.NOT_SENT if payment_order_id is None else Resolution.SENT
     async with transaction(pool) as connection:
+        await connection.execute(query("lock_payout_requests"), request.source)
+        owner = await _owner(connection, request.source, payment_order_id, request.id)
+        if owner is not None:
+            raise OrderTakenError(payment_order_id or "", owner)
         row = await connection.fetchrow(
             query("resolve_payout_request"),
-            request_id,
+            request.id,
             resolution.value,
             payment_order_id,
             by.value,
@@ -139,6 +181,13 @@ async def requests_on_record(
         return await _listed(connection, source, states, batch)
 
 
+async def these_on_record(pool: Pool, ids: Sequence[str]) -> list[AskedPayout]:
+    """Return the requests of these ids, oldest first."""
+    async with session(pool) as connection:
+        rows = await connection.fetch(query("payout_requests_by_id"), ids)
+    return [_request(row) for row in rows]
+
+
 async def request_on_record(pool: Pool, request_id: str) -> AskedPayout | None:
     """Return one."""
     async with session(pool) as connection:
@@ -151,6 +200,37 @@ async def orders_on_record(pool: Pool, source: str, ids: Sequence[str]) -> set[s
     async with session(pool) as connection:
         rows = await connection.fetch(query("payment_orders_known"), source, ids)
     return {row["payment_order_id"] for row in rows}
+
+
+async def seen_before(pool: Pool, source: str, ids: Sequence[str], moment: datetime) -> set[str]:
+    """Return those of these payouts that were known here before a moment, by any of their names."""
+    async with session(pool) as connection:
+        rows = await connection.fetch(query("payouts_seen_before"), source, ids, moment)
+    return {row["provider_ref"] for row in rows}
+
+
+async def _owner(
+    connection: Connection, source: str, order: str | None, request: str
+) -> str | None:
+    """Return the other request that has the order, if there is one."""
+    if order is None:
+        return None
+    rows = await connection.fetch(query("payment_orders_known"), source, [order])
+    return next((str(row["id"]) for row in rows if str(row["id"]) != request), None)
+
+
+async def _same(
+    connection: Connection, name: str, requests: Sequence[AskedPayout], *more: datetime
+) -> list[AskedPayout]:
+    """Return what is the same as one of the requests among those that a query looks at."""
+    first = requests[0]
+    digests = [each.digest for each in requests]
+    rows = await connection.fetch(query(name), first.source, digests, first.key_name, *more)
+    return [
+        old
+        for old in map(_request, rows)
+        if old.key_name == first.key_name or any(map(old.looks_like, requests))
+    ]
 
 
 async def _listed(

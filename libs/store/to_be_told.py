@@ -1,11 +1,16 @@
 """Deliveries of our own that are to enter by the front door, until the broker has confirmed each.
 
 They are written together with what they tell of; a broker that is away delays them and loses none.
+One that tells of a call which is under way is held back: what becomes of the call takes it out, or
+lets it go. Where nobody lives to do so, it goes by itself in the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
@@ -13,57 +18,93 @@ from libs.store.database import Connection, Pool, session, transaction
 from libs.store.queries import query
 
 CONTENT_TYPE = "application/json"
+# Whoever holds this lock tells; the others have their turn later, so that nothing is told twice.
+_TELLING_LOCK: Final = 0x0CA0DA7
 
 
-async def add_to_be_told(connection: Connection, delivery: Delivery) -> None:
-    """Remember to tell; inside a transaction."""
-    await connection.execute(query("add_to_be_told"), *_row(delivery))
+class Turn:
+    """The right to tell, for the length of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def due(self, most: int) -> list[Delivery]:
+        """Return the oldest of what is to be told now."""
+        rows = await self._connection.fetch(query("to_be_told"), most)
+        return [
+            Delivery(
+                id=str(row["delivery_id"]),
+                source=row["source"],
+                provider=row["provider"],
+                body=row["body"],
+                received_at=row["received_at"],
+                authority=Authority(row["authority"]),
+                content_type=CONTENT_TYPE,
+                route_event=row["route_event"],
+                origin=Origin(row["origin"]),
+            )
+            for row in rows
+        ]
+
+    async def note_told(self, ids: Sequence[str]) -> None:
+        """Take off what the broker has confirmed."""
+        await self._connection.execute(query("told"), ids)
+
+
+@asynccontextmanager
+async def telling_turn(pool: Pool) -> AsyncIterator[Turn | None]:
+    """Take the turn to tell; None where somebody else has it."""
+    async with transaction(pool) as connection:
+        taken = await connection.fetchval(query("take_telling"), _TELLING_LOCK)
+        yield Turn(connection) if taken else None
+
+
+async def add_to_be_told(
+    connection: Connection, delivery: Delivery, *, after: datetime | None = None
+) -> None:
+    """Remember to tell, held back until `after`; inside a transaction."""
+    await connection.execute(query("add_to_be_told"), *_row(delivery, after))
 
 
 async def remember_to_tell(pool: Pool, delivery: Delivery) -> None:
-    """Do the same by itself."""
+    """Do the same by itself, at once."""
     await remember_all(pool, [delivery])
 
 
 async def remember_all(pool: Pool, deliveries: Sequence[Delivery]) -> None:
     """Do the same for many, all or none."""
     async with transaction(pool) as connection:
-        await connection.executemany(query("add_to_be_told"), list(map(_row, deliveries)))
+        rows = [_row(each, None) for each in deliveries]
+        await connection.executemany(query("add_to_be_told"), rows)
 
 
-async def still_to_be_told(pool: Pool, most: int) -> list[Delivery]:
-    """Return the oldest of what is to be told."""
-    async with session(pool) as connection:
-        rows = await connection.fetch(query("to_be_told"), most)
-    return [
-        Delivery(
-            id=str(row["delivery_id"]),
-            source=row["source"],
-            provider=row["provider"],
-            body=row["body"],
-            received_at=row["received_at"],
-            authority=Authority(row["authority"]),
-            content_type=CONTENT_TYPE,
-            route_event=row["route_event"],
-            origin=Origin(row["origin"]),
-        )
-        for row in rows
-    ]
+async def hold_back(pool: Pool, delivery: Delivery, until: datetime) -> None:
+    """Remember to tell, unless something else becomes of it before `until`."""
+    async with transaction(pool) as connection:
+        await add_to_be_told(connection, delivery, after=until)
 
 
-async def note_told(pool: Pool, ids: Sequence[str]) -> None:
-    """Take off what the broker has confirmed."""
-    async with session(pool) as connection:
-        await connection.execute(query("told"), ids)
+async def tell_instead(pool: Pool, held: str, delivery: Delivery | None) -> None:
+    """Take out what was held back, and remember to tell something else, or nothing."""
+    async with transaction(pool) as connection:
+        await connection.execute(query("told"), [held])
+        if delivery is not None:
+            await add_to_be_told(connection, delivery)
+
+
+async def let_go(pool: Pool, held: str) -> None:
+    """Hold it back no longer."""
+    async with transaction(pool) as connection:
+        await connection.execute(query("tell_now"), held)
 
 
 async def count_to_be_told(pool: Pool) -> int:
-    """Return how many deliveries are to be told."""
+    """Return how many deliveries are to be told now."""
     async with session(pool) as connection:
         return int(await connection.fetchval(query("count_to_be_told")))
 
 
-def _row(delivery: Delivery) -> tuple[object, ...]:
+def _row(delivery: Delivery, after: datetime | None) -> tuple[object, ...]:
     return (
         delivery.id,
         delivery.source,
@@ -73,4 +114,5 @@ def _row(delivery: Delivery) -> tuple[object, ...]:
         delivery.route_event,
         delivery.body,
         delivery.received_at,
+        after,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -11,30 +13,27 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 
 from libs.api.errors import RefusedError, UnansweredError
-from libs.bus.publisher import Publisher
 from libs.providers.payu.answers import first_message
 from libs.providers.payu.findings import NotValidError
 from libs.providers.reading import NotReadableError, read_json
 from libs.providers.registry import PROVIDERS
 from libs.runtime.configuration import ConfigurationError
+from libs.runtime.failures import PermanentError, TemporaryError, where
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, Settings, load_settings
 from libs.runtime.source_api import Environment
 from libs.runtime.sources import Sources, load_sources
-from libs.store.database import Pool
-from libs.store.to_be_told import count_to_be_told
 from services.cli import options
+from services.payouts.attempt import Attempt
 from services.payouts.cleaning import cleaned
 from services.payouts.connection import Connection, connection_of
-from services.payouts.telling import tell
 from services.stack.addresses import recall_sources
 
 DONE, FAILED, MISUSED, PARTLY, UNKNOWN = range(5)
 EXIT_CODES: Final = (
     "Exit codes: 0 done, 1 not done, 2 bad usage, configuration or content, 3 partly done, "
-    "4 unknown: it may have been done."
+    "4 unknown: it was sent, and may have been done."
 )
-_PUBLISH_WITHIN: Final = 5.0  # seconds
 Result = TypeVar("Result")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -107,15 +106,29 @@ def confirm(of: Connection, what: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError("this is production, and nobody can be asked: say --yes")
-    click.confirm(
-        f"PRODUCTION, account {of.account.account_id}: {what}. Go on?", abort=True, err=True
-    )
+    question = f"PRODUCTION, account {of.account.account_id}: {what}. Go on?"
+    try:
+        if click.confirm(question, err=True):
+            return
+    except click.Abort:
+        click.echo(err=True)
+    fail(FAILED, "not confirmed; nothing was sent")
 
 
 def carried_out(
-    work: Coroutine[Any, Any, Result], of: Connection | None = None, *, changes: bool = True
+    work: Coroutine[Any, Any, Result],
+    of: Connection | None = None,
+    *,
+    changes: bool = True,
+    attempt: Attempt | None = None,
+    as_json: bool = False,
 ) -> Result:
-    """Run something; say what went wrong and end with the exit code that belongs to it."""
+    """Run something; say what went wrong and end with the exit code that belongs to it.
+
+    `attempt` says of a change whether it was sent before it went wrong: then it is unknown, and
+    `as_json` shows so as JSON. Errors of the caller's own come out where nothing was sent.
+    """
+    told = attempt or Attempt()
     try:
         return asyncio.run(work)
     except NotValidError as error:
@@ -123,7 +136,39 @@ def carried_out(
     except UnansweredError as error:
         fail(UNKNOWN if changes else FAILED, str(error))
     except RefusedError as error:
-        fail(FAILED, ": ".join([str(error), *_said(error, of)]))
+        fail(UNKNOWN if told.sent else FAILED, ": ".join([str(error), *_said(error, of)]))
+    except KeyboardInterrupt:
+        if told.sent:
+            _perhaps_done("interrupted", told, as_json=as_json)
+        fail(UNKNOWN if changes and attempt is None else FAILED, "interrupted")
+    except (TemporaryError, PermanentError) as error:
+        if not told.sent:
+            raise
+        _perhaps_done(str(error), told, as_json=as_json)
+    except Exception as error:
+        if not told.sent:
+            raise
+        _perhaps_done(where(error), told, as_json=as_json)
+
+
+def _perhaps_done(why: str, attempt: Attempt, *, as_json: bool) -> NoReturn:
+    """Say that something was sent and nobody knows what became of it, and end."""
+    if as_json and not attempt.shown:
+        told = {"requests": [], "why": why, "payment_orders": attempt.orders}
+        _echo(json.dumps(told, ensure_ascii=False, indent=2))
+    orders = f"PayU has {', '.join(attempt.orders)}" if attempt.orders else "it may have been done"
+    fail(UNKNOWN, f"{why}\ncaudal: it was sent: {orders}")
+
+
+def _echo(text: str) -> None:
+    """Write to stdout where somebody listens; where nobody does, the exit code is to be right."""
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # or the end of the process would fail at it again
+        os.close(nowhere)
 
 
 def refuse(error: NotValidError) -> NoReturn:
@@ -139,33 +184,6 @@ def fail(code: int, message: str) -> NoReturn:
     """Tell one thing, and end."""
     click.echo(f"caudal: {message}", err=True)
     sys.exit(code)
-
-
-async def tell_what_is_due(pool: Pool, data_dir: Path) -> int:
-    """Bring in what is to be told of calls of ours; return how much is left."""
-    left = await count_to_be_told(pool)
-    if not left:
-        return 0
-    try:
-        url = options.amqp_url(data_dir)
-    except ConfigurationError:
-        return left
-    publisher = await Publisher.open(url, name="caudal-payu", deadline=_PUBLISH_WITHIN)
-    try:
-        await tell(pool, publisher)
-    finally:
-        await publisher.close()
-    return await count_to_be_told(pool)
-
-
-def say_what_is_left(left: int) -> None:
-    """Tell that the broker did not take something yet."""
-    if left:
-        click.echo(
-            f"{left} deliveries are to be told: the broker does not answer. They stay on record; "
-            "`caudal payu payouts requests --tell`, or the next payout, tells them.",
-            err=True,
-        )
 
 
 def _said(error: RefusedError, of: Connection | None) -> tuple[str, ...]:

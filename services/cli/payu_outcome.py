@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from libs.store.payout_request import OPEN, AskedPayout, RequestState, Resolution
-from services.cli.payu_account import DONE, FAILED, PARTLY, UNKNOWN, say_what_is_left
+from services.cli.payu_account import DONE, FAILED, PARTLY, UNKNOWN
 from services.inspection.payouts import request_table, request_view
 from services.inspection.tables import show
 from services.payouts.requesting import Requested
@@ -32,8 +32,8 @@ def code_of(requests: Sequence[AskedPayout]) -> int:
     return DONE if all(good) else PARTLY if any(good) else FAILED
 
 
-def tell_of(done: Requested, left: int, *, as_json: bool) -> None:
-    """Show what became of a batch."""
+def show_outcome(done: Requested, *, as_json: bool) -> None:
+    """Show what became of a batch, before anything else may fail."""
     if as_json:
         told: dict[str, Any] = {
             "batch": done.requests[0].batch,
@@ -41,7 +41,6 @@ def tell_of(done: Requested, left: int, *, as_json: bool) -> None:
             "why": done.why,
             "requests": list(map(request_view, done.requests)),
             "unasked": done.unasked,
-            "to_be_told": left,
         }
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
@@ -54,16 +53,32 @@ def tell_of(done: Requested, left: int, *, as_json: bool) -> None:
         click.echo(f"caudal: PayU also names {', '.join(done.unasked)}", err=True)
     if code_of(done.requests) == UNKNOWN:
         click.echo(_HOW, err=True)
-    say_what_is_left(left)
+    sys.stdout.flush()
 
 
 def in_the_way(requests: Sequence[AskedPayout], *, as_json: bool) -> NoReturn:
     """Show what has to be resolved before the same is asked for again, and end."""
-    if as_json:
-        told = {"in_the_way": list(map(request_view, requests)), "requests": []}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
-    else:
-        show(request_table(requests))
+    _show_earlier("in_the_way", requests, as_json=as_json)
     click.echo("caudal: nothing was sent: the same was asked for before.", err=True)
     click.echo(_HOW, err=True)
     sys.exit(UNKNOWN)
+
+
+def done_lately(requests: Sequence[AskedPayout], *, as_json: bool) -> NoReturn:
+    """Show what was paid lately and is asked for once more, and end."""
+    _show_earlier("done_lately", requests, as_json=as_json)
+    names = ", ".join(each.id for each in requests)
+    click.echo(
+        "caudal: nothing was sent: the same was asked for in the last 24 hours, and PayU took it "
+        f"({names}). --again pays it once more.",
+        err=True,
+    )
+    sys.exit(FAILED)
+
+
+def _show_earlier(name: str, requests: Sequence[AskedPayout], *, as_json: bool) -> None:
+    if as_json:
+        told = {name: list(map(request_view, requests)), "requests": []}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        show(request_table(requests))

@@ -15,7 +15,7 @@ from libs.providers.payu.findings import NotValidError
 from libs.providers.payu.requests import CancelRequest, PayoutRequest
 from libs.providers.reading import NotReadableError, read_json
 from libs.store.database import open_pool
-from libs.store.payouts import InTheWayError
+from libs.store.payouts import DoneLatelyError, InTheWayError
 from services.cli import options
 from services.cli.payu_account import (
     EXIT_CODES,
@@ -27,19 +27,14 @@ from services.cli.payu_account import (
     fail,
     opened,
     refuse,
-    say_what_is_left,
-    tell_what_is_due,
 )
-from services.cli.payu_outcome import code_of, in_the_way, tell_of
+from services.cli.payu_outcome import code_of, done_lately, in_the_way, show_outcome
 from services.cli.payu_requests import order_id, requests, resolve
-from services.payouts.requesting import (
-    OtherContentError,
-    Requested,
-    request_payouts,
-)
-from services.payouts.requesting import (
-    cancel as cancel_payout,
-)
+from services.cli.payu_telling import say_what_is_left, tell_what_is_due
+from services.payouts.attempt import Attempt
+from services.payouts.canceling import cancel as cancel_payout
+from services.payouts.connection import Connection
+from services.payouts.requesting import OtherContentError, request_payouts
 
 
 def _now() -> datetime:
@@ -59,6 +54,9 @@ payouts.add_command(resolve)
 @click.argument("file", type=click.File("rb"))
 @click.option("--request-id", "batch", default=None, help="A name for this batch: sent once only.")
 @click.option(
+    "--again", is_flag=True, help="Pay once more what was paid in the last 24 hours: it is meant."
+)
+@click.option(
     "--allow-unknown",
     is_flag=True,
     help="Also send bank codes, document types and fields that Caudal does not know.",
@@ -69,6 +67,7 @@ def create(  # noqa: PLR0913 - options of a command
     *,
     file: BinaryIO,
     batch: str | None,
+    again: bool,
     allow_unknown: bool,
     yes: bool,
     slug: str | None,
@@ -85,30 +84,41 @@ def create(  # noqa: PLR0913 - options of a command
     Everything that is wrong by PayU's documents is told, and nothing is sent (exit code 2). Each
     payout is put on record before it is sent. PayU knows no idempotency key: one whose answer was
     lost is `unknown` (exit code 4), is never sent again by itself, and stops every further request
-    for the same until it is resolved (`payouts resolve`, `report import`). With --request-id a batch
-    that is on record already is not sent, but shown.
+    for the same until it is resolved (`payouts resolve`, `report import`). What PayU took in the last
+    24 hours is not asked for once more (exit code 1), whatever the batch is called, but with --again.
+    With --request-id a batch that is on record already is not sent, but shown; one of which nothing
+    was sent leaves its name to the next.
 
-    Needs the database; what PayU took is told to the broker, now or as soon as it answers.
+    Needs the database. What became of it is shown first, and then told to the broker, now or as soon
+    as it answers; the exit code is that of the payouts.
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
-    document = _document(file, doubts=not allow_unknown)
     of = opened(slug, sources, data_dir, sandbox=sandbox)
+    document = _document(file, of, doubts=not allow_unknown)
     dsn = options.postgres_dsn(data_dir)
     total = sum(transfer.value for transfer in document.transfers)
     confirm(of, f"{len(document.transfers)} payouts of together {total:,f}", yes=yes)
 
-    async def work() -> tuple[Requested, int]:
+    attempt = Attempt()
+
+    async def work() -> int:
         async with open_pool(dsn, size=2) as pool, of.client() as client:
-            done = await request_payouts(pool, client, of, document, batch, _now)
-            return done, await tell_what_is_due(pool, data_dir)
+            done = await request_payouts(
+                pool, client, of, document, batch, _now, again=again, attempt=attempt
+            )
+            show_outcome(done, as_json=as_json)
+            attempt.shown = True
+            say_what_is_left(await tell_what_is_due(pool, data_dir))
+        return code_of(done.requests)
 
     try:
-        done, left = carried_out(work(), of)
+        code = carried_out(work(), of, attempt=attempt, as_json=as_json)
     except InTheWayError as error:
         in_the_way(error.requests, as_json=as_json)
+    except DoneLatelyError as error:
+        done_lately(error.requests, as_json=as_json)
     except OtherContentError:
         fail(MISUSED, f"--request-id: {batch} is the name of another batch")
-    tell_of(done, left, as_json=as_json)
-    sys.exit(code_of(done.requests))
+    sys.exit(code)
 
 
 @payouts.command(epilog=EXIT_CODES)
@@ -129,30 +139,37 @@ def cancel(  # noqa: PLR0913 - options of a command
     data_dir: Path,
     as_json: bool,
 ) -> None:
-    """Ask PayU to cancel a payout. It says later whether it did; to ask twice is safe."""
+    """Ask PayU to cancel a payout. It says later whether it did; to ask twice is safe.
+
+    Put on record before it is sent. Where the answer is lost (exit code 4) and the payout is rejected
+    later, it counts as canceled.
+    """
     order = order_id(payment_order_id)
     request = CancelRequest(comments=comments, push_payment_id=push_payment_id)
     of = opened(slug, sources, data_dir, sandbox=sandbox)
     dsn = options.postgres_dsn(data_dir)
     confirm(of, f"the payout {order} shall be cancelled", yes=yes)
 
-    async def work() -> tuple[str | None, int]:
+    attempt = Attempt()
+
+    async def work() -> None:
         async with open_pool(dsn, size=2) as pool, of.client() as client:
-            said = await cancel_payout(pool, client, of.source.slug, order, request, _now)
-            return said, await tell_what_is_due(pool, data_dir)
+            source = of.source.slug
+            said = await cancel_payout(pool, client, source, order, request, _now, attempt=attempt)
+            if as_json:
+                told = {"payment_order_id": order, "message": said}
+                click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+            else:
+                click.echo(f"{order}: {said or 'accepted'}")
+            attempt.shown = True
+            say_what_is_left(await tell_what_is_due(pool, data_dir))
 
-    said, left = carried_out(work(), of)
-    if as_json:
-        told = {"payment_order_id": order, "message": said, "to_be_told": left}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
-    else:
-        click.echo(f"{order}: {said or 'accepted'}")
-    say_what_is_left(left)
+    carried_out(work(), of, attempt=attempt, as_json=as_json)
 
 
-def _document(file: BinaryIO, *, doubts: bool) -> PayoutRequest:
+def _document(file: BinaryIO, of: Connection, *, doubts: bool) -> PayoutRequest:
     try:
-        return validation.payouts(read_json(file.read()), doubts=doubts)
+        return validation.payouts(read_json(file.read()), doubts=doubts, own=of.account.own)
     except NotReadableError as error:
         fail(MISUSED, f"{file.name}: {error}")
     except NotValidError as error:

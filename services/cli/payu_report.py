@@ -23,9 +23,8 @@ from services.cli.payu_account import (
     carried_out,
     fail,
     known_sources,
-    say_what_is_left,
-    tell_what_is_due,
 )
+from services.cli.payu_telling import say_what_is_left, tell_what_is_due
 from services.payouts.connection import source_of
 from services.payouts.reporting import Imported, import_report
 
@@ -58,7 +57,9 @@ def import_(  # noqa: PLR0913 - options of a command
     Each row enters as a delivery of the authority `report`: Approved is paid, In progress is
     processing, Rejected is rejected (or canceled, where a cancel was asked for). Words that nobody
     knows are parked. Payouts that were asked for and whose answer was lost are resolved where one row
-    alone has their amount, description and time; otherwise the orders that it may be are named.
+    alone has their amount, description and time of creation (ISO 8601, dd/mm/yyyy hh:mm:ss or epoch
+    milliseconds), and the report is not older than they are; otherwise the orders that it may be are
+    named.
     Importing it twice changes nothing. Rows that cannot be read are told by their line: exit code 3.
     """
     source = source_of(known_sources(sources, data_dir), slug)
@@ -70,7 +71,7 @@ def import_(  # noqa: PLR0913 - options of a command
     lines = _lines(file, name)
     dsn = options.postgres_dsn(data_dir)
 
-    async def work() -> tuple[Imported, int]:
+    async def work() -> tuple[Imported, int | None]:
         async with open_pool(dsn, size=2) as pool:
             found = await import_report(
                 pool,
@@ -83,7 +84,7 @@ def import_(  # noqa: PLR0913 - options of a command
             )
             return found, 0 if dry_run else await tell_what_is_due(pool, data_dir)
 
-    found, left = carried_out(work())
+    found, left = carried_out(work(), changes=False)  # to do it again is safe
     _tell(found, left, name, dry_run=dry_run, as_json=as_json)
     sys.exit(PARTLY if found.unreadable else DONE)
 
@@ -95,7 +96,7 @@ def _lines(file: BinaryIO, name: str) -> list[Row | Unreadable]:
         fail(MISUSED, f"{name}: {error}")
 
 
-def _tell(found: Imported, left: int, name: str, *, dry_run: bool, as_json: bool) -> None:
+def _tell(found: Imported, left: int | None, name: str, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_view(found, left), ensure_ascii=False, indent=2))
     else:
@@ -113,7 +114,7 @@ def _tell(found: Imported, left: int, name: str, *, dry_run: bool, as_json: bool
     say_what_is_left(left)
 
 
-def _view(found: Imported, left: int) -> dict[str, Any]:
+def _view(found: Imported, left: int | None) -> dict[str, Any]:
     return {
         "rows": len(found.rows),
         "unreadable": [{"line": each.line, "why": each.why} for each in found.unreadable],

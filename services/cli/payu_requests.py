@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,19 +14,20 @@ import click
 from libs.providers.payu import validation
 from libs.providers.payu.wire import identity
 from libs.store import payouts as store
-from libs.store.database import Pool
+from libs.store.database import Pool, open_pool
 from libs.store.payout_request import OPEN, AskedPayout, Resolver
 from services.cli import options
 from services.cli.payu_account import (
     DONE,
     EXIT_CODES,
     FAILED,
+    Result,
     by_source,
+    carried_out,
     fail,
     quiet,
-    say_what_is_left,
-    tell_what_is_due,
 )
+from services.cli.payu_telling import say_what_is_left, tell_what_is_due
 from services.inspection.payouts import request_table, request_view
 from services.inspection.tables import show
 from services.payouts.requesting import telling_of
@@ -44,17 +46,17 @@ def requests(
     quiet()
     states = list(OPEN) if unknown else None
 
-    async def ask(pool: Pool) -> tuple[list[AskedPayout], int]:
+    async def ask(pool: Pool) -> tuple[list[AskedPayout], int | None]:
         left = await tell_what_is_due(pool, data_dir) if tell_now else 0
         return await store.requests_on_record(pool, source=slug, states=states), left
 
-    found, left = options.reading(data_dir, ask)
+    found, left = carried_out(_asked(data_dir, ask), changes=False)
     if as_json:
         click.echo(json.dumps(list(map(request_view, found)), ensure_ascii=False, indent=2))
     else:
         show(request_table(found))
     say_what_is_left(left)
-    sys.exit(FAILED if left else DONE)
+    sys.exit(DONE if left == 0 else FAILED)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -80,8 +82,11 @@ def resolve(  # noqa: PLR0913 - options of a command
         raise click.BadParameter("must not be empty", param_hint="--reason")
     quiet()
     named = None if order is None else order_id(order)
-    found, left = options.reading(
-        data_dir, lambda pool: _resolve(pool, str(request), named, reason.strip(), data_dir)
+    found, left = carried_out(
+        _asked(
+            data_dir, lambda pool: _resolve(pool, str(request), named, reason.strip(), data_dir)
+        ),
+        changes=False,
     )
     if as_json:
         click.echo(json.dumps(request_view(found), ensure_ascii=False, indent=2))
@@ -90,24 +95,31 @@ def resolve(  # noqa: PLR0913 - options of a command
     say_what_is_left(left)
 
 
+async def _asked(data_dir: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
+    async with open_pool(options.postgres_dsn(data_dir), size=1) as pool:
+        return await ask(pool)
+
+
 async def _resolve(
     pool: Pool, name: str, order: str | None, reason: str, data_dir: Path
-) -> tuple[AskedPayout, int]:
+) -> tuple[AskedPayout, int | None]:
     known = await store.request_on_record(pool, name)
     if known is None:
         fail(FAILED, f"no request is called {name}")
-    if order is not None and await store.orders_on_record(pool, known.source, [order]):
-        fail(FAILED, f"{order} is the payout of another request")
     now = datetime.now(UTC)
-    done = await store.resolve(
-        pool,
-        name,
-        payment_order_id=order,
-        by=Resolver.OPERATOR,
-        reason=reason,
-        now=now,
-        told=(order and telling_of(known, order, known.sent_at or known.created_at, now)) or None,
-    )
+    try:
+        done = await store.resolve(
+            pool,
+            known,
+            payment_order_id=order,
+            by=Resolver.OPERATOR,
+            reason=reason,
+            now=now,
+            told=(order and telling_of(known, order, known.sent_at or known.created_at, now))
+            or None,
+        )
+    except store.OrderTakenError as error:
+        fail(FAILED, str(error))
     if done is None:
         fail(FAILED, f"{name} is {known.state.value} already")
     return done, await tell_what_is_due(pool, data_dir)

@@ -1,7 +1,9 @@
 """Which item of an answer is about which request: PayU answers in two lists, without our numbers.
 
-First by everything that is echoed; what is left by amount and description, then by amount alone, each
-only where it leaves no choice. What cannot be told apart stays without an outcome: unknown.
+First by everything that is echoed, the payee's bank and kind of account where they are; what is left by
+amount and description, then by amount alone. Requests that are identical are interchangeable; others are
+matched only where it leaves no choice: as many answers as requests, all of them good or all of them bad.
+What cannot be told apart stays without an outcome: unknown.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from libs.providers.payu.answers import (
     PayoutAnswer,
     SuccessfulItem,
 )
+from libs.providers.payu.banks import normalised
 from libs.providers.payu.requests import Payee, Transfer
+from libs.providers.payu.written import canonical
 
 Item = SuccessfulItem | FailedItem
 
@@ -60,8 +64,9 @@ def _step(
         answered[of_item(item)].append(item)
     left: list[Item] = []
     for key, items in answered.items():
-        numbers = asked.get(key, [])
-        if not exact and (len(numbers) != len(items) or len(set(map(type, items))) > 1):
+        numbers = [] if key is None else asked.get(key, [])
+        same = exact and len({canonical(transfers[number]) for number in numbers}) == 1
+        if not same and (len(numbers) != len(items) or len(set(map(type, items))) > 1):
             numbers = []
         for number, item in zip(numbers, items, strict=False):
             found.items[number] = item
@@ -73,30 +78,50 @@ def _words(text: str | None) -> str:
     return (text or "").strip()
 
 
-def _payee(payee: Payee) -> Hashable:
-    if payee.id is not None:
-        return payee.id.lower()
-    return str(payee.account_number), str(payee.document_number)
+_Fields = frozenset[str]
+BANK, TYPE = "bank", "type"
 
 
-def _answered(payee: AnsweredPayee | None, *, by_id: bool) -> Hashable:
-    if payee is None:
+def _known(of: Transfer | Item) -> Hashable:
+    """Return the key of a payee that is told by its id."""
+    payee = of.bank_account
+    if payee is None or payee.id is None:
         return None
-    if by_id:
-        return (payee.id or "").lower()
-    return str(payee.account_number), str(payee.document_number)
+    return of.value, _words(of.description), payee.id.lower()
 
 
-def _of_known(item: Item) -> Hashable:
-    return item.value, _words(item.description), _answered(item.bank_account, by_id=True)
+def _details(payee: Payee | AnsweredPayee) -> dict[str, str]:
+    """Return what is told of the bank and the kind of account, in one spelling."""
+    bank, kind = normalised(payee.bank_code or ""), (payee.account_type or "").strip().upper()
+    return {name: text for name, text in ((BANK, bank), (TYPE, kind)) if text}
 
 
-def _of_new(item: Item) -> Hashable:
-    return item.value, _words(item.description), _answered(item.bank_account, by_id=False)
+def _whole(of: Transfer | Item, payee: Payee | AnsweredPayee, details: _Fields) -> Hashable:
+    told = _details(payee)
+    account = str(payee.account_number), str(payee.document_number)
+    return of.value, _words(of.description), account, *(told.get(name) for name in sorted(details))
 
 
-def _whole(transfer: Transfer) -> Hashable:
-    return transfer.value, _words(transfer.description), _payee(transfer.bank_account)
+def _asked_with(details: _Fields) -> Callable[[Transfer], Hashable]:
+    """Return the key of a new payee, as far as answers with these details can tell it."""
+
+    def key(transfer: Transfer) -> Hashable:
+        payee = transfer.bank_account
+        return None if payee.id is not None else _whole(transfer, payee, details)
+
+    return key
+
+
+def _answered_with(details: _Fields) -> Callable[[Item], Hashable]:
+    """Return the key of an answer that has these details and no other."""
+
+    def key(item: Item) -> Hashable:
+        payee = item.bank_account
+        if payee is None or _details(payee).keys() != details:
+            return None
+        return _whole(item, payee, details)
+
+    return key
 
 
 def _described(of: Transfer | Item) -> tuple[Decimal | None, str]:
@@ -107,10 +132,12 @@ def _valued(of: Transfer | Item) -> Decimal | None:
     return of.value
 
 
-# Identical requests are interchangeable: which of two is which does not matter there.
 _STEPS: tuple[tuple[Callable[[Transfer], Hashable], Callable[[Item], Hashable], bool], ...] = (
-    (_whole, _of_known, True),
-    (_whole, _of_new, True),
+    (_known, _known, True),
+    *(
+        (_asked_with(details), _answered_with(details), True)
+        for details in map(frozenset, ((BANK, TYPE), (BANK,), (TYPE,), ()))
+    ),
     (_described, _described, False),
     (_valued, _valued, False),
 )

@@ -2,13 +2,14 @@
 
     record ─► authenticate ─► mark as unknown ─► send ─► put the outcomes on record, and what they tell
 
-Whatever stops it after the mark leaves `unknown`, which an operator or PayU's report resolves.
+Whatever stops it after the mark leaves `unknown`, which an operator or PayU's report resolves. What is
+known of an answer is returned though the database is gone by then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -21,13 +22,14 @@ from libs.providers.payu import own_calls
 from libs.providers.payu.answers import PayoutAnswer, SuccessfulItem, first_message
 from libs.providers.payu.client import PayU
 from libs.providers.payu.digest import DigestKey
-from libs.providers.payu.requests import CancelRequest, PayoutRequest, Transfer
+from libs.providers.payu.requests import PayoutRequest, Transfer
 from libs.providers.reading import NotReadableError, read_json
 from libs.runtime.failures import TemporaryError
 from libs.store import payouts as store
 from libs.store.database import Pool
 from libs.store.payout_request import OPEN, AskedPayout, RequestState, Settled
 from libs.store.to_be_told import remember_to_tell
+from services.payouts.attempt import Attempt, NotOnRecordError
 from services.payouts.cleaning import cleaned
 from services.payouts.connection import PROVIDER, Connection
 from services.payouts.matching import matched
@@ -55,57 +57,47 @@ class OtherContentError(Exception):
     """The name of the batch is that of another one, with other requests."""
 
 
-class NotOnRecordError(TemporaryError):
-    """It was answered, and the answer could not be put on record: these orders exist at PayU."""
-
-    def __init__(self, orders: Sequence[str]) -> None:
-        super().__init__(
-            f"PayU answered, and it could not be put on record; its orders: {', '.join(orders)}"
-        )
-
-
 async def request_payouts(  # noqa: PLR0913, PLR0917 - the ends of it, and what is asked
-    pool: Pool, payu: PayU, of: Connection, document: PayoutRequest, batch: str | None, now: Clock
+    pool: Pool,
+    payu: PayU,
+    of: Connection,
+    document: PayoutRequest,
+    batch: str | None,
+    now: Clock,
+    *,
+    again: bool = False,
+    attempt: Attempt | None = None,
 ) -> Requested:
-    """Ask for payouts. Raises `InTheWayError` where one was asked for before and is still unknown."""
+    """Ask for payouts; `attempt` tells how far it came where this raises.
+
+    Raises `InTheWayError` where one was asked for before and is still unknown, `DoneLatelyError` where
+    one was paid lately (unless it is meant to be paid `again`), `OtherContentError`: nothing was sent.
+    `NotOnRecordError` and whatever else comes once it is sent: it may have been done.
+    """
+    attempt = attempt or Attempt()
     asked = _asked(of, document, batch or str(uuid_utils.uuid7()), now())
-    if known := await store.record(pool, asked):
+    if known := await store.record(pool, asked, again=again):
         if [each.digest for each in known] != [each.digest for each in asked]:
             raise OtherContentError
         return Requested(known, again=True)
-    why, unasked = None, list[SuccessfulItem]()
+    sent_at: datetime | None = None
     try:
         await payu.authenticate()
-        sent_at = now()
-        await _mark(pool, asked, sent_at)
+        moment = now()
+        await _mark(pool, asked, moment)
+        sent_at, attempt.sent = moment, True
         answer = await payu.request_payouts(document)
     except UnsentError as error:
-        why = f"not sent: {error}"
-        await _settle_all(pool, asked, (why,), now())
+        done = await _nothing(pool, asked, (f"not sent: {error}",), None, now())
     except RefusedError as error:
-        why = str(error)
-        await _settle_all(pool, asked, (why, *_said(error, document.transfers, of)), now())
+        said = _said(error, document.transfers, of)
+        done = await _nothing(pool, asked, (str(error), *said), sent_at, now())
     except UnansweredError as error:
-        why = str(error)
+        return await _as_on_record(pool, asked, [], sent_at, Requested([], why=str(error)))
     else:
-        unasked = await _settle(pool, asked, document.transfers, answer, sent_at, now())
-    return Requested(
-        await store.requests_on_record(pool, source=of.source.slug, batch=asked[0].batch),
-        why=why,
-        unasked=[item.payment_order_id or "" for item in unasked],
-    )
-
-
-async def cancel(  # noqa: PLR0913, PLR0917 - the ends of it, and what is asked
-    pool: Pool, payu: PayU, source: str, order: str, request: CancelRequest, now: Clock
-) -> str | None:
-    """Ask PayU for a cancel, which it looks at later; return what it says. To ask twice is safe."""
-    sent_at = now()
-    said = await payu.cancel(order, request)
-    body = own_calls.bare_body(order, sent_at)
-    told = own_delivery(source, PROVIDER, own_calls.CANCEL_REQUESTED, body, now())
-    await remember_to_tell(pool, told)
-    return said.message
+        attempt.orders += [each.payment_order_id or "" for each in answer.successful_items]
+        done = await _settle(pool, asked, document.transfers, answer, moment, now())
+    return done
 
 
 def telling_of(
@@ -143,17 +135,22 @@ async def _mark(pool: Pool, asked: Sequence[AskedPayout], now: datetime) -> None
         raise UnsentError("a part of it was resolved as not sent meanwhile")
 
 
-async def _settle_all(
-    pool: Pool, asked: Sequence[AskedPayout], why: tuple[str, ...], now: datetime
-) -> None:
+async def _nothing(
+    pool: Pool,
+    asked: Sequence[AskedPayout],
+    why: tuple[str, ...],
+    sent_at: datetime | None,
+    now: datetime,
+) -> Requested:
     """Put on record that nothing of it was done; what was resolved meanwhile stays so."""
-    batch = await store.requests_on_record(pool, source=asked[0].source, batch=asked[0].batch)
+    batch = await store.these_on_record(pool, [each.id for each in asked])
     settled = [
-        Settled(id=each.id, state=RequestState.FAILED, failures=why)
+        Settled(id=each.id, state=RequestState.FAILED, failures=why, sent=sent_at is not None)
         for each in batch
         if each.state in OPEN
     ]
-    await store.settle(pool, settled, now)
+    await store.settle(pool, asked[0].source, settled, now)
+    return await _as_on_record(pool, batch, settled, sent_at, Requested([], why=why[0]))
 
 
 async def _settle(  # noqa: PLR0913, PLR0917 - what was asked, what was answered, and when
@@ -163,7 +160,7 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what was asked, what was answered
     answer: PayoutAnswer,
     sent_at: datetime,
     now: datetime,
-) -> list[SuccessfulItem]:
+) -> Requested:
     found = matched(transfers, answer)
     settled: list[Settled] = []
     for request, item in zip(asked, found.items, strict=True):
@@ -180,18 +177,57 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what was asked, what was answered
         elif item is not None and not isinstance(item, SuccessfulItem):
             failures = cleaned(item.failure_messages, transfers)
             settled.append(Settled(id=request.id, state=RequestState.FAILED, failures=failures))
+    orders = [item.payment_order_id or "" for item in found.unasked]
     try:
-        await repeated(
-            lambda: store.settle(pool, settled, now), lambda e: isinstance(e, TemporaryError)
+        taken = await repeated(
+            lambda: store.settle(pool, asked[0].source, settled, now),
+            lambda e: isinstance(e, TemporaryError),
         )
         for item in found.unasked:
             await remember_to_tell(pool, _unasked(asked[0], item, sent_at, now))
     except TemporaryError:
-        orders = [each.payment_order_id for each in settled] + [
-            item.payment_order_id for item in found.unasked
-        ]
-        raise NotOnRecordError([order for order in orders if order]) from None
-    return found.unasked
+        known = [each.payment_order_id for each in settled if each.payment_order_id]
+        raise NotOnRecordError([*known, *orders]) from None
+    why = None
+    if taken:
+        names = ", ".join(each.payment_order_id or "" for each in taken)
+        why = f"PayU answered with orders that belong to other requests: {names}"
+    settled = [each for each in settled if each not in taken]
+    return await _as_on_record(
+        pool, asked, settled, sent_at, Requested([], why=why, unasked=orders)
+    )
+
+
+async def _as_on_record(
+    pool: Pool,
+    asked: Sequence[AskedPayout],
+    settled: Sequence[Settled],
+    sent_at: datetime | None,
+    done: Requested,
+) -> Requested:
+    """Fill in the requests: as they are on record, or as they were written where nobody answers."""
+    try:
+        done.requests = await store.these_on_record(pool, [each.id for each in asked])
+    except TemporaryError:
+        by_id = {each.id: each for each in settled}
+        done.requests = [_as_written(each, by_id.get(each.id), sent_at) for each in asked]
+    return done
+
+
+def _as_written(
+    request: AskedPayout, settled: Settled | None, sent_at: datetime | None
+) -> AskedPayout:
+    if settled is None:
+        open_ = request.state in OPEN and sent_at is not None
+        return replace(request, state=RequestState.UNKNOWN, sent_at=sent_at) if open_ else request
+    return replace(
+        request,
+        state=settled.state,
+        sent_at=sent_at,
+        payment_order_id=settled.payment_order_id,
+        failures=settled.failures,
+        delivery_id=settled.told.id if settled.told else None,
+    )
 
 
 def _unasked(like: AskedPayout, item: SuccessfulItem, sent_at: datetime, now: datetime) -> Delivery:

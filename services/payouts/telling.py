@@ -1,30 +1,14 @@
-"""Deliveries of our own, and how they enter: through the front door, like everybody's."""
+"""Deliveries of our own: what they say of where they come from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import uuid_utils
 
-from libs.bus.front_door import Publishing, deliver
-from libs.bus.publisher import Outcome
-from libs.contracts import webhook_received
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Pool
-from libs.store.to_be_told import CONTENT_TYPE, note_told, still_to_be_told
-
-PORTION: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How many were told, and whether that was all."""
-
-    count: int
-    all: bool
+from libs.store.to_be_told import CONTENT_TYPE
 
 
 def own_delivery(
@@ -39,21 +23,6 @@ def report_delivery(
 ) -> Delivery:
     """Make a delivery of one row of a report."""
     return _delivery(source, provider, route_event, body, now, Origin.REPORT, Authority.REPORT)
-
-
-async def tell(pool: Pool, publisher: Publishing) -> Told:
-    """Bring in what is to be told, oldest first, until the broker takes no more.
-
-    Two who do so at once tell some of it twice, which adds nothing.
-    """
-    count = 0
-    while deliveries := await still_to_be_told(pool, PORTION):
-        outcome = await deliver(publisher, webhook_received.encode(deliveries))
-        if outcome is not Outcome.CONFIRMED:
-            return Told(count, all=False)
-        await note_told(pool, [each.id for each in deliveries])
-        count += len(deliveries)
-    return Told(count, all=True)
 
 
 def _delivery(  # noqa: PLR0913, PLR0917 - the columns of an envelope

@@ -37,14 +37,16 @@ from services.reconciler.noticing import noticing
 from services.reconciler.polling.run import poll_providers
 from services.reconciler.relay import Relay
 from services.reconciler.sweep import Sweep
+from services.reconciler.telling import Telling
 from services.reconciler.waiting import fold_in_waiting
 
-POOL_SIZE: Final = 9  # archive, apply, notices, relay, five chores
+POOL_SIZE: Final = 10  # archive, apply, notices, relay, six chores
 ANSWER_WITHIN: Final = 15.0  # seconds for one statement; locks are waited for less long
 WAITING_EVERY: Final = 2.0  # seconds
 CROWD_EVERY: Final = 1.0
 SWEEP_EVERY: Final = 15.0
 ARRIVALS_EVERY: Final = 60.0
+TELLING_EVERY: Final = 3.0
 PARTITIONS_EVERY: Final = 3600.0
 TRANSACTION_DELIVERIES: Final = 500
 # Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
@@ -153,6 +155,7 @@ async def run(
             after=settings.sweep_after,
         )
         arrivals = Arrivals(pool, lambda: backlog(url, (ARCHIVE_QUEUE,)))
+        telling = Telling(pool, publisher)
         limits = Limits.of(settings)
         reconciler = Reconciler(pool, publisher, relay, limits)
         consumers = [
@@ -182,6 +185,7 @@ async def run(
                         (CROWD_EVERY, lambda: _crowd(crowd, relay)),
                         (SWEEP_EVERY, sweep.run),
                         (ARRIVALS_EVERY, arrivals.run),
+                        (TELLING_EVERY, telling.run),
                     )
                 ]
                 if sources is not None and settings.polling:

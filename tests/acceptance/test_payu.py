@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -252,15 +253,21 @@ def test_report_resolves_what_it_alone_can_be(stack: Stack, api: PayUApi, tmp_pa
     )["requests"]
     orders = [f"0b0b0b0b-0000-4000-8000-00000000000{n}" for n in range(4)]
     report = tmp_path / "report.csv"
-    report.write_text(
-        "\ufeffPayment Order Id;Status;Value;Description;Full name\n"
-        f"{orders[0]};Approved;4001,00;only one;Canary Fullname\n"
-        f"{orders[1]};In progress;4002,00;two of it;Canary Fullname\n"
-        f"{orders[2]};In progress;4002,00;two of it;Canary Fullname\n"
-        f"{orders[3]};Devuelto;5;x;Canary Fullname\n"
-        ";Approved;1;x;Canary Fullname\n"
+    at = datetime.now(UTC).strftime("%d/%m/%Y %H:%M:%S")
+    lines = (
+        "\ufeffPayment Order Id;Status;Value;Description;Creation date;Full name\n"
+        f"{orders[0]};Approved;4001,00;only one;{at};Canary Fullname\n"
+        f"{orders[1]};In progress;4002,00;two of it;{at};Canary Fullname\n"
+        f"{orders[2]};In progress;4002,00;two of it;{at};Canary Fullname\n"
+        f"{orders[3]};Devuelto;5;x;{at};Canary Fullname\n"
+        f";Approved;1;x;{at};Canary Fullname\n"
         "short\n"
     )
+    report.write_text(lines.replace(at, ""))
+    undated = told(stack, "report", "import", str(report), "--dry-run", code=PARTLY)
+    assert undated["resolved"] == []
+    assert undated["ambiguous"][0] == {"request": one["id"], "payment_order_ids": orders[:1]}
+    report.write_text(lines)
     before = len(stack.objects("--source", "payu"))
     dry = told(stack, "report", "import", str(report), "--dry-run", code=PARTLY)
     assert (dry["rows"], dry["resolved"][0]["request"]) == (4, one["id"])
@@ -310,6 +317,30 @@ def test_granted_cancel_is_canceled(stack: Stack, tmp_path: Path) -> None:
     becomes(stack, ref, "canceled")
     payu(stack, "payouts", "cancel", "unknown-id", code=FAILED)
     payu(stack, "payouts", "cancel", "not/an id", code=MISUSED)
+
+
+def test_lost_cancel_is_canceled_where_the_payout_is_rejected(
+    stack: Stack, api: PayUApi, tmp_path: Path
+) -> None:
+    [request] = told(stack, "payouts", "create", document(tmp_path, known(89, "cancel me too")))[
+        "requests"
+    ]
+    ref = request["payment_order_id"]
+    becomes(stack, ref, "created")
+    api.instead["DELETE"].append(cut)
+    payu(stack, "payouts", "cancel", ref, code=UNKNOWN)
+    payu(stack, "payouts", "requests", "--tell")
+    notify(stack, ref, value=89, state="REJECTED")
+    becomes(stack, ref, "canceled")
+
+
+def test_same_file_is_not_paid_twice(stack: Stack, api: PayUApi, tmp_path: Path) -> None:
+    file = document(tmp_path, known(90, "once"))
+    [first] = told(stack, "payouts", "create", file)["requests"]
+    again = told(stack, "payouts", "create", file, code=FAILED)
+    assert ([each["id"] for each in again["done_lately"]], len(api.seen)) == ([first["id"]], 1)
+    told(stack, "payouts", "create", file, "--again")
+    assert len(api.seen) == 2
 
 
 def test_batch_of_a_name_is_sent_once(stack: Stack, api: PayUApi, tmp_path: Path) -> None:
@@ -405,13 +436,9 @@ def test_what_the_broker_did_not_take_is_told_later(stack: Stack, tmp_path: Path
         },
     )  # fmt: skip
     assert ran.returncode == DONE, ran.stderr
-    assert "to be told" in ran.stderr
-    done = json.loads(ran.stdout)
-    assert done["to_be_told"] == 1
-    ref = done["requests"][0]["payment_order_id"]
-    assert payout(stack, ref) is None
+    ref = json.loads(ran.stdout)["requests"][0]["payment_order_id"]
+    becomes(stack, ref, "created")  # by a reconciler: no other command runs
     payu(stack, "payouts", "requests", "--tell")
-    becomes(stack, ref, "created")
 
 
 def test_nothing_of_it_is_in_a_log(stack: Stack) -> None:

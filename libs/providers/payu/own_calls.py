@@ -2,8 +2,10 @@
 
     route_event payout/created            {"paymentOrderId", "value", "currency", "description", "at"}
     route_event payout/cancel_requested   {"paymentOrderId", "at"}
+    route_event payout/cancel_sent        {"paymentOrderId", "at"}
 
-Nothing personal is in them. `at` is when the call was sent: before the first notification, whichever
+A cancel that was sent, and of which nobody knows whether PayU accepted it, moves no state. It counts as
+evidence of a cancel where the payout is rejected later. Nothing personal is in them. `at` is when the call was sent: before the first notification, whichever
 arrives first, so that a payout's `created` never hides what PayU said of it meanwhile.
 """
 
@@ -25,6 +27,7 @@ from libs.providers.reading import Json, NotReadableError, read_object
 PREFIX: Final = "payout/"
 CREATED: Final = "payout/created"
 CANCEL_REQUESTED: Final = "payout/cancel_requested"
+CANCEL_SENT: Final = "payout/cancel_sent"
 CURRENCY: Final = "COP"
 _REFERENCE_LIMIT: Final = 200
 
@@ -44,7 +47,7 @@ def created_body(
 
 
 def bare_body(payment_order_id: str, at: datetime) -> bytes:
-    """Write what tells of a call and of nothing else: a cancel that PayU accepted to look at."""
+    """Write what tells of a call and of nothing else: a cancel."""
     return _json({"paymentOrderId": payment_order_id, "at": _written(at)})
 
 
@@ -110,15 +113,33 @@ def translate(delivery: Delivery) -> tuple[Reading, ...]:
                 occurred_at=moment_of(told.get("at")),
             ),
         )
+    if delivery.route_event == CANCEL_SENT:
+        return (
+            _said(
+                delivery,
+                payout,
+                "cancel_sent",
+                None,
+                cancel=CancelStatus.REQUESTED,
+                occurred_at=moment_of(told.get("at")),
+            ),
+        )
     return (Unknown(reason=ParkReason.FOREIGN_SHAPE, detail="no call that is known"),)
 
 
-def _said(delivery: Delivery, payout: str, call: str, state: State, **more: Any) -> Observation:  # noqa: ANN401 - fields of the observation
+def _said(
+    delivery: Delivery,
+    payout: str,
+    call: str,
+    state: State | None,
+    **more: Any,  # noqa: ANN401 - fields of the observation
+) -> Observation:
+    word = "cancel sent, no answer" if state is None else f"{call} accepted"
     return Observation(
         kind=Kind.PAYOUT,
         provider_ref=payout,
         key=f"{call}:{payout}",
-        provider_status=f"{call} accepted",
+        provider_status=word,
         state=state,
         authority=delivery.authority,
         received_at=delivery.received_at,

@@ -20,6 +20,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -64,13 +65,16 @@ _PLAIN: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _COMMA: Final = re.compile(r"[0-9]{1,15}(,[0-9]{1,2})?")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{12,14}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}|[0-9]{8}")
+_DAY_FIRST: Final = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One row. `created` where it is told and can be read; `zoned` where its zone is told too.
 
-    Where it is not, `created` takes it for Colombian time; it may as well be UTC.
+    Where it is not, `created` takes it for Colombian time; it may as well be UTC. `day`: a day is
+    told, and no time of it.
     """
 
     line: int
@@ -81,6 +85,7 @@ class Row:
     description: str | None
     created: datetime | None
     zoned: bool = True
+    day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,7 @@ def _row(
         description=told.get("description") or None,
         created=None if created is None else created.replace(tzinfo=created.tzinfo or COLOMBIA),
         zoned=created is not None and created.tzinfo is not None,
+        day=bool(_DAY.fullmatch(told.get("created", ""))),
     )
 
 
@@ -226,13 +232,15 @@ def _value(text: str, separator: str) -> Decimal | None:
 
 
 def _created(text: str) -> datetime | None:
-    """Read epoch milliseconds, or ISO 8601."""
+    """Read epoch milliseconds, ISO 8601, or a day first: `26/10/2026 10:00:05`, with less of a time."""
     if _MILLISECONDS.fullmatch(text):
         return datetime.fromtimestamp(int(text[:-3]), UTC)
-    try:
+    with suppress(ValueError):
         return datetime.fromisoformat(text)
-    except ValueError:
-        return None
+    for form in _DAY_FIRST:
+        with suppress(ValueError):
+            return datetime.strptime(text, form)  # noqa: DTZ007 - told without a zone
+    return None
 
 
 def _iso(moment: datetime | None) -> str | None:

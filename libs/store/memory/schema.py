@@ -223,6 +223,15 @@ TABLES: Final = (
         {"source": T, "at": Z, "kind": T, "requests": I8},
         checks={"not_let_in_requests_check": _at_least("requests", 1)},
     ),
+    Table(
+        "to_be_told",
+        ("delivery_id",),
+        {
+            "delivery_id": U, "source": T, "provider": T, "origin": T, "authority": T,
+            "route_event": T, "body": B, "received_at": Z, "tell_after": Z,
+        },
+        optional=frozenset({"route_event", "tell_after"}),
+    ),
     Table("notices", ("id",), {"id": U, "noted_at": Z}, defaults={"noted_at": NOW}),
 )  # fmt: skip
 

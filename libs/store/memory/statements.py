@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from libs.store.memory import apply, archive, arrivals, inspection, replays, sweep
+from libs.store.memory import apply, archive, arrivals, inspection, replays, sweep, telling
 from libs.store.memory.playing import PLAYED
 from libs.store.memory.schema import Row
 from libs.store.memory.transaction import Transaction
@@ -17,7 +17,7 @@ from libs.store.memory.values import read_array
 from libs.store.queries import Parts, columns_as_text, named, parameters, parts_of
 
 # Importing them enters their functions in PLAYED.
-PLAYING: Final = (apply, archive, arrivals, inspection, replays, sweep)
+PLAYING: Final = (apply, archive, arrivals, inspection, replays, sweep, telling)
 
 _PARTITION: Final = re.compile(r"create table (\w+)_(\d{8}) ")
 _OF_A_PARTITION: Final = ("lock table ", "alter index ", "with moved as ", "alter table ")

@@ -8,6 +8,18 @@ where source = $1 and state in ('recorded', 'unknown')
   and (digest = any($2::bytea[]) or key_name <> $3)
 order by created_at, item
 
+-- name: done_payout_requests
+-- What was paid since $4, as far as is known: by itself, or because somebody or a report says so.
+select * from payout_requests
+where source = $1 and (state = 'succeeded' or (state = 'resolved' and resolution = 'sent'))
+  and coalesce(resolved_at, answered_at) > $4
+  and (digest = any($2::bytea[]) or key_name <> $3)
+order by created_at, item
+
+-- name: free_payout_batch
+update payout_requests set batch = $3
+where source = $1 and batch = $2
+
 -- name: add_payout_requests
 insert into payout_requests
   (id, source, batch, item, value, currency, description, bank_account_id, digest, key_name, created_at)
@@ -22,7 +34,8 @@ returning id
 
 -- name: settle_payout_request
 update payout_requests
-set state = $2, payment_order_id = $3, failures = $4, answered_at = $5, delivery_id = $6
+set state = $2, payment_order_id = $3, failures = $4, answered_at = $5, delivery_id = $6,
+    sent_at = case when $7 then sent_at end
 where id = $1
 
 -- name: resolve_payout_request
@@ -39,23 +52,45 @@ where ($1::text is null or source = $1)
   and ($3::text is null or batch = $3)
 order by created_at, batch, item
 
+-- name: payout_requests_by_id
+select * from payout_requests where id = any($1::uuid[])
+order by created_at, batch, item
+
 -- name: payout_request
 select * from payout_requests where id = $1
 
 -- name: payment_orders_known
-select payment_order_id from payout_requests where source = $1 and payment_order_id = any($2::text[])
+select id, payment_order_id from payout_requests
+where source = $1 and payment_order_id = any($2::text[])
+
+-- name: payouts_seen_before
+select provider_ref from objects
+where source = $1 and kind = 'payout' and provider_ref = any($2::text[]) and created_at < $3
+union
+select alias from object_aliases join objects on objects.id = object_id
+where source = $1 and kind = 'payout' and alias = any($2::text[]) and created_at < $3
 
 -- name: add_to_be_told
 insert into to_be_told
-  (delivery_id, source, provider, origin, authority, route_event, body, received_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+  (delivery_id, source, provider, origin, authority, route_event, body, received_at, tell_after)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (delivery_id) do nothing
 
+-- name: take_telling
+select pg_try_advisory_xact_lock($1)
+
 -- name: to_be_told
-select * from to_be_told order by received_at, delivery_id limit $1
+select * from to_be_told
+where tell_after is null or tell_after <= now()
+order by received_at, delivery_id
+limit $1
 
 -- name: told
 delete from to_be_told where delivery_id = any($1::uuid[])
 
+-- name: tell_now
+update to_be_told set tell_after = null where delivery_id = $1
+
 -- name: count_to_be_told
 select count(*) from to_be_told
+where tell_after is null or tell_after <= now()

@@ -7,68 +7,39 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
-from libs.bus.publisher import Outcome, Outgoing
+from libs.bus.publisher import Outcome
 from libs.contracts.webhook_received import decode
 from libs.domain.lifecycle import Authority
-from libs.providers.payu import validation
 from libs.providers.payu.client import PayU
-from libs.providers.payu.requests import PayoutRequest
-from libs.providers.registry import PROVIDERS
 from libs.runtime.failures import TemporaryError
-from libs.runtime.secret_references import SecretReader
-from libs.runtime.sources import read_sources
 from libs.store import payouts as store
 from libs.store.database import Pool, session
 from libs.store.payout_request import RequestState, Resolver
-from libs.store.payouts import InTheWayError
-from libs.store.to_be_told import still_to_be_told
-from services.payouts.connection import Connection, connection_of
-from services.payouts.requesting import NotOnRecordError, OtherContentError, request_payouts
-from services.payouts.telling import Told, tell
+from libs.store.payouts import DoneLatelyError, InTheWayError
+from services.payouts.attempt import Attempt, NotOnRecordError
+from services.payouts.connection import Connection
+from services.payouts.requesting import OtherContentError, request_payouts
+from services.reconciler.telling import Told, tell
 from tests.acceptance.test_payu import PERSONAL, known, new, sources_of
+from tests.integration.payouts.rooms import (
+    Broker,
+    connection,
+    document,
+    now,
+    on_record,
+    to_be_told,
+)
 from tests.integration.store.rooms import fetch
-from tests.payu_api import KEY, PayUApi, answering, cut, silent
+from tests.payu_api import PayUApi, answering, cut, silent
 
 pytestmark = pytest.mark.servers
 
 CAUDAL = Path(sys.executable).with_name("caudal")
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def document(*transfers: Any) -> PayoutRequest:  # noqa: ANN401 - any JSON
-    return validation.payouts(list(transfers), doubts=False)
-
-
-def connection(api: PayUApi, key: str = KEY) -> Connection:
-    text = sources_of(api).replace(KEY, key)
-    return connection_of(read_sources(text, PROVIDERS, SecretReader(Path(), {})), None, None)
-
-
-@pytest.fixture
-async def of(api: PayUApi) -> Connection:
-    return connection(api)
-
-
-@pytest.fixture
-async def payu(of: Connection) -> AsyncIterator[PayU]:
-    async with of.client() as client:
-        yield client
-
-
-async def on_record(pool: Pool) -> list[tuple[str, str | None]]:
-    return [(each.state, each.payment_order_id) for each in await store.requests_on_record(pool)]
 
 
 async def test_it_is_unknown_from_before_the_first_byte(
@@ -142,7 +113,7 @@ async def test_same_request_is_in_the_way_until_it_is_resolved(
         assert [each.id for each in way.value.requests] == [lost.id]
     await request_payouts(pool, payu, of, document(new(6, "d"), new(5, "e")), None, now)
     await store.resolve(
-        pool, lost.id, payment_order_id=None, by=Resolver.OPERATOR, reason="r", now=now(), told=None
+        pool, lost, payment_order_id=None, by=Resolver.OPERATOR, reason="r", now=now(), told=None
     )
     done = await request_payouts(pool, payu, of, document(new(5, "d")), None, now)
     assert [each.state for each in done.requests] == [RequestState.SUCCEEDED]
@@ -168,12 +139,10 @@ async def test_two_at_once_are_sent_once(
         *(request_payouts(pool, payu, of, asked, None, now) for _ in range(4)),
         return_exceptions=True,
     )
-    refused = [each for each in done if isinstance(each, InTheWayError)]
-    # Who comes after the first is settled asks for another payout, which is its right.
-    assert len(api.payouts) == len(done) - len(refused)
-    assert len({each.payment_order_id for each in await store.requests_on_record(pool)}) == len(
-        api.payouts
-    )
+    refused = [each for each in done if isinstance(each, InTheWayError | DoneLatelyError)]
+    assert (len(api.payouts), len(refused)) == (1, len(done) - 1)
+    [request] = await store.requests_on_record(pool)
+    assert request.payment_order_id in api.payouts
 
 
 async def test_batch_of_a_name_is_sent_once(
@@ -197,7 +166,7 @@ async def test_resolved_as_not_sent_it_is_not_sent(
     async def resolve(_request: web.BaseRequest) -> web.StreamResponse:
         first = (await store.requests_on_record(pool))[0]
         await store.resolve(
-            pool, first.id, payment_order_id=None, by=Resolver.OPERATOR, reason="r", now=now(),
+            pool, first, payment_order_id=None, by=Resolver.OPERATOR, reason="r", now=now(),
             told=None,
         )  # fmt: skip
         return web.json_response({"token": "Bearer canary"})
@@ -243,7 +212,7 @@ async def test_order_that_nobody_asked_for_is_told_of(
     done = await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
     assert done.unasked == ["two", "three"]
     assert [each.payment_order_id for each in done.requests] == ["ONE"]
-    told = await still_to_be_told(pool, 10)
+    told = await to_be_told(pool)
     assert [json.loads(each.body)["paymentOrderId"] for each in told] == ["ONE", "two", "three"]
 
 
@@ -251,27 +220,38 @@ async def test_what_is_told_goes_through_the_front_door(
     pool: Pool, payu: PayU, of: Connection
 ) -> None:
     await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
-    [due] = await still_to_be_told(pool, 10)
+    [due] = await to_be_told(pool)
     assert (due.authority, due.route_event) == (Authority.OPERATOR, "payout/created")
     async with session(pool) as connection_:
         assert await connection_.fetchval("select delivery_id::text from payout_requests") == due.id
     broker = Broker(Outcome.REFUSED)
     assert await tell(pool, broker) == Told(0, all=False)
-    assert len(await still_to_be_told(pool, 10)) == 1
+    assert len(await to_be_told(pool)) == 1
     broker.says = Outcome.CONFIRMED
     assert await tell(pool, broker) == Told(1, all=True)
-    assert await still_to_be_told(pool, 10) == []
+    assert await to_be_told(pool) == []
     assert {decode(message)[0].id for message in broker.messages} == {due.id}
 
 
-@dataclass
-class Broker:
-    """Says the same to everything."""
+async def test_what_was_answered_is_known_though_the_database_is_gone_by_then(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on record; reading it once more fails, and changes nothing of what became of it."""
 
-    says: Outcome
-    ready: bool = True
-    messages: list[bytes] = field(default_factory=list)
+    async def away(*_: object) -> None:
+        raise TemporaryError("Postgres: gone")
 
-    async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outcome]:
-        self.messages += [each.body for each in messages]
-        return [self.says] * len(messages)
+    monkeypatch.setattr("services.payouts.requesting.store.these_on_record", away)
+    attempt = Attempt()
+    asked = document(known(5, "d"), new(6, "bad", "8"))
+    done = await request_payouts(pool, payu, of, asked, None, now, attempt=attempt)
+    [order] = api.payouts
+    assert [(each.state.value, each.payment_order_id) for each in done.requests] == [
+        ("succeeded", order),
+        ("failed", None),
+    ]
+    assert await on_record(pool) == [("succeeded", order), ("failed", None)]
+    assert (attempt.sent, attempt.orders) == (True, [order])
+    api.instead["POST"].append(cut)
+    [lost] = (await request_payouts(pool, payu, of, document(known(9, "d")), None, now)).requests
+    assert lost.state is RequestState.UNKNOWN

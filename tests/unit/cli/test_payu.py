@@ -48,8 +48,13 @@ def test_production_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     confirm(production, "x", yes=False)
     monkeypatch.setattr("sys.stdin", Terminal("\n"))
-    with pytest.raises(click.Abort):
+    with pytest.raises(SystemExit) as declined:
         confirm(production, "x", yes=False)
+    assert declined.value.code == FAILED
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    with pytest.raises(SystemExit) as left:
+        confirm(production, "x", yes=False)
+    assert left.value.code == FAILED
 
 
 def test_production_needs_a_word_where_nobody_can_be_asked(

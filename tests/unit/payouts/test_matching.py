@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,50 @@ def test_payees_are_told_apart_by_their_accounts() -> None:
         [{"value": 5, "description": "d", "bankAccount": echo}],
     )
     assert outcomes(transfers, told) == ["failed", "second"]
+
+
+PHONE: Json = {"accountNumber": 3001234567, "documentNumber": 5, "accountType": "CA"}
+ECHO: Json = {"accountNumber": "3001234567", "documentNumber": "5"}
+
+
+@pytest.mark.parametrize("codes", [("507", "801"), ("801", "507")])
+@pytest.mark.parametrize("spelt", [{}, {"accountType": " ca"}])
+def test_one_number_at_two_banks(codes: tuple[str, str], spelt: Json) -> None:
+    """A phone number is the account number of two wallets; PayU takes one and not the other."""
+    transfers = asked(*(transfer(5, **PHONE, bankCode=code) for code in codes))
+    item = {"value": 5, "description": "d"}
+    told = answer(
+        [item | {"paymentOrderId": "one", "bankAccount": ECHO | spelt | {"bankCode": "801"}}],
+        [item | {"bankAccount": ECHO | spelt | {"bankCode": "507"}}],
+    )
+    wanted = {"507": "failed", "801": "one"}
+    assert outcomes(transfers, told) == [wanted[code] for code in codes]
+
+
+def test_one_number_in_two_kinds_of_account_at_a_bank_that_is_spelt_otherwise() -> None:
+    kinds = [PHONE | {"bankCode": "007", "accountType": kind} for kind in ("CA", "CC")]
+    transfers = asked(*(transfer(5, **each) for each in kinds))
+    item = {"value": 5, "description": "d"}
+    told = answer(
+        [
+            item
+            | {"paymentOrderId": "one", "bankAccount": ECHO | {"bankCode": 7, "accountType": "CC"}}
+        ],
+        [item | {"bankAccount": ECHO | {"bankCode": "7", "accountType": "CA"}}],
+    )
+    assert outcomes(transfers, told) == ["failed", "one"]
+
+
+def test_success_and_failure_of_the_same_account_are_not_guessed() -> None:
+    """Without the bank in the answer the two requests look the same, and are not."""
+    transfers = asked(*(transfer(5, **PHONE, bankCode=code) for code in ("507", "801")))
+    item = {"value": 5, "description": "d", "bankAccount": ECHO}
+    one = item | {"paymentOrderId": "one"}
+    assert outcomes(transfers, answer([one], [item])) == [None, None]
+    assert outcomes(transfers, answer([one], [])) == [None, None]
+    two = item | {"paymentOrderId": "two"}
+    assert outcomes(transfers, answer([one, two], [])) == ["one", "two"]
+    assert outcomes(transfers, answer([], [item, item])) == ["failed", "failed"]
 
 
 def test_what_cannot_be_told_apart_is_unknown() -> None:

@@ -47,7 +47,13 @@ def row(value: str = "4500000.00", description: str = "ORD-1", created: str = ""
         ("2026-11-26 10:00:03", True),  # Colombian time
         ("2026-11-26 12:00:03", False),
         ("2026-11-26", True),
+        ("2026-11-25", False),
         ("2026-11-24", False),
+        ("26/11/2026", True),
+        ("27/11/2026", False),
+        ("26/11/2026 10:00", True),
+        ("26/11/2026 10:00:03", True),
+        ("26/10/2026 10:00", False),
         (str(int(SENT.timestamp() * 1000)), True),
     ],
 )
@@ -63,6 +69,12 @@ def test_amount_and_description() -> None:
     assert _fits(REQUEST, row(description=" ORD-1 "))
 
 
-def test_amount_alone_tells_nothing() -> None:
-    assert not _tells(row(description=""))
-    assert _tells(row(description="", created=str(SENT + timedelta(minutes=1))))
+@pytest.mark.parametrize(("created", "tells"), [("", False), ("yesterday", False), (SENT, True)])
+def test_only_a_time_that_can_be_read_tells(created: object, *, tells: bool) -> None:
+    assert _tells(REQUEST, row(created=str(created)), None) is tells
+
+
+def test_report_from_before_tells_nothing() -> None:
+    later = row(created=str(SENT + timedelta(minutes=1)))
+    assert not _tells(REQUEST, later, SENT - timedelta(seconds=1))
+    assert _tells(REQUEST, later, SENT)
