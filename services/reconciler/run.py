@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
 from libs.bus.consumer import BatchConsumer
-from libs.bus.dead_letters import bury
-from libs.bus.isolation import Failed, Item, isolate
-from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
+from libs.bus.itemwise import Limits
 from libs.bus.publisher import Publisher
 from libs.bus.tail import backlog
 from libs.bus.topology import (
@@ -21,18 +19,14 @@ from libs.bus.topology import (
     NOTICES_QUEUE,
     RECONCILER_QUEUE,
 )
-from libs.contracts import webhook_received, webhook_translated
-from libs.contracts.delivery import Delivery
-from libs.contracts.webhook_translated import Translated
-from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
-from libs.store.archive import ensure_partitions, file_deliveries
+from libs.store.archive import ensure_partitions
 from libs.store.database import Pool, open_pool
-from services.reconciler.apply import Applied, apply, park_failed
 from services.reconciler.arrivals import Arrivals
 from services.reconciler.crowd import Crowd
+from services.reconciler.handling import Reconciler
 from services.reconciler.noticing import noticing
 from services.reconciler.polling.run import poll_providers
 from services.reconciler.relay import Relay
@@ -48,87 +42,10 @@ SWEEP_EVERY: Final = 15.0
 ARRIVALS_EVERY: Final = 60.0
 TELLING_EVERY: Final = 3.0
 PARTITIONS_EVERY: Final = 3600.0
-TRANSACTION_DELIVERIES: Final = 500
 # Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
 # takes it to 101 with these; a batch has some five messages under full load.
 PREFETCH: Final = 32
-SERVICE: Final = "reconciler"
-DELIVERIES: Final = Codec(
-    content_type=webhook_received.CONTENT_TYPE,
-    decode=webhook_received.decode,
-    encode=lambda delivery: webhook_received.encode((delivery,)),
-)
-OUTCOMES: Final = Codec(
-    content_type=webhook_translated.CONTENT_TYPE,
-    decode=webhook_translated.decode,
-    encode=lambda outcome: webhook_translated.encode((outcome,)),
-)
-
 log = structlog.get_logger()
-
-
-class Reconciler:
-    """What the consumers hand their batches to."""
-
-    def __init__(
-        self, pool: Pool, publisher: Publisher, relay: Relay, limits: Limits | None = None
-    ) -> None:
-        self._pool = pool
-        self._publisher = publisher
-        self._relay = relay
-        told = limits or Limits()
-        self.archive = Itemwise(
-            ARCHIVE_QUEUE,
-            service=SERVICE,
-            codec=DELIVERIES,
-            work=Work(self._file, self._bury),
-            publisher=publisher,
-            limits=told,
-        ).handle
-        self.reconcile = Itemwise(
-            RECONCILER_QUEUE,
-            service=SERVICE,
-            codec=OUTCOMES,
-            work=Work(self._fold, self._park),
-            publisher=publisher,
-            limits=told,
-        ).handle
-
-    async def _file(self, deliveries: Sequence[Delivery]) -> list[Failed[Delivery]]:
-        """Put raw deliveries on file."""
-
-        async def file(some: Sequence[Delivery]) -> None:
-            await file_deliveries(self._pool, some)
-            failpoint("archive.committed")
-
-        return [each for some in _portions(deliveries) for each in await isolate(some, file)]
-
-    async def _bury(self, given_up: GivenUp[Delivery]) -> None:
-        """Keep a delivery that cannot be filed where an operator finds it."""
-        await bury(
-            self._publisher,
-            DELIVERIES.encode(given_up.item),
-            content_type=DELIVERIES.content_type,
-            queue=ARCHIVE_QUEUE,
-            reason=given_up.reason,
-        )
-
-    async def _fold(self, outcomes: Sequence[Translated]) -> list[Failed[Translated]]:
-        """Fold what deliveries turned out to say into objects."""
-        total = Applied()
-
-        async def fold(some: Sequence[Translated]) -> None:
-            total.add(await apply(self._pool, some))
-            self._relay.wake()
-
-        failed = [each for some in _portions(outcomes) for each in await isolate(some, fold)]
-        log.debug("batch_applied", **total.counts())
-        return failed
-
-    async def _park(self, given_up: GivenUp[Translated]) -> None:
-        await park_failed(
-            self._pool, given_up.item, reason=given_up.reason, attempts=given_up.attempts
-        )
 
 
 async def run(
@@ -255,10 +172,3 @@ async def _every(seconds: float, stop: asyncio.Event, chore: Callable[[], Awaita
                 await stop.wait()
         except TimeoutError:
             continue
-
-
-def _portions(items: Sequence[Item]) -> list[Sequence[Item]]:
-    return [
-        items[start : start + TRANSACTION_DELIVERIES]
-        for start in range(0, len(items), TRANSACTION_DELIVERIES)
-    ]

@@ -13,8 +13,8 @@ from libs.bus.tail import backlog
 from libs.bus.topology import QUEUES, RECONCILER_QUEUE, TRANSLATED, WEBHOOKS, apply_topology
 from libs.contracts import webhook_translated
 from libs.store.database import Pool
+from services.reconciler.handling import Reconciler
 from services.reconciler.relay import Relay
-from services.reconciler.run import Reconciler
 from tests.integration.bus.waiting import until
 from tests.integration.store.rooms import fetch, value
 from tests.unit.domain.saying import paid, pending

@@ -17,8 +17,8 @@ from libs.contracts import webhook_received, webhook_translated
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool
 from libs.store.inspect import list_parked
+from services.reconciler.handling import Reconciler
 from services.reconciler.relay import Relay
-from services.reconciler.run import Reconciler
 from tests.integration.store.rooms import fetch, table, value
 from tests.integration.store.test_archive import ONE
 from tests.unit.domain.saying import paid, pending

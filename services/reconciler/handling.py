@@ -1,0 +1,108 @@
+"""What the consumers hand their batches to: raw deliveries onto file, outcomes into objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from libs.bus.dead_letters import bury
+from libs.bus.isolation import Failed, Item, isolate
+from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
+from libs.bus.publisher import Publisher
+from libs.bus.topology import ARCHIVE_QUEUE, RECONCILER_QUEUE
+from libs.contracts import webhook_received, webhook_translated
+from libs.contracts.delivery import Delivery
+from libs.contracts.webhook_translated import Translated
+from libs.runtime.failpoints import failpoint
+from libs.store.archive import file_deliveries
+from libs.store.database import Pool
+from services.reconciler.apply import Applied, apply, park_failed
+from services.reconciler.relay import Relay
+
+TRANSACTION_DELIVERIES: Final = 500
+SERVICE: Final = "reconciler"
+DELIVERIES: Final = Codec(
+    content_type=webhook_received.CONTENT_TYPE,
+    decode=webhook_received.decode,
+    encode=lambda delivery: webhook_received.encode((delivery,)),
+)
+OUTCOMES: Final = Codec(
+    content_type=webhook_translated.CONTENT_TYPE,
+    decode=webhook_translated.decode,
+    encode=lambda outcome: webhook_translated.encode((outcome,)),
+)
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """What the consumers hand their batches to."""
+
+    def __init__(
+        self, pool: Pool, publisher: Publisher, relay: Relay, limits: Limits | None = None
+    ) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._relay = relay
+        told = limits or Limits()
+        self.archive = Itemwise(
+            ARCHIVE_QUEUE,
+            service=SERVICE,
+            codec=DELIVERIES,
+            work=Work(self._file, self._bury),
+            publisher=publisher,
+            limits=told,
+        ).handle
+        self.reconcile = Itemwise(
+            RECONCILER_QUEUE,
+            service=SERVICE,
+            codec=OUTCOMES,
+            work=Work(self._fold, self._park),
+            publisher=publisher,
+            limits=told,
+        ).handle
+
+    async def _file(self, deliveries: Sequence[Delivery]) -> list[Failed[Delivery]]:
+        """Put raw deliveries on file."""
+
+        async def file(some: Sequence[Delivery]) -> None:
+            await file_deliveries(self._pool, some)
+            failpoint("archive.committed")
+
+        return [each for some in _portions(deliveries) for each in await isolate(some, file)]
+
+    async def _bury(self, given_up: GivenUp[Delivery]) -> None:
+        """Keep a delivery that cannot be filed where an operator finds it."""
+        await bury(
+            self._publisher,
+            DELIVERIES.encode(given_up.item),
+            content_type=DELIVERIES.content_type,
+            queue=ARCHIVE_QUEUE,
+            reason=given_up.reason,
+        )
+
+    async def _fold(self, outcomes: Sequence[Translated]) -> list[Failed[Translated]]:
+        """Fold what deliveries turned out to say into objects."""
+        total = Applied()
+
+        async def fold(some: Sequence[Translated]) -> None:
+            total.add(await apply(self._pool, some))
+            self._relay.wake()
+
+        failed = [each for some in _portions(outcomes) for each in await isolate(some, fold)]
+        log.debug("batch_applied", **total.counts())
+        return failed
+
+    async def _park(self, given_up: GivenUp[Translated]) -> None:
+        await park_failed(
+            self._pool, given_up.item, reason=given_up.reason, attempts=given_up.attempts
+        )
+
+
+def _portions(items: Sequence[Item]) -> list[Sequence[Item]]:
+    return [
+        items[start : start + TRANSACTION_DELIVERIES]
+        for start in range(0, len(items), TRANSACTION_DELIVERIES)
+    ]
