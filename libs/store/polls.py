@@ -181,10 +181,11 @@ async def note_tried(  # noqa: PLR0913 - what became of one question
 
 
 async def forget_polls(pool: Pool, settled: Sequence[Claimed]) -> None:
-    """Take rows of settled objects off; one that was poked meanwhile is looked at again."""
+    """Take rows of settled objects off; one that was poked meanwhile is looked at again, at once."""
     rows = [(*each.poll.key, each.claimed_by, each.now) for each in settled]
     async with session(pool) as connection:
         await execute_rows(connection, "forget_polls", sorted(rows))
+        await execute_rows(connection, "spare_polls", sorted(rows))
 
 
 async def release_predecessors(pool: Pool, provider: str, by: str) -> None:

@@ -93,6 +93,14 @@ using unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
 where p.source = n.source and p.kind = n.kind and p.provider_ref = n.provider_ref
   and p.claimed_by = n.claimed_by and (p.poked_at is null or p.poked_at <= n.claimed_at)
 
+-- name: spare_polls
+-- What was settled and is not forgotten, since somebody poked meanwhile, is looked at at once.
+update polls p set claimed_by = null, claimed_until = null, look_at = least(p.look_at, now())
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+  as n (source, kind, provider_ref, claimed_by, claimed_at)
+where p.source = n.source and p.kind = n.kind and p.provider_ref = n.provider_ref
+  and p.claimed_by = n.claimed_by and p.poked_at > n.claimed_at
+
 -- name: release_predecessors
 -- What others claimed of a provider: they asked before us, and ended, or have lost their turn.
 update polls set claimed_by = null, claimed_until = null, look_at = least(look_at, now())

@@ -112,7 +112,8 @@ class Poller:
         """Go on until stopped; questions that are under way then are given up."""
         stopping = asyncio.create_task(stop.wait())
         try:
-            async with nullcontext() if self._turn is None else self._turn.kept(self.wake):
+            turn = self._turn
+            async with nullcontext() if turn is None else turn.kept(self.wake, self._knocks):
                 await self._rounds(stop, stopping)
         except TemporaryError as error:
             log.warning("claims_not_released", provider=self.provider, error=str(error))
@@ -137,6 +138,10 @@ class Poller:
                 await release_polls(self._pool, self._by)
             elif working.result() < self.rows:
                 await self._pause(stopping)
+
+    def _knocks(self) -> bool:
+        """Whether we may ask at all; what fails from here may be answered where another asks."""
+        return self._line.breaker.state is not BreakerState.OPEN
 
     @property
     def _ours(self) -> bool:

@@ -1,8 +1,9 @@
 """The turn to ask a provider: one reconciler has it at a time, so that the budget is the provider's.
 
-It keeps the budget and nothing else: that no two ask about the same object the claims see to. It runs
-out by itself where its holder died, froze or lost the database, and the holder knows that without
-being told: its own count begins before the database's. Others look now and then whether it is free.
+Whoever takes it takes over what its predecessor had claimed; that an object is asked about once at a
+time the claims see to. It runs out by itself where its holder died, froze or lost the database, and the
+holder knows that without being told: its own count begins before the database's. Others look now and
+then whether it is free.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
@@ -49,13 +50,15 @@ class Turn:
         return time.monotonic() < self._until
 
     @asynccontextmanager
-    async def kept(self, taken: Callable[[], None]) -> AsyncIterator[None]:
+    async def kept(
+        self, taken: Callable[[], None], wanted: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[None]:
         """Take it whenever it is free, and renew it, as long as the block lasts; then give it back.
 
-        `taken` is called each time it becomes ours. Raises `TemporaryError` where it cannot be
-        given back.
+        `taken` is called each time it becomes ours. While it is not `wanted` it is another's to
+        take. Raises `TemporaryError` where it cannot be given back at the end.
         """
-        keeping = asyncio.create_task(self._keep(taken))
+        keeping = asyncio.create_task(self._keep(taken, wanted))
         try:
             yield
         finally:
@@ -65,10 +68,10 @@ class Turn:
             POLL_TURN.labels(self._provider).set(0)
         await give_turn_back(self._pool, self._provider, holder=self._holder)
 
-    async def _keep(self, taken: Callable[[], None]) -> None:
+    async def _keep(self, taken: Callable[[], None], wanted: Callable[[], bool]) -> None:
         had = False
         while True:
-            renewed = await self._try()
+            renewed = await (self._try() if wanted() else self._leave())
             has = self.held
             POLL_TURN.labels(self._provider).set(has)
             if has is not had:
@@ -77,6 +80,15 @@ class Turn:
                 taken()
             had = has
             await asyncio.sleep(RENEWED_EVERY if renewed else LOOK_EVERY)
+
+    async def _leave(self) -> bool:
+        """Let another have it; where the database does not say, it runs out."""
+        if self.held:
+            self._until = 0
+            with suppress(TemporaryError, TimeoutError):
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await give_turn_back(self._pool, self._provider, holder=self._holder)
+        return False
 
     async def _try(self) -> bool:
         """Take or renew it; where the database does not say, it is ours until it runs out."""

@@ -75,7 +75,7 @@ async def due(pool: Pool) -> list[tuple[object, ...]]:
 async def test_settled_row_stays(pool: Pool) -> None:
     async with claimed_before_its_poke(pool) as claimed:
         await forget_polls(pool, [claimed])
-    assert await value(pool, "select count(*) from polls where provider_ref = $1", LATER) == 1
+    assert await due(pool) == [(FIRST, "poked"), (LATER, "poked")]
 
 
 async def test_row_is_looked_at_at_once(pool: Pool) -> None:

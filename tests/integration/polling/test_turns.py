@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from libs.api.breaker import BreakerState
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool, transaction
 from libs.store.polls import move_pokes
@@ -207,6 +208,22 @@ async def _free(pool: Pool, wanted: int) -> bool:
         )
         == wanted
     )
+
+
+@pytest.mark.usefixtures("quick")
+async def test_who_gets_no_answer_leaves_the_turn_to_another(
+    pool: Pool, provider: Provider
+) -> None:
+    """As where its own way to the provider is broken; the other's may be whole."""
+    async with reconcilers(pool, provider, "r1", "r2") as [one, other]:
+        breaker = one.room.access.lines["clip"].breaker
+        while breaker.state is not BreakerState.OPEN:
+            breaker.failed()
+        await until(lambda: _held(other.turn), 3)
+        assert not one.turn.held
+        await poked(pool, provider, 2)
+        other.room.pollers["clip"].wake()
+        await until(lambda: _entered([other], 2), 5)
 
 
 @pytest.mark.usefixtures("quick")
