@@ -6,7 +6,6 @@ import importlib
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,12 +19,8 @@ from libs.runtime.settings import LogFormat, LogLevel
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, structlog.get_config()
-    yield io.StringIO()
-    root.handlers[:], root.level = before[0], before[1]
-    structlog.configure(**before[2])
+def stream() -> io.StringIO:
+    return io.StringIO()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
