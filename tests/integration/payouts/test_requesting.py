@@ -86,6 +86,18 @@ async def test_killed_while_it_waits_it_stays_unknown(
     assert len(api.seen) == 1
 
 
+async def test_refusal_that_carries_successes_is_an_answer(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    good = {"paymentOrderId": "one", "value": 5, "description": "d"}
+    bad = {"value": 6, "description": "e", "failureMessages": ["no such bank"]}
+    partly = {"successfulItems": [good], "failedItems": [bad]}
+    api.instead["POST"].append(answering(422, partly))
+    asked = document(known(5, "d"), known(6, "e"), known(7, "f"))
+    await request_payouts(pool, payu, of, asked, None, now)
+    assert await on_record(pool) == [("succeeded", "one"), ("failed", None), ("unknown", None)]
+
+
 async def test_nothing_personal_is_on_record(
     pool: Pool, payu: PayU, of: Connection, api: PayUApi
 ) -> None:
