@@ -70,11 +70,11 @@ class AskedPayout:
 
     def looks_like(self, other: AskedPayout) -> bool:
         """Whether two may be the same, as far as can be told without the digest."""
-        return (self.value, self.description, self.bank_account_id) == (
-            other.value,
-            other.description,
-            other.bank_account_id,
-        )
+        return self._plain == other._plain
+
+    @property
+    def _plain(self) -> tuple[Decimal, str, str]:
+        return self.value, self.description or "", (self.bank_account_id or "").lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

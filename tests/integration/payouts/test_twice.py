@@ -141,3 +141,15 @@ async def test_order_belongs_to_one_request(
         ("unknown", None),
         ("unknown", None),
     ]
+
+
+async def test_other_spelling_is_the_same_payout(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    """Also beside a row that was written under another key, where only what it looks like counts."""
+    await request_payouts(pool, payu, of, document(known(5, "", "ABC-1")), None, now)
+    bare = {"value": "5.00", "bankAccount": {"id": "abc-1"}}
+    for same in (of, connection(api, "literal-other")):
+        with pytest.raises(DoneLatelyError):
+            await request_payouts(pool, payu, same, document(bare), None, now)
+    assert len(api.payouts) == 1
