@@ -68,6 +68,11 @@ class AskedPayout:
         """Whether it failed before anything of it was sent."""
         return self.state is RequestState.FAILED and self.sent_at is None
 
+    @property
+    def resolved_as(self) -> Resolution | None:
+        """How it was resolved, where that is what counts: an order that came after it stands above it."""
+        return self.resolution if self.state is RequestState.RESOLVED else None
+
     def looks_like(self, other: AskedPayout) -> bool:
         """Whether two may be the same, as far as can be told without the digest."""
         return self._plain == other._plain

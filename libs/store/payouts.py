@@ -110,7 +110,8 @@ async def settle(
 ) -> list[Settled]:
     """Put on record what became of a batch, and what is to be told of it, in one transaction.
 
-    Returns those whose order belongs to another request: they stay as they are.
+    Returns those whose order belongs to another request: they stay as they are. So does a request
+    that was resolved meanwhile, unless it succeeded.
     """
     taken: list[Settled] = []
     async with transaction(pool) as connection:

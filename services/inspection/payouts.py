@@ -80,9 +80,9 @@ def _cell(value: object) -> Text:
 
 
 def _state(request: AskedPayout) -> str:
-    if request.resolution is None:
+    if request.resolved_as is None:
         return request.state.value
-    return f"{request.state.value}: {request.resolution.value.replace('_', ' ')}"
+    return f"{request.state.value}: {request.resolved_as.value.replace('_', ' ')}"
 
 
 def _moment(value: datetime | None) -> str | None:

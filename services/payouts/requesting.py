@@ -27,7 +27,7 @@ from libs.providers.reading import NotReadableError, read_json
 from libs.runtime.failures import TemporaryError
 from libs.store import payouts as store
 from libs.store.database import Pool
-from libs.store.payout_request import OPEN, AskedPayout, RequestState, Settled
+from libs.store.payout_request import OPEN, AskedPayout, RequestState, Resolution, Settled
 from libs.store.to_be_told import remember_to_tell
 from services.payouts.attempt import Attempt, NotOnRecordError
 from services.payouts.cleaning import cleaned
@@ -193,9 +193,20 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what was asked, what was answered
         names = ", ".join(each.payment_order_id or "" for each in taken)
         why = f"PayU answered with orders that belong to other requests: {names}"
     settled = [each for each in settled if each not in taken]
-    return await _as_on_record(
+    done = await _as_on_record(
         pool, asked, settled, sent_at, Requested([], why=why, unasked=orders)
     )
+    done.why = done.why or _contradicted(done.requests, settled)
+    return done
+
+
+def _contradicted(requests: Sequence[AskedPayout], settled: Sequence[Settled]) -> str | None:
+    """Say where PayU's answer is against what was resolved as sent while it was under way."""
+    failed = {each.id for each in settled if each.state is RequestState.FAILED}
+    names = [r.id for r in requests if r.id in failed and r.resolved_as is Resolution.SENT]
+    if not names:
+        return None
+    return f"PayU answered that it did not take what was resolved as sent: {', '.join(names)}"
 
 
 async def _as_on_record(

@@ -33,10 +33,11 @@ where id = any($1::uuid[]) and state = 'recorded'
 returning id
 
 -- name: settle_payout_request
+-- What was resolved meanwhile stays, unless PayU names an order: then the order is what there is.
 update payout_requests
 set state = $2, payment_order_id = $3, failures = $4, answered_at = $5, delivery_id = $6,
     sent_at = case when $7 then sent_at end
-where id = $1
+where id = $1 and (state in ('recorded', 'unknown') or ($2 = 'succeeded' and state = 'resolved'))
 
 -- name: resolve_payout_request
 update payout_requests
