@@ -92,6 +92,11 @@ delete from to_be_told where delivery_id = any($1::uuid[])
 -- name: tell_now
 update to_be_told set tell_after = null where delivery_id = $1
 
+-- name: waiting_to_be_told
+select delivery_id, body from to_be_told
+where source = $1 and route_event = $2 and (tell_after is null or tell_after <= now())
+for update
+
 -- name: count_to_be_told
 select count(*) from to_be_told
 where tell_after is null or tell_after <= now()
