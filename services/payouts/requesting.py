@@ -2,13 +2,17 @@
 
     record ─► authenticate ─► mark as unknown ─► send ─► put the outcomes on record, and what they tell
 
-Whatever stops it after the mark leaves `unknown`, which an operator or PayU's report resolves. What is
-known of an answer is returned though the database is gone by then.
+Whatever stops it before the mark leaves a batch of which nothing was sent (only a process that is killed
+leaves `recorded`). Whatever stops it after the mark leaves `unknown`. An operator resolves what is left
+so, and PayU's report what is `unknown`. What is known of an answer is returned though the database is
+gone by then.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -24,7 +28,7 @@ from libs.providers.payu.client import PayU
 from libs.providers.payu.digest import DigestKey
 from libs.providers.payu.requests import PayoutRequest, Transfer
 from libs.providers.reading import NotReadableError, read_json
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import PermanentError, TemporaryError, where
 from libs.store import payouts as store
 from libs.store.database import Pool
 from libs.store.payout_request import OPEN, AskedPayout, RequestState, Resolution, Settled
@@ -76,10 +80,31 @@ async def request_payouts(  # noqa: PLR0913, PLR0917 - the ends of it, and what 
     """
     attempt = attempt or Attempt()
     asked = _asked(of, document, batch or str(uuid_utils.uuid7()), now())
-    if known := await store.record(pool, asked, again=again):
-        if [each.digest for each in known] != [each.digest for each in asked]:
-            raise OtherContentError
-        return Requested(known, again=True)
+    try:
+        known = await store.record(pool, asked, again=again)
+        if not known:
+            return await _send(pool, payu, of, document, asked, now, attempt)
+    except (store.InTheWayError, store.DoneLatelyError):
+        raise
+    except BaseException as error:
+        if not attempt.sent:
+            await _leave(pool, asked, error, now())
+        raise
+    if [each.digest for each in known] != [each.digest for each in asked]:
+        raise OtherContentError
+    return Requested(known, again=True)
+
+
+async def _send(  # noqa: PLR0913, PLR0917 - the ends of it, and what is asked
+    pool: Pool,
+    payu: PayU,
+    of: Connection,
+    document: PayoutRequest,
+    asked: Sequence[AskedPayout],
+    now: Clock,
+    attempt: Attempt,
+) -> Requested:
+    """Send what is on record, and put on record what became of it."""
     sent_at: datetime | None = None
     try:
         await payu.authenticate()
@@ -88,16 +113,26 @@ async def request_payouts(  # noqa: PLR0913, PLR0917 - the ends of it, and what 
         sent_at, attempt.sent = moment, True
         answer = await payu.request_payouts(document)
     except UnsentError as error:
-        done = await _nothing(pool, asked, (f"not sent: {error}",), None, now())
+        return await _nothing(pool, asked, (f"not sent: {error}",), None, now())
     except RefusedError as error:
         said = _said(error, document.transfers, of)
-        done = await _nothing(pool, asked, (str(error), *said), sent_at, now())
+        return await _nothing(pool, asked, (str(error), *said), sent_at, now())
     except UnansweredError as error:
         return await _as_on_record(pool, asked, [], sent_at, Requested([], why=str(error)))
+    attempt.orders += [each.payment_order_id or "" for each in answer.successful_items]
+    return await _settle(pool, asked, document.transfers, answer, moment, now())
+
+
+async def _leave(
+    pool: Pool, asked: Sequence[AskedPayout], error: BaseException, now: datetime
+) -> None:
+    """Put on record that nothing was sent, whatever stopped it; where that fails too, it stays open."""
+    if isinstance(error, TemporaryError | PermanentError):
+        why = str(error)
     else:
-        attempt.orders += [each.payment_order_id or "" for each in answer.successful_items]
-        done = await _settle(pool, asked, document.transfers, answer, moment, now())
-    return done
+        why = where(error) if isinstance(error, Exception) else "interrupted"
+    with suppress(Exception):
+        await asyncio.shield(_nothing(pool, asked, (f"not sent: {why}",), None, now))
 
 
 def telling_of(

@@ -137,7 +137,12 @@ async def test_interrupt_while_it_waits_for_payu(
         out, err = await process.communicate()
     assert (process.returncode, b"interrupted" in err) == (code, True)
     assert bool(out) == (code == UNKNOWN)
-    assert await on_record(pool) == [("unknown" if code == UNKNOWN else "recorded", None)]
+    assert await on_record(pool) == [("unknown" if code == UNKNOWN else "failed", None)]
+    if code == FAILED:
+        async with asyncio.timeout(60):
+            out, _ = await (await started()).communicate()
+        [request] = json.loads(out)["requests"]
+        assert (request["state"], request["payment_order_id"]) == ("succeeded", *api.payouts)
 
 
 @pytest.mark.parametrize("state", ["unknown", "succeeded"])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from yarl import URL
 
 from libs.providers.payu.client import PayU
+from libs.runtime.failures import TemporaryError
 from libs.store import payouts as store
 from libs.store.database import Pool
 from libs.store.payout_request import RequestState, Resolver
@@ -100,6 +103,36 @@ async def test_batch_that_lost_its_way_after_the_mark_leaves_its_name(
     assert [(each.state, each.sent_at) for each in tried.requests] == [(RequestState.FAILED, None)]
     done = await request_payouts(pool, payu, of, document(known(5, "d")), "salaries", now)
     assert (done.again, len(api.payouts)) == (False, 1)
+
+
+@pytest.mark.parametrize("step", ["authenticate", "record", "mark"])
+@pytest.mark.parametrize("wrong", [ValueError, asyncio.CancelledError, TemporaryError])
+async def test_batch_that_was_stopped_before_it_was_sent_leaves_its_name(  # noqa: PLR0917 - fixtures and cases
+    pool: Pool, of: Connection, payu: PayU, api: PayUApi, monkeypatch: pytest.MonkeyPatch,
+    step: str, wrong: type[BaseException],
+) -> None:  # fmt: skip
+    """Also where it was put on record, or marked, and the answer to that was lost."""
+    record, mark = store.record, store.mark_sent
+
+    async def stopped(*arguments: Any, **named: Any) -> None:  # noqa: ANN401 - any
+        if step != "authenticate":
+            await (record if step == "record" else mark)(*arguments, **named)
+        raise wrong("canary")
+
+    asked = document(known(5, "d"), known(6, "e"))
+    name = {
+        "authenticate": "libs.providers.payu.client.PayU.authenticate",
+        "record": "services.payouts.requesting.store.record",
+        "mark": "services.payouts.requesting.store.mark_sent",
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(name[step], stopped)
+        with pytest.raises(wrong):
+            await request_payouts(pool, payu, of, asked, "salaries", now)
+    assert await on_record(pool) == [("failed", None)] * 2
+    assert {each.sent_at for each in await store.requests_on_record(pool)} == {None}
+    done = await request_payouts(pool, payu, of, asked, "salaries", now)
+    assert ({each.state for each in done.requests}, len(api.seen)) == ({RequestState.SUCCEEDED}, 1)
 
 
 async def test_batch_that_was_refused_keeps_its_name(
