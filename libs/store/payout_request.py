@@ -39,7 +39,10 @@ class Resolver(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedPayout:
-    """One item of a batch. `delivery_id` is the delivery that tells of the payout, where there is one."""
+    """One item of a batch. `delivery_id` is the delivery that tells of the payout, where there is one.
+
+    `environment` is the world that it is asked for in; None where that was not noted: either.
+    """
 
     id: str
     source: str
@@ -52,6 +55,7 @@ class AskedPayout:
     created_at: datetime
     description: str | None = None
     bank_account_id: str | None = None
+    environment: str | None = None
     state: RequestState = RequestState.RECORDED
     sent_at: datetime | None = None
     answered_at: datetime | None = None

@@ -43,7 +43,7 @@ by_source = click.option(
 assume_yes = click.option(
     "--yes", is_flag=True, help="Do not ask before something is changed in production."
 )
-_world = click.option(
+world = click.option(
     "--sandbox/--production",
     "sandbox",
     default=None,
@@ -54,7 +54,7 @@ _world = click.option(
 
 def account(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that `opened` takes."""
-    for option in (options.as_json, options.data_dir, options.sources, _world, by_source):
+    for option in (options.as_json, options.data_dir, options.sources, world, by_source):
         command = option(command)
     return command
 

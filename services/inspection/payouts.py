@@ -26,7 +26,7 @@ def request_view(request: AskedPayout) -> dict[str, Any]:
     """Return a request as JSON values, without its digest."""
     moments = ("created_at", "sent_at", "answered_at", "resolved_at")
     plain = (
-        "id", "source", "batch", "item", "state", "currency", "description", "bank_account_id",
+        "id", "source", "environment", "batch", "item", "state", "currency", "description", "bank_account_id",
         "payment_order_id", "resolution", "resolved_by", "reason",
     )  # fmt: skip
     return {

@@ -146,7 +146,7 @@ def telling_of(
 
 
 def _asked(of: Connection, document: PayoutRequest, batch: str, now: datetime) -> list[AskedPayout]:
-    key = DigestKey.of(of.account.api_key)
+    key = DigestKey.of(of.account.api_key, of.environment.value)
     return [
         AskedPayout(
             id=str(uuid_utils.uuid7()),
@@ -159,6 +159,7 @@ def _asked(of: Connection, document: PayoutRequest, batch: str, now: datetime) -
             bank_account_id=transfer.bank_account.id,
             digest=key.digest(transfer),
             key_name=key.name,
+            environment=of.environment.value,
             created_at=now,
         )
         for number, transfer in enumerate(document.transfers)

@@ -29,9 +29,10 @@ class DigestKey:
     name: str
 
     @classmethod
-    def of(cls, api_key: str) -> Self:
-        """Derive it."""
-        key = hmac.digest(api_key.encode(), b"caudal/payu/payout-request/2", "sha256")
+    def of(cls, api_key: str, environment: str) -> Self:
+        """Derive it; one account has another key in each of PayU's worlds."""
+        label = f"caudal/payu/payout-request/2/{environment}"
+        key = hmac.digest(api_key.encode(), label.encode(), "sha256")
         return cls(key, hashlib.sha256(b"name" + key).hexdigest()[:12])
 
     def digest(self, transfer: Transfer) -> bytes:

@@ -12,14 +12,16 @@ from yarl import URL
 
 from libs.providers.payu.client import PayU
 from libs.runtime.failures import TemporaryError
+from libs.runtime.source_api import Environment
 from libs.store import payouts as store
 from libs.store.database import Pool
 from libs.store.payout_request import RequestState, Resolver
-from libs.store.payouts import DoneLatelyError, OrderTakenError
+from libs.store.payouts import DoneLatelyError, InTheWayError, OrderTakenError
 from services.payouts.connection import Connection
 from services.payouts.requesting import OtherContentError, request_payouts
 from tests.acceptance.test_payu import known, new
 from tests.integration.payouts.rooms import connection, document, now, on_record
+from tests.integration.store.rooms import fetch
 from tests.payu_api import PayUApi, answering, cut
 
 pytestmark = pytest.mark.servers
@@ -186,3 +188,23 @@ async def test_other_spelling_is_the_same_payout(
         with pytest.raises(DoneLatelyError):
             await request_payouts(pool, payu, same, document(bare), None, now)
     assert len(api.payouts) == 1
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_rehearsal_is_not_in_the_way_of_production(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi, *, lost: bool
+) -> None:
+    """Neither is its name; what was asked for before the world was noted counts as of both."""
+    if lost:
+        api.instead["POST"].append(cut)
+    asked = document(known(5, "d"))
+    await request_payouts(pool, payu, of, asked, "salaries", now)
+    production = replace(of, environment=Environment.PRODUCTION)
+    done = await request_payouts(pool, payu, production, asked, "salaries", now)
+    assert ([each.state for each in done.requests], done.again) == ([RequestState.SUCCEEDED], False)
+    for again in (of, production):
+        assert (await request_payouts(pool, payu, again, asked, "salaries", now)).again
+    await fetch(pool, "delete from payout_requests where environment = 'production' returning 1")
+    await fetch(pool, "update payout_requests set environment = null returning 1")
+    with pytest.raises((InTheWayError, DoneLatelyError)):
+        await request_payouts(pool, payu, production, asked, "another", now)

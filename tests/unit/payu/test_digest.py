@@ -12,7 +12,7 @@ from libs.providers.payu.written import written
 from tests.payu_api import MERCHANT
 from tests.unit.payu.test_unsent import PAYEE
 
-KEY = DigestKey.of("canary")
+KEY = DigestKey.of("canary", "sandbox")
 KNOWN = {"value": 5, "bankAccount": {"id": "e202507e-5551"}}
 NEW = {"value": 5, "bankAccount": PAYEE | {"birthDate": "1990-01-02"}}
 
@@ -65,3 +65,9 @@ def test_it_is_sent_as_it_was_told() -> None:
     KEY.digest(transfer)
     assert written(transfer) == before
     assert b"1990/01/02" in before
+
+
+def test_other_world_has_another_key() -> None:
+    production = DigestKey.of("canary", "production")
+    assert production.name != KEY.name
+    assert production.digest(Transfer.model_validate(NEW)) != digest(NEW)
