@@ -39,7 +39,10 @@ class Resolver(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedPayout:
-    """One item of a batch. `delivery_id` is the delivery that tells of the payout, where there is one."""
+    """One item of a batch. `delivery_id` is the delivery that tells of the payout, where there is one.
+
+    `environment` is the world that it is asked for in; None where that was not noted: either.
+    """
 
     id: str
     source: str
@@ -52,6 +55,7 @@ class AskedPayout:
     created_at: datetime
     description: str | None = None
     bank_account_id: str | None = None
+    environment: str | None = None
     state: RequestState = RequestState.RECORDED
     sent_at: datetime | None = None
     answered_at: datetime | None = None
@@ -68,13 +72,18 @@ class AskedPayout:
         """Whether it failed before anything of it was sent."""
         return self.state is RequestState.FAILED and self.sent_at is None
 
+    @property
+    def resolved_as(self) -> Resolution | None:
+        """How it was resolved, where that is what counts: an order that came after it stands above it."""
+        return self.resolution if self.state is RequestState.RESOLVED else None
+
     def looks_like(self, other: AskedPayout) -> bool:
         """Whether two may be the same, as far as can be told without the digest."""
-        return (self.value, self.description, self.bank_account_id) == (
-            other.value,
-            other.description,
-            other.bank_account_id,
-        )
+        return self._plain == other._plain
+
+    @property
+    def _plain(self) -> tuple[Decimal, str, str]:
+        return self.value, self.description or "", (self.bank_account_id or "").lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

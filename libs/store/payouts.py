@@ -76,12 +76,14 @@ async def record(
     first = requests[0]
     async with transaction(pool) as connection:
         await connection.execute(query("lock_payout_requests"), first.source)
-        known = await _listed(connection, first.source, None, first.batch)
+        known = await _listed(connection, first.source, None, first.batch, first.environment)
         if known and not all(each.unsent for each in known):
             return known
         if known:
             aside = f"{first.batch} (not sent, {known[0].id})"
-            await connection.execute(query("free_payout_batch"), first.source, first.batch, aside)
+            await connection.execute(
+                query("free_payout_batch"), first.source, first.batch, aside, first.environment
+            )
         if standing := await _same(connection, "open_payout_requests", requests):
             raise InTheWayError(standing)
         since = first.created_at - LATELY
@@ -110,7 +112,8 @@ async def settle(
 ) -> list[Settled]:
     """Put on record what became of a batch, and what is to be told of it, in one transaction.
 
-    Returns those whose order belongs to another request: they stay as they are.
+    Returns those whose order belongs to another request: they stay as they are. So does a request
+    that was resolved meanwhile, unless it succeeded.
     """
     taken: list[Settled] = []
     async with transaction(pool) as connection:
@@ -174,11 +177,11 @@ async def requests_on_record(
     *,
     source: str | None = None,
     states: Sequence[RequestState] | None = None,
-    batch: str | None = None,
+    environment: str | None = None,
 ) -> list[AskedPayout]:
-    """Return requests, oldest first."""
+    """Return requests, oldest first; with an environment those that may be of it."""
     async with session(pool) as connection:
-        return await _listed(connection, source, states, batch)
+        return await _listed(connection, source, states, None, environment)
 
 
 async def these_on_record(pool: Pool, ids: Sequence[str]) -> list[AskedPayout]:
@@ -225,7 +228,8 @@ async def _same(
     """Return what is the same as one of the requests among those that a query looks at."""
     first = requests[0]
     digests = [each.digest for each in requests]
-    rows = await connection.fetch(query(name), first.source, digests, first.key_name, *more)
+    of = (first.source, digests, first.key_name, first.environment)
+    rows = await connection.fetch(query(name), *of, *more)
     return [
         old
         for old in map(_request, rows)
@@ -238,9 +242,10 @@ async def _listed(
     source: str | None,
     states: Sequence[RequestState] | None,
     batch: str | None,
+    environment: str | None,
 ) -> list[AskedPayout]:
     names = None if states is None else [state.value for state in states]
-    rows = await connection.fetch(query("list_payout_requests"), source, names, batch)
+    rows = await connection.fetch(query("list_payout_requests"), source, names, batch, environment)
     return [_request(row) for row in rows]
 
 
@@ -257,6 +262,7 @@ def _row(request: AskedPayout) -> tuple[Any, ...]:
         request.digest,
         request.key_name,
         request.created_at,
+        request.environment,
     )
 
 

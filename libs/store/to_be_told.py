@@ -7,7 +7,7 @@ lets it go. Where nobody lives to do so, it goes by itself in the end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -90,6 +90,16 @@ async def tell_instead(pool: Pool, held: str, delivery: Delivery | None) -> None
         await connection.execute(query("told"), [held])
         if delivery is not None:
             await add_to_be_told(connection, delivery)
+
+
+async def withdraw(
+    pool: Pool, source: str, route_event: str, about: Callable[[bytes], bool]
+) -> None:
+    """Take out what waits to be told and has such a body; what is held back or was told stays."""
+    async with transaction(pool) as connection:
+        rows = await connection.fetch(query("waiting_to_be_told"), source, route_event)
+        ids = [row["delivery_id"] for row in rows if about(row["body"])]
+        await connection.execute(query("told"), ids)
 
 
 async def let_go(pool: Pool, held: str) -> None:

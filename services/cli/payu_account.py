@@ -43,7 +43,7 @@ by_source = click.option(
 assume_yes = click.option(
     "--yes", is_flag=True, help="Do not ask before something is changed in production."
 )
-_world = click.option(
+world = click.option(
     "--sandbox/--production",
     "sandbox",
     default=None,
@@ -54,7 +54,7 @@ _world = click.option(
 
 def account(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that `opened` takes."""
-    for option in (options.as_json, options.data_dir, options.sources, _world, by_source):
+    for option in (options.as_json, options.data_dir, options.sources, world, by_source):
         command = option(command)
     return command
 
@@ -134,13 +134,12 @@ def carried_out(
     except NotValidError as error:
         refuse(error)
     except UnansweredError as error:
-        fail(UNKNOWN if changes else FAILED, str(error))
+        _end(UNKNOWN if changes else FAILED, str(error), told, as_json=as_json)
     except RefusedError as error:
-        fail(UNKNOWN if told.sent else FAILED, ": ".join([str(error), *_said(error, of)]))
+        _end(FAILED, ": ".join([str(error), *_said(error, of)]), told, as_json=as_json)
     except KeyboardInterrupt:
-        if told.sent:
-            _perhaps_done("interrupted", told, as_json=as_json)
-        fail(UNKNOWN if changes and attempt is None else FAILED, "interrupted")
+        code = UNKNOWN if changes and attempt is None else FAILED
+        _end(code, "interrupted", told, as_json=as_json)
     except (TemporaryError, PermanentError) as error:
         if not told.sent:
             raise
@@ -151,10 +150,17 @@ def carried_out(
         _perhaps_done(where(error), told, as_json=as_json)
 
 
+def _end(code: int, why: str, attempt: Attempt, *, as_json: bool) -> NoReturn:
+    """End with this code where nothing was sent, or nobody said whether it was."""
+    if attempt.sent:
+        _perhaps_done(why, attempt, as_json=as_json)
+    fail(code, why)
+
+
 def _perhaps_done(why: str, attempt: Attempt, *, as_json: bool) -> NoReturn:
     """Say that something was sent and nobody knows what became of it, and end."""
     if as_json and not attempt.shown:
-        told = {"requests": [], "why": why, "payment_orders": attempt.orders}
+        told = {**attempt.about, "why": why, "payment_orders": attempt.orders}
         _echo(json.dumps(told, ensure_ascii=False, indent=2))
     orders = f"PayU has {', '.join(attempt.orders)}" if attempt.orders else "it may have been done"
     fail(UNKNOWN, f"{why}\ncaudal: it was sent: {orders}")

@@ -26,7 +26,7 @@ def code_of(requests: Sequence[AskedPayout]) -> int:
     if any(each.state in OPEN for each in requests):
         return UNKNOWN
     good = [
-        each.state is RequestState.SUCCEEDED or each.resolution is Resolution.SENT
+        each.state is RequestState.SUCCEEDED or each.resolved_as is Resolution.SENT
         for each in requests
     ]
     return DONE if all(good) else PARTLY if any(good) else FAILED

@@ -142,7 +142,7 @@ def cancel(  # noqa: PLR0913 - options of a command
     """Ask PayU to cancel a payout. It says later whether it did; to ask twice is safe.
 
     Put on record before it is sent. Where the answer is lost (exit code 4) and the payout is rejected
-    later, it counts as canceled.
+    later, it counts as canceled; --json says why then, and has no message.
     """
     order = order_id(payment_order_id)
     request = CancelRequest(comments=comments, push_payment_id=push_payment_id)
@@ -150,7 +150,7 @@ def cancel(  # noqa: PLR0913 - options of a command
     dsn = options.postgres_dsn(data_dir)
     confirm(of, f"the payout {order} shall be cancelled", yes=yes)
 
-    attempt = Attempt()
+    attempt = Attempt(about={"payment_order_id": order, "message": None})
 
     async def work() -> None:
         async with open_pool(dsn, size=2) as pool, of.client() as client:

@@ -12,6 +12,7 @@ import click
 
 from libs.providers.payu.report import Row, Unreadable, origin_of, rows_of
 from libs.providers.reading import NotReadableError
+from libs.runtime.source_api import Environment
 from libs.store.database import open_pool
 from services.cli import options
 from services.cli.payu_account import (
@@ -23,9 +24,10 @@ from services.cli.payu_account import (
     carried_out,
     fail,
     known_sources,
+    world,
 )
 from services.cli.payu_telling import say_what_is_left, tell_what_is_due
-from services.payouts.connection import source_of
+from services.payouts.connection import environment_of, source_of
 from services.payouts.reporting import Imported, import_report
 
 
@@ -40,6 +42,7 @@ def report() -> None:
     "--dry-run", is_flag=True, help="Say what it has and what it resolves; touch nothing."
 )
 @by_source
+@world
 @options.sources
 @options.data_dir
 @options.as_json
@@ -48,6 +51,7 @@ def import_(  # noqa: PLR0913 - options of a command
     file: BinaryIO,
     dry_run: bool,
     slug: str | None,
+    sandbox: bool | None,
     sources: Path | None,
     data_dir: Path,
     as_json: bool,
@@ -59,7 +63,7 @@ def import_(  # noqa: PLR0913 - options of a command
     knows are parked. Payouts that were asked for and whose answer was lost are resolved where one row
     alone has their amount, description and time of creation (ISO 8601, dd/mm/yyyy hh:mm:ss or epoch
     milliseconds), and the report is not older than they are; otherwise the orders that it may be are
-    named.
+    named. A report of one of PayU's worlds resolves no request of the other.
     Importing it twice changes nothing. Rows that cannot be read are told by their line: exit code 3.
     """
     source = source_of(known_sources(sources, data_dir), slug)
@@ -68,6 +72,8 @@ def import_(  # noqa: PLR0913 - options of a command
     wanted = source.api.account_id if source.api else None
     if made is not None and wanted is not None and made[1] != wanted:
         fail(MISUSED, f"{name} is of the account {made[1]}, and {source.slug} is {wanted}")
+    asked = None if sandbox is None else Environment.SANDBOX if sandbox else Environment.PRODUCTION
+    environment = environment_of(source, asked)
     lines = _lines(file, name)
     dsn = options.postgres_dsn(data_dir)
 
@@ -81,6 +87,7 @@ def import_(  # noqa: PLR0913 - options of a command
                 reported_at=made[0] if made else None,
                 now=datetime.now(UTC),
                 dry_run=dry_run,
+                environment=environment and environment.value,
             )
             return found, 0 if dry_run else await tell_what_is_due(pool, data_dir)
 

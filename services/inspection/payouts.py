@@ -26,7 +26,7 @@ def request_view(request: AskedPayout) -> dict[str, Any]:
     """Return a request as JSON values, without its digest."""
     moments = ("created_at", "sent_at", "answered_at", "resolved_at")
     plain = (
-        "id", "source", "batch", "item", "state", "currency", "description", "bank_account_id",
+        "id", "source", "environment", "batch", "item", "state", "currency", "description", "bank_account_id",
         "payment_order_id", "resolution", "resolved_by", "reason",
     )  # fmt: skip
     return {
@@ -80,9 +80,9 @@ def _cell(value: object) -> Text:
 
 
 def _state(request: AskedPayout) -> str:
-    if request.resolution is None:
+    if request.resolved_as is None:
         return request.state.value
-    return f"{request.state.value}: {request.resolution.value.replace('_', ' ')}"
+    return f"{request.state.value}: {request.resolved_as.value.replace('_', ' ')}"
 
 
 def _moment(value: datetime | None) -> str | None:

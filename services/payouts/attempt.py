@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.runtime.failures import TemporaryError
@@ -12,12 +12,13 @@ from libs.runtime.failures import TemporaryError
 class Attempt:
     """`sent` from before the first byte leaves; `orders` are those that PayU's answer names.
 
-    `shown`: what became of it was told to whoever asked.
+    `shown`: what became of it was told to whoever asked; `about` is what can be told in its place.
     """
 
     sent: bool = False
     shown: bool = False
     orders: list[str] = field(default_factory=list)
+    about: Mapping[str, object] = field(default_factory=lambda: {"requests": []})
 
 
 class NotOnRecordError(TemporaryError):

@@ -81,6 +81,13 @@ def connection_of(
     )
 
 
+def environment_of(source: Source, told: Environment | None) -> Environment | None:
+    """Return the world that a source's account lives in, as `connection_of` does; None without one."""
+    if source.api is None:
+        return told
+    return _world(source.api, told, f"sources.{source.slug}.api")[0]
+
+
 def source_of(sources: Sources, slug: str | None) -> Source:
     """Choose the source: the one that is named, else the only one of PayU with a table `api`."""
     if slug is not None:

@@ -20,8 +20,8 @@ from libs.providers.payu.answers import (
     SuccessfulItem,
 )
 from libs.providers.payu.banks import normalised
+from libs.providers.payu.digest import recognised
 from libs.providers.payu.requests import Payee, Transfer
-from libs.providers.payu.written import canonical
 
 Item = SuccessfulItem | FailedItem
 
@@ -65,7 +65,7 @@ def _step(
     left: list[Item] = []
     for key, items in answered.items():
         numbers = [] if key is None else asked.get(key, [])
-        same = exact and len({canonical(transfers[number]) for number in numbers}) == 1
+        same = exact and len({recognised(transfers[number]) for number in numbers}) == 1
         if not same and (len(numbers) != len(items) or len(set(map(type, items))) > 1):
             numbers = []
         for number, item in zip(numbers, items, strict=False):

@@ -47,13 +47,17 @@ async def import_report(  # noqa: PLR0913 - the report, where it goes, and when
     reported_at: datetime | None,
     now: datetime,
     dry_run: bool,
+    environment: str | None = None,
 ) -> Imported:
-    """Put every row among what is to be told, and resolve what can be; a dry run only looks."""
+    """Put every row among what is to be told, and resolve what can be; a dry run only looks.
+
+    With an `environment` only requests are resolved that may be of it.
+    """
     found = Imported(
         [line for line in lines if isinstance(line, Row)],
         [line for line in lines if isinstance(line, Unreadable)],
     )
-    await _look(pool, source, found, reported_at)
+    await _look(pool, source, found, reported_at, environment)
     if dry_run:
         return found
     await remember_all(
@@ -87,9 +91,13 @@ async def import_report(  # noqa: PLR0913 - the report, where it goes, and when
     return found
 
 
-async def _look(pool: Pool, source: str, found: Imported, reported_at: datetime | None) -> None:
+async def _look(
+    pool: Pool, source: str, found: Imported, reported_at: datetime | None, environment: str | None
+) -> None:
     """Say which unknown request each row may be about."""
-    unknown = await store.requests_on_record(pool, source=source, states=[RequestState.UNKNOWN])
+    unknown = await store.requests_on_record(
+        pool, source=source, states=[RequestState.UNKNOWN], environment=environment
+    )
     if not unknown:
         return
     ids = [row.payout for row in found.rows]

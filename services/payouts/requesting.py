@@ -2,13 +2,17 @@
 
     record ─► authenticate ─► mark as unknown ─► send ─► put the outcomes on record, and what they tell
 
-Whatever stops it after the mark leaves `unknown`, which an operator or PayU's report resolves. What is
-known of an answer is returned though the database is gone by then.
+Whatever stops it before the mark leaves a batch of which nothing was sent (only a process that is killed
+leaves `recorded`). Whatever stops it after the mark leaves `unknown`. An operator resolves what is left
+so, and PayU's report what is `unknown`. What is known of an answer is returned though the database is
+gone by then.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -24,10 +28,10 @@ from libs.providers.payu.client import PayU
 from libs.providers.payu.digest import DigestKey
 from libs.providers.payu.requests import PayoutRequest, Transfer
 from libs.providers.reading import NotReadableError, read_json
-from libs.runtime.failures import TemporaryError
+from libs.runtime.failures import PermanentError, TemporaryError, where
 from libs.store import payouts as store
 from libs.store.database import Pool
-from libs.store.payout_request import OPEN, AskedPayout, RequestState, Settled
+from libs.store.payout_request import OPEN, AskedPayout, RequestState, Resolution, Settled
 from libs.store.to_be_told import remember_to_tell
 from services.payouts.attempt import Attempt, NotOnRecordError
 from services.payouts.cleaning import cleaned
@@ -76,10 +80,31 @@ async def request_payouts(  # noqa: PLR0913, PLR0917 - the ends of it, and what 
     """
     attempt = attempt or Attempt()
     asked = _asked(of, document, batch or str(uuid_utils.uuid7()), now())
-    if known := await store.record(pool, asked, again=again):
-        if [each.digest for each in known] != [each.digest for each in asked]:
-            raise OtherContentError
-        return Requested(known, again=True)
+    try:
+        known = await store.record(pool, asked, again=again)
+        if not known:
+            return await _send(pool, payu, of, document, asked, now, attempt)
+    except (store.InTheWayError, store.DoneLatelyError):
+        raise
+    except BaseException as error:
+        if not attempt.sent:
+            await _leave(pool, asked, error, now())
+        raise
+    if [each.digest for each in known] != [each.digest for each in asked]:
+        raise OtherContentError
+    return Requested(known, again=True)
+
+
+async def _send(  # noqa: PLR0913, PLR0917 - the ends of it, and what is asked
+    pool: Pool,
+    payu: PayU,
+    of: Connection,
+    document: PayoutRequest,
+    asked: Sequence[AskedPayout],
+    now: Clock,
+    attempt: Attempt,
+) -> Requested:
+    """Send what is on record, and put on record what became of it."""
     sent_at: datetime | None = None
     try:
         await payu.authenticate()
@@ -88,16 +113,26 @@ async def request_payouts(  # noqa: PLR0913, PLR0917 - the ends of it, and what 
         sent_at, attempt.sent = moment, True
         answer = await payu.request_payouts(document)
     except UnsentError as error:
-        done = await _nothing(pool, asked, (f"not sent: {error}",), None, now())
+        return await _nothing(pool, asked, (f"not sent: {error}",), None, now())
     except RefusedError as error:
         said = _said(error, document.transfers, of)
-        done = await _nothing(pool, asked, (str(error), *said), sent_at, now())
+        return await _nothing(pool, asked, (str(error), *said), sent_at, now())
     except UnansweredError as error:
         return await _as_on_record(pool, asked, [], sent_at, Requested([], why=str(error)))
+    attempt.orders += [each.payment_order_id or "" for each in answer.successful_items]
+    return await _settle(pool, asked, document.transfers, answer, moment, now())
+
+
+async def _leave(
+    pool: Pool, asked: Sequence[AskedPayout], error: BaseException, now: datetime
+) -> None:
+    """Put on record that nothing was sent, whatever stopped it; where that fails too, it stays open."""
+    if isinstance(error, TemporaryError | PermanentError):
+        why = str(error)
     else:
-        attempt.orders += [each.payment_order_id or "" for each in answer.successful_items]
-        done = await _settle(pool, asked, document.transfers, answer, moment, now())
-    return done
+        why = where(error) if isinstance(error, Exception) else "interrupted"
+    with suppress(Exception):
+        await asyncio.shield(_nothing(pool, asked, (f"not sent: {why}",), None, now))
 
 
 def telling_of(
@@ -111,7 +146,7 @@ def telling_of(
 
 
 def _asked(of: Connection, document: PayoutRequest, batch: str, now: datetime) -> list[AskedPayout]:
-    key = DigestKey.of(of.account.api_key)
+    key = DigestKey.of(of.account.api_key, of.environment.value)
     return [
         AskedPayout(
             id=str(uuid_utils.uuid7()),
@@ -124,6 +159,7 @@ def _asked(of: Connection, document: PayoutRequest, batch: str, now: datetime) -
             bank_account_id=transfer.bank_account.id,
             digest=key.digest(transfer),
             key_name=key.name,
+            environment=of.environment.value,
             created_at=now,
         )
         for number, transfer in enumerate(document.transfers)
@@ -193,9 +229,20 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what was asked, what was answered
         names = ", ".join(each.payment_order_id or "" for each in taken)
         why = f"PayU answered with orders that belong to other requests: {names}"
     settled = [each for each in settled if each not in taken]
-    return await _as_on_record(
+    done = await _as_on_record(
         pool, asked, settled, sent_at, Requested([], why=why, unasked=orders)
     )
+    done.why = done.why or _contradicted(done.requests, settled)
+    return done
+
+
+def _contradicted(requests: Sequence[AskedPayout], settled: Sequence[Settled]) -> str | None:
+    """Say where PayU's answer is against what was resolved as sent while it was under way."""
+    failed = {each.id for each in settled if each.state is RequestState.FAILED}
+    names = [r.id for r in requests if r.id in failed and r.resolved_as is Resolution.SENT]
+    if not names:
+        return None
+    return f"PayU answered that it did not take what was resolved as sent: {', '.join(names)}"
 
 
 async def _as_on_record(

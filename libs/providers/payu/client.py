@@ -30,6 +30,7 @@ from libs.providers.payu.answers import Message, PayoutAnswer, Webhook
 from libs.providers.payu.discreet import Discreet
 from libs.providers.payu.findings import NotValidError
 from libs.providers.payu.jwt import lifetime
+from libs.providers.payu.refused import answer_in, has_items
 from libs.providers.payu.requests import (
     BankAccountUpdate,
     CancelRequest,
@@ -91,14 +92,23 @@ class PayU:
     ) -> PayoutAnswer:
         """Ask for payouts. Raises `UnsentError` and `RefusedError` where there are none now.
 
-        `UnansweredError`: there may be. It is never sent twice. Rules are held up to it in any case;
-        with `doubts` what is only doubtful is not sent either, else who wrote it was told already.
+        `UnansweredError`: there may be. It is never sent twice. A refusal that tells of single payouts
+        is an answer like any other. Rules are held up to it in any case; with `doubts` what is only
+        doubtful is not sent either, else who wrote it was told already.
         """
         with _unsent_if_not_valid():
             body = validation.request(request, doubts=doubts, own=self._account.own)
-        return await self._changed(
-            self._call("POST", "supplier-transfers", name="payouts", body=body), PayoutAnswer
-        )
+        call = self._call("POST", "supplier-transfers", name="payouts", body=body)
+        try:
+            return await self._changed(call, PayoutAnswer)
+        except RefusedError as error:
+            try:
+                answer = answer_in(error.body)
+            except NotReadableError as why:
+                raise UnansweredError(f"{error}: it may have been carried out, {why}") from None
+            if answer is None:
+                raise
+            return answer
 
     async def cancel(self, payment_order_id: str, request: CancelRequest) -> Message:
         """Ask for a cancel, which PayU carries out later, or not."""
@@ -201,7 +211,7 @@ class PayU:
         try:
             return await self._sent(call, token)
         except RefusedError as error:
-            if not error.unauthorized:
+            if not error.unauthorized or has_items(error.body):
                 raise
         self._token.spoil(token)
         return await self._sent(call, await self._good_token())

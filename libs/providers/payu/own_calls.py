@@ -51,6 +51,14 @@ def bare_body(payment_order_id: str, at: datetime) -> bytes:
     return _json({"paymentOrderId": payment_order_id, "at": _written(at)})
 
 
+def payout_of(body: bytes) -> str | None:
+    """Return the payout that a body of ours is about; None where it is none of ours."""
+    try:
+        return identity(read_object(body).get("paymentOrderId"))
+    except (NotReadableError, ValueError):
+        return None
+
+
 def reference_of(description: object) -> str | None:
     """Return what travels as the merchant's reference, where it can be one."""
     if not isinstance(description, str):

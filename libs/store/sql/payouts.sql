@@ -3,29 +3,32 @@
 select pg_advisory_xact_lock(hashtext('payout_requests'), hashtext($1))
 
 -- name: open_payout_requests
+-- A row without an environment is older than the column, and counts as of both.
 select * from payout_requests
-where source = $1 and state in ('recorded', 'unknown')
+where source = $1 and state in ('recorded', 'unknown') and (environment is null or environment = $4)
   and (digest = any($2::bytea[]) or key_name <> $3)
 order by created_at, item
 
 -- name: done_payout_requests
--- What was paid since $4, as far as is known: by itself, or because somebody or a report says so.
+-- What was paid since $5, as far as is known: by itself, or because somebody or a report says so.
 select * from payout_requests
 where source = $1 and (state = 'succeeded' or (state = 'resolved' and resolution = 'sent'))
-  and coalesce(resolved_at, answered_at) > $4
+  and (environment is null or environment = $4)
+  and coalesce(resolved_at, answered_at) > $5
   and (digest = any($2::bytea[]) or key_name <> $3)
 order by created_at, item
 
 -- name: free_payout_batch
 update payout_requests set batch = $3
-where source = $1 and batch = $2
+where source = $1 and batch = $2 and (environment is null or environment = $4)
 
 -- name: add_payout_requests
 insert into payout_requests
-  (id, source, batch, item, value, currency, description, bank_account_id, digest, key_name, created_at)
+  (id, source, batch, item, value, currency, description, bank_account_id, digest, key_name, created_at,
+   environment)
 select *
 from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::numeric[], $6::text[], $7::text[],
-            $8::text[], $9::bytea[], $10::text[], $11::timestamptz[])
+            $8::text[], $9::bytea[], $10::text[], $11::timestamptz[], $12::text[])
 
 -- name: send_payout_requests
 update payout_requests set state = 'unknown', sent_at = $2
@@ -33,10 +36,11 @@ where id = any($1::uuid[]) and state = 'recorded'
 returning id
 
 -- name: settle_payout_request
+-- What was resolved meanwhile stays, unless PayU names an order: then the order is what there is.
 update payout_requests
 set state = $2, payment_order_id = $3, failures = $4, answered_at = $5, delivery_id = $6,
     sent_at = case when $7 then sent_at end
-where id = $1
+where id = $1 and (state in ('recorded', 'unknown') or ($2 = 'succeeded' and state = 'resolved'))
 
 -- name: resolve_payout_request
 update payout_requests
@@ -50,6 +54,7 @@ select * from payout_requests
 where ($1::text is null or source = $1)
   and ($2::text[] is null or state = any($2))
   and ($3::text is null or batch = $3)
+  and ($4::text is null or environment is null or environment = $4)
 order by created_at, batch, item
 
 -- name: payout_requests_by_id
@@ -90,6 +95,11 @@ delete from to_be_told where delivery_id = any($1::uuid[])
 
 -- name: tell_now
 update to_be_told set tell_after = null where delivery_id = $1
+
+-- name: waiting_to_be_told
+select delivery_id, body from to_be_told
+where source = $1 and route_event = $2 and (tell_after is null or tell_after <= now())
+for update
 
 -- name: count_to_be_told
 select count(*) from to_be_told

@@ -15,11 +15,13 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_translated import of as outcome_of
 from libs.domain.lifecycle import Authority
 from libs.providers.payu.client import PayU
+from libs.providers.payu.own_calls import CANCEL_REQUESTED, CANCEL_SENT, bare_body
 from libs.providers.payu.requests import CancelRequest
 from libs.providers.port import Terms, identity_of
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool
+from libs.store.to_be_told import hold_back
 from services.payouts.attempt import Attempt, NotOnRecordError
 from services.payouts.canceling import HELD, cancel
 from services.payouts.telling import own_delivery
@@ -167,3 +169,61 @@ async def test_accepted_and_not_put_on_record_it_is_unknown(
         await ask(pool, payu, attempt)
     assert attempt.sent
     assert [event for event, _ in await held(pool)] == ["payout/cancel_sent"]
+
+
+async def test_put_on_record_and_not_known_so_it_is_taken_out(
+    pool: Pool, payu: PayU, api: PayUApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit was done, its answer was lost: nothing is sent, so nothing is told."""
+
+    async def answer_lost(*arguments: Any) -> None:  # noqa: ANN401 - those of the real one
+        await hold_back(*arguments)
+        raise TemporaryError("Postgres: gone")
+
+    monkeypatch.setattr("services.payouts.canceling.store.hold_back", answer_lost)
+    attempt = Attempt()
+    with pytest.raises(TemporaryError, match="gone"):
+        await ask(pool, payu, attempt)
+    assert (await held(pool), api.seen, attempt.sent) == ([], [], False)
+
+
+async def test_refused_it_is_so_though_that_cannot_be_put_on_record(
+    pool: Pool, payu: PayU, api: PayUApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise TemporaryError("Postgres: gone")
+
+    monkeypatch.setattr("services.payouts.canceling.store.tell_instead", away)
+    monkeypatch.setattr("libs.api.repeating._GROWING", lambda _state: 0.01)
+    api.instead["DELETE"].append(answering(409))
+    attempt = Attempt()
+    with pytest.raises(RefusedError):
+        await ask(pool, payu, attempt)
+    assert not attempt.sent
+
+
+@pytest.mark.parametrize(("status", "left"), [(404, 1), (409, 1), (422, 1), (403, 2), (429, 2)])
+async def test_refusal_takes_out_what_an_unanswered_one_left(
+    pool: Pool, payu: PayU, api: PayUApi, status: int, left: int
+) -> None:
+    """Another payout's evidence stays, and all of it where the refusal is not about the payout."""
+    other = ORDER.replace("0001", "0002")
+    api.instead["DELETE"].extend([cut, cut, answering(status)])
+    for order in (ORDER, other):
+        with pytest.raises(UnansweredError):
+            await cancel(pool, payu, "payu", order, CancelRequest(), now)
+    with pytest.raises(RefusedError):
+        await ask(pool, payu)
+    assert await told(pool) == ["payout/cancel_sent"] * left
+
+
+async def test_refusal_leaves_what_was_accepted_and_what_is_under_way(
+    pool: Pool, payu: PayU, api: PayUApi
+) -> None:
+    await ask(pool, payu)
+    body = bare_body(ORDER, now())
+    await hold_back(pool, own_delivery("payu", "payu", CANCEL_SENT, body, now()), now() + HELD)
+    api.instead["DELETE"].append(answering(409))
+    with pytest.raises(RefusedError):
+        await ask(pool, payu)
+    assert {event for event, _ in await held(pool)} == {CANCEL_REQUESTED, CANCEL_SENT}

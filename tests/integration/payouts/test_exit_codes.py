@@ -117,6 +117,30 @@ def test_cancel_that_is_not_on_record_is_unknown(
     assert (done.exit_code, order in done.stderr) == (UNKNOWN, True)
 
 
+@pytest.mark.parametrize("lost", ["the answer", "the record"])
+def test_cancel_of_which_nobody_knows_says_so_as_json(
+    payu_api: PayUApi, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    order = "0a0a0a0a-0000-4000-8000-000000000001"
+    payu_api.payouts[order] = {}
+    if lost == "the answer":
+        payu_api.instead["DELETE"].append(cut)
+    else:
+        monkeypatch.setattr("services.payouts.canceling.store.tell_instead", away)
+    done = ran(payu_api, "payu", "payouts", "cancel", order, "--sources", "sources.toml", "--json")
+    told = json.loads(done.stdout)
+    assert done.exit_code == UNKNOWN, done.output
+    assert (told["payment_order_id"], told["message"]) == (order, None)
+    assert told["why"] in done.stderr
+
+
+def test_json_of_what_was_done_is_printed_before_it_is_told(payu_api: PayUApi) -> None:
+    """So it cannot say how much the broker has not taken; stderr does."""
+    done = ran(payu_api)
+    assert "to_be_told" not in json.loads(done.stdout)
+    assert "deliveries are to be told" in done.stderr or "stays on record" in done.stderr
+
+
 async def started() -> Process:
     return await asyncio.create_subprocess_exec(
         CAUDAL, *CREATE, env=dict(os.environ), stdout=PIPE, stderr=PIPE
@@ -137,7 +161,12 @@ async def test_interrupt_while_it_waits_for_payu(
         out, err = await process.communicate()
     assert (process.returncode, b"interrupted" in err) == (code, True)
     assert bool(out) == (code == UNKNOWN)
-    assert await on_record(pool) == [("unknown" if code == UNKNOWN else "recorded", None)]
+    assert await on_record(pool) == [("unknown" if code == UNKNOWN else "failed", None)]
+    if code == FAILED:
+        async with asyncio.timeout(60):
+            out, _ = await (await started()).communicate()
+        [request] = json.loads(out)["requests"]
+        assert (request["state"], request["payment_order_id"]) == ("succeeded", *api.payouts)
 
 
 @pytest.mark.parametrize("state", ["unknown", "succeeded"])

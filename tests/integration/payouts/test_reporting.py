@@ -31,11 +31,16 @@ async def lost(pool: Pool, payu: PayU, of: Connection, api: PayUApi) -> AskedPay
     return request
 
 
-async def imported(pool: Pool, created: object, reported_at: datetime | None = None) -> Imported:
+async def imported(
+    pool: Pool,
+    created: object,
+    reported_at: datetime | None = None,
+    environment: str | None = "sandbox",
+) -> Imported:
     text = f"id,status,value,description,created\n{ORDER},Approved,5,d,{created}\n"
     return await import_report(
         pool, "payu", list(rows_of(text.encode())), name="report.csv", reported_at=reported_at,
-        now=now(), dry_run=False,
+        now=now(), dry_run=False, environment=environment,
     )  # fmt: skip
 
 
@@ -92,3 +97,12 @@ async def test_payout_that_was_known_before_is_not_it(pool: Pool, *, alias: bool
         )
     assert seen(await imported(pool, now())) == (0, 0)
     assert seen(await imported(pool, "")) == (0, 0)
+
+
+async def test_report_of_production_resolves_no_rehearsal(pool: Pool, lost: AskedPayout) -> None:
+    assert lost.environment == "sandbox"
+    moment = now() + timedelta(minutes=1)
+    assert seen(await imported(pool, now(), moment, "production")) == (0, 0)
+    assert await on_record(pool) == [("unknown", None)]
+    await fetch(pool, "update payout_requests set environment = null returning 1")
+    assert seen(await imported(pool, now(), moment, "production")) == (1, 0)

@@ -86,6 +86,18 @@ async def test_killed_while_it_waits_it_stays_unknown(
     assert len(api.seen) == 1
 
 
+async def test_refusal_that_carries_successes_is_an_answer(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    good = {"paymentOrderId": "one", "value": 5, "description": "d"}
+    bad = {"value": 6, "description": "e", "failureMessages": ["no such bank"]}
+    partly = {"successfulItems": [good], "failedItems": [bad]}
+    api.instead["POST"].append(answering(422, partly))
+    asked = document(known(5, "d"), known(6, "e"), known(7, "f"))
+    await request_payouts(pool, payu, of, asked, None, now)
+    assert await on_record(pool) == [("succeeded", "one"), ("failed", None), ("unknown", None)]
+
+
 async def test_nothing_personal_is_on_record(
     pool: Pool, payu: PayU, of: Connection, api: PayUApi
 ) -> None:
@@ -175,6 +187,25 @@ async def test_resolved_as_not_sent_it_is_not_sent(
     await request_payouts(pool, payu, of, document(known(5, "d"), known(6, "e")), None, now)
     assert api.seen == []
     assert [state for state, _ in await on_record(pool)] == ["resolved", "failed"]
+
+
+@pytest.mark.parametrize(("order", "answered"), [("o", False), (None, False), (None, True)])
+async def test_resolved_while_the_call_is_under_way_it_stays_so_unless_there_is_an_order(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi, order: str | None, *, answered: bool
+) -> None:
+    async def resolve(_request: web.BaseRequest) -> web.StreamResponse:
+        [request] = await store.requests_on_record(pool)
+        assert await store.resolve(
+            pool, request, payment_order_id=order, by=Resolver.REPORT, reason="r", now=now(),
+            told=None,
+        )  # fmt: skip
+        item = {"value": 5, "description": "d", "paymentOrderId": "o"}
+        return web.json_response({"successfulItems" if answered else "failedItems": [item]})
+
+    api.instead["POST"].append(resolve)
+    done = await request_payouts(pool, payu, of, document(known(5, "d")), None, now)
+    assert await on_record(pool) == [("succeeded", "o") if answered else ("resolved", order)]
+    assert (done.why is not None) == (order is not None)
 
 
 async def test_not_authenticated_it_is_not_done(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from yarl import URL
 
 from libs.providers.payu.client import PayU
+from libs.runtime.failures import TemporaryError
+from libs.runtime.source_api import Environment
 from libs.store import payouts as store
 from libs.store.database import Pool
 from libs.store.payout_request import RequestState, Resolver
-from libs.store.payouts import DoneLatelyError, OrderTakenError
+from libs.store.payouts import DoneLatelyError, InTheWayError, OrderTakenError
 from services.payouts.connection import Connection
 from services.payouts.requesting import OtherContentError, request_payouts
 from tests.acceptance.test_payu import known, new
 from tests.integration.payouts.rooms import connection, document, now, on_record
+from tests.integration.store.rooms import fetch
 from tests.payu_api import PayUApi, answering, cut
 
 pytestmark = pytest.mark.servers
@@ -102,6 +107,36 @@ async def test_batch_that_lost_its_way_after_the_mark_leaves_its_name(
     assert (done.again, len(api.payouts)) == (False, 1)
 
 
+@pytest.mark.parametrize("step", ["authenticate", "record", "mark"])
+@pytest.mark.parametrize("wrong", [ValueError, asyncio.CancelledError, TemporaryError])
+async def test_batch_that_was_stopped_before_it_was_sent_leaves_its_name(  # noqa: PLR0917 - fixtures and cases
+    pool: Pool, of: Connection, payu: PayU, api: PayUApi, monkeypatch: pytest.MonkeyPatch,
+    step: str, wrong: type[BaseException],
+) -> None:  # fmt: skip
+    """Also where it was put on record, or marked, and the answer to that was lost."""
+    record, mark = store.record, store.mark_sent
+
+    async def stopped(*arguments: Any, **named: Any) -> None:  # noqa: ANN401 - any
+        if step != "authenticate":
+            await (record if step == "record" else mark)(*arguments, **named)
+        raise wrong("canary")
+
+    asked = document(known(5, "d"), known(6, "e"))
+    name = {
+        "authenticate": "libs.providers.payu.client.PayU.authenticate",
+        "record": "services.payouts.requesting.store.record",
+        "mark": "services.payouts.requesting.store.mark_sent",
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(name[step], stopped)
+        with pytest.raises(wrong):
+            await request_payouts(pool, payu, of, asked, "salaries", now)
+    assert await on_record(pool) == [("failed", None)] * 2
+    assert {each.sent_at for each in await store.requests_on_record(pool)} == {None}
+    done = await request_payouts(pool, payu, of, asked, "salaries", now)
+    assert ({each.state for each in done.requests}, len(api.seen)) == ({RequestState.SUCCEEDED}, 1)
+
+
 async def test_batch_that_was_refused_keeps_its_name(
     pool: Pool, payu: PayU, of: Connection, api: PayUApi
 ) -> None:
@@ -141,3 +176,35 @@ async def test_order_belongs_to_one_request(
         ("unknown", None),
         ("unknown", None),
     ]
+
+
+async def test_other_spelling_is_the_same_payout(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi
+) -> None:
+    """Also beside a row that was written under another key, where only what it looks like counts."""
+    await request_payouts(pool, payu, of, document(known(5, "", "ABC-1")), None, now)
+    bare = {"value": "5.00", "bankAccount": {"id": "abc-1"}}
+    for same in (of, connection(api, "literal-other")):
+        with pytest.raises(DoneLatelyError):
+            await request_payouts(pool, payu, same, document(bare), None, now)
+    assert len(api.payouts) == 1
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_rehearsal_is_not_in_the_way_of_production(
+    pool: Pool, payu: PayU, of: Connection, api: PayUApi, *, lost: bool
+) -> None:
+    """Neither is its name; what was asked for before the world was noted counts as of both."""
+    if lost:
+        api.instead["POST"].append(cut)
+    asked = document(known(5, "d"))
+    await request_payouts(pool, payu, of, asked, "salaries", now)
+    production = replace(of, environment=Environment.PRODUCTION)
+    done = await request_payouts(pool, payu, production, asked, "salaries", now)
+    assert ([each.state for each in done.requests], done.again) == ([RequestState.SUCCEEDED], False)
+    for again in (of, production):
+        assert (await request_payouts(pool, payu, again, asked, "salaries", now)).again
+    await fetch(pool, "delete from payout_requests where environment = 'production' returning 1")
+    await fetch(pool, "update payout_requests set environment = null returning 1")
+    with pytest.raises((InTheWayError, DoneLatelyError)):
+        await request_payouts(pool, payu, production, asked, "another", now)

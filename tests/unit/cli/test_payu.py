@@ -97,3 +97,8 @@ def test_exit_code_of_what_was_resolved() -> None:
     assert code_of([sent]) == DONE
     assert code_of([not_sent]) == FAILED
     assert code_of([sent, not_sent]) == PARTLY
+
+
+def test_resolution_counts_only_where_it_is_what_the_request_ended_with() -> None:
+    assert code_of([request(RequestState.FAILED, Resolution.SENT)]) == FAILED
+    assert code_of([request(RequestState.SUCCEEDED, Resolution.NOT_SENT)]) == DONE

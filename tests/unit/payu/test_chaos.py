@@ -87,6 +87,40 @@ async def test_payouts_that_are_refused_are_not_done(api: PayUApi, payu: PayU, s
     assert len(api.seen) == 1
 
 
+@pytest.mark.parametrize("status", [400, 401, 409, 422, 429])
+@pytest.mark.parametrize("name", ["successfulItems", "failedItems"])
+async def test_items_are_the_answer_whatever_the_status(
+    api: PayUApi, payu: PayU, status: int, name: str
+) -> None:
+    told = {"message": "some were not done", name: [{"paymentOrderId": "one", "value": 1500000}]}
+    api.instead["POST"].append(answering(status, told))
+    answer = await payu.request_payouts(REQUEST)
+    assert len([*answer.successful_items, *answer.failed_items]) == 1
+    assert len(api.seen) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 422])
+@pytest.mark.parametrize(
+    "told",
+    [{"successfulItems": "one"}, {"totalSuccessful": 1}, b'{"successfulItems": [{"paymentOrd'],
+    ids=["no list", "a count alone", "half of it"],
+)
+async def test_items_of_a_refusal_that_cannot_be_read_are_unknown(
+    api: PayUApi, payu: PayU, status: int, told: object
+) -> None:
+    api.instead["POST"].append(answering(status, told))
+    with pytest.raises(UnansweredError):
+        await payu.request_payouts(REQUEST)
+    assert len(api.seen) == 1
+
+
+async def test_refusal_with_empty_lists_is_one(api: PayUApi, payu: PayU) -> None:
+    told = {"totalSuccessful": 0, "successfulItems": [], "failedItems": []}
+    api.instead["POST"].append(answering(422, told))
+    with pytest.raises(RefusedError):
+        await payu.request_payouts(REQUEST)
+
+
 async def test_payouts_are_asked_for_again_with_a_new_token(api: PayUApi, payu: PayU) -> None:
     """A 401 is answered before anything is done."""
     await payu.webhooks()
