@@ -39,13 +39,18 @@ def descendants(pid: int) -> set[int]:
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
-    """Poll until `condition` holds; False if it does not within `seconds`."""
+    """Poll until `condition` holds; False if it does not within `seconds`.
+
+    One that starts a command has half of the time at most: what is waited for needs the rest.
+    """
     deadline = time.monotonic() + seconds
-    while not condition():
+    while True:
+        began = time.monotonic()
+        if condition():
+            return True
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
-    return True
+        time.sleep(max(0.02, time.monotonic() - began))
 
 
 def gone(pids: set[int], *, seconds: float = 10.0) -> bool:

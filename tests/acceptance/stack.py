@@ -13,8 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,16 +74,6 @@ def caudal(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path | No
 
 
 Ran = subprocess.CompletedProcess[str]
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float) -> bool:
-    """Poll until it holds; False if it does not within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 class Stack:

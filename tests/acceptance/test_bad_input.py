@@ -12,7 +12,8 @@ import pytest
 
 from tests.acceptance import rows_clip, rows_conectados, rows_mobbex, rows_payu, rows_safe2pay
 from tests.acceptance.rows import JSON, encoded, form, identifier, number
-from tests.acceptance.stack import Answer, Request, Stack, source, wait_for
+from tests.acceptance.stack import Answer, Request, Stack, source
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -139,12 +140,12 @@ def test_bad_bodies_are_refused_or_parked(stack: Stack, provider: str) -> None:
     assert {answer.status for answer in answers.values()} <= {200, 201, 400, 401, 413}
     assert answers["five megabytes"].status == 413
     assert answers["empty"].status == 400
-    assert wait_for(
+    assert wait_until(
         lambda: len(stack.parked("--source", provider)) >= before + len(accepted), seconds=20
     )
     name = f"good after bad at {provider}"
     assert stack.send(request(provider, encoded(good(provider, name)))).status in {200, 201}
-    assert wait_for(lambda: paid(stack, provider, name), seconds=20)
+    assert wait_until(lambda: paid(stack, provider, name), seconds=20)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -207,7 +208,7 @@ def test_further_path_leads_to_source(stack: Stack) -> None:
     answer = stack.send(Request("/shop/events", body, {"X-Our-Token": HEADER_TOKEN}))
 
     assert answer.status == 201
-    assert wait_for(lambda: paid(stack, "conectados", "further path"), seconds=20)
+    assert wait_until(lambda: paid(stack, "conectados", "further path"), seconds=20)
 
 
 def test_any_of_several_keys_lets_in(stack: Stack) -> None:
@@ -235,7 +236,7 @@ def test_no_secret_is_left_anywhere(stack: Stack) -> None:
     for body in open_bodies:
         stack.send(Request(f"/webhooks/open?token={TOKEN}", body))
     stack.send(Request(f"/webhooks/payu/{TOKEN}?token={TOKEN}", encoded(good("payu", "segment"))))
-    assert wait_for(lambda: paid(stack, "payu", "segment"), seconds=20)
+    assert wait_until(lambda: paid(stack, "payu", "segment"), seconds=20)
 
     assert stack.listener is not None
     places = {

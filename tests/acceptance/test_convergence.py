@@ -15,7 +15,8 @@ import pytest
 
 from tests.acceptance import rows_clip, rows_conectados, rows_mobbex, rows_payu, rows_safe2pay
 from tests.acceptance.rows import Row, event_faults, moment
-from tests.acceptance.stack import Json, Stack, wait_for
+from tests.acceptance.stack import Json, Stack
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -232,7 +233,7 @@ def told(stack: Stack) -> dict[str, Json]:
             for slug, fields in wanted.items()
         )
 
-    wait_for(settled, seconds=SECONDS)
+    wait_until(settled, seconds=SECONDS)
     return found
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.acceptance.rows import JSON, encoded, number
 from tests.acceptance.rows_conectados import approval, event
-from tests.acceptance.stack import Json, Listener, Ran, Request, Stack, source, wait_for
+from tests.acceptance.stack import Json, Listener, Ran, Request, Stack, source
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -61,7 +62,7 @@ def stack(home: Path) -> Iterator[Stack]:
         post(first, event("voided", "sale_created"), event("voided", "venta_anulada"))
         post(first, approval("theirs"), event("theirs", "venta_creada"), slug=OTHER)
         post(first, event("theirs", "venta_creada", message="again"), slug=OTHER)
-        assert wait_for(
+        assert wait_until(
             lambda: len(first.parked()) == 5 and len(first.objects()) == 4, seconds=SECONDS
         )
         assert states(first)[ref("sold")] == ("authorized", 1)
@@ -133,7 +134,7 @@ def test_mapped_words_are_translated_again(stack: Stack, home: Path) -> None:
     assert stack.parked(*HERE) == []
     assert json.loads(replayed(stack, home).stdout) == []
 
-    assert wait_for(lambda: all_heard(stack, listener), seconds=SECONDS)
+    assert wait_until(lambda: all_heard(stack, listener), seconds=SECONDS)
     heard = {name: of_object(listener, name) for name in ("sold", "voided", "bystander")}
     assert {name: len({e["id"] for e in found}) for name, found in heard.items()} == {
         "sold": 2,

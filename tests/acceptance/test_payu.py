@@ -11,8 +11,9 @@ from typing import Any, Final
 import pytest
 from aiohttp import web
 
-from tests.acceptance.stack import Ran, Request, Stack, caudal, source, wait_for
+from tests.acceptance.stack import Ran, Request, Stack, caudal, source
 from tests.payu_api import ACCOUNT, KEY, LOGIN, MERCHANT, PUBLIC, PayUApi, answering, cut, served
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -107,7 +108,7 @@ def becomes(stack: Stack, ref: str, state: str) -> Json:
         found = payout(stack, ref)
         return found is not None and found["state"] == state
 
-    assert wait_for(is_so, seconds=SECONDS), (ref, payout(stack, ref))
+    assert wait_until(is_so, seconds=SECONDS), (ref, payout(stack, ref))
     return payout(stack, ref)
 
 
@@ -155,7 +156,7 @@ def test_payout_is_an_object_from_then_on_and_its_webhooks_fold_into_it(
     report = tmp_path / f"1790000000000_payment_orders_{ACCOUNT}.csv"
     report.write_text(f"pushPaymentId,status,value\n{ref},Approved,1500000.00\n")
     payu(stack, "report", "import", str(report))
-    assert wait_for(
+    assert wait_until(
         lambda: "uncorroborated" not in becomes(stack, ref, "paid")["flags"], seconds=30
     )
     assert becomes(stack, ref, "paid")["flags"] == []
@@ -176,7 +177,7 @@ def test_webhook_that_comes_first(stack: Stack, api: PayUApi, tmp_path: Path) ->
     done = told(stack, "payouts", "create", document(tmp_path, known(70000, "early")))
     [ref] = early
     assert done["requests"][0]["payment_order_id"] == ref
-    assert wait_for(
+    assert wait_until(
         lambda: (payout(stack, ref) or {}).get("merchant_ref") == "early", seconds=SECONDS
     )
     found = payout(stack, ref)
@@ -279,7 +280,7 @@ def test_report_resolves_what_it_alone_can_be(stack: Stack, api: PayUApi, tmp_pa
     found = becomes(stack, orders[0], "paid")
     assert (found["authority"], found["merchant_ref"]) == ("report", "only one")
     becomes(stack, orders[1], "processing")
-    assert wait_for(
+    assert wait_until(
         lambda: [p["value"] for p in stack.parked("--source", "payu")] == ["Devuelto"], seconds=30
     )
     states = {o["provider_ref"]: (o["state"], o["sequence"]) for o in stack.objects()}

@@ -13,7 +13,8 @@ from typing import Any, Final
 import pytest
 
 from tests.acceptance.rows import JSON, encoded
-from tests.acceptance.stack import Json, Request, Stack, source, wait_for
+from tests.acceptance.stack import Json, Request, Stack, source
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -108,7 +109,7 @@ def state(stack: Stack, ref: str) -> str | None:
 
 def test_asking_now_shows_before_and_after(stack: Stack) -> None:
     post(stack, "clip", created(PAYMENT))
-    assert wait_for(lambda: state(stack, PAYMENT) == "created", seconds=SECONDS)
+    assert wait_until(lambda: state(stack, PAYMENT) == "created", seconds=SECONDS)
     Api.answers[f"/clip/v2/checkout/{PAYMENT}"] = link(PAYMENT, "CHECKOUT_COMPLETED")
     [done] = poll(stack, PAYMENT)
     assert (done["before"]["state"], done["after"]["state"]) == ("created", "paid")
@@ -148,7 +149,7 @@ def test_short_notice_is_answered_by_itself(stack: Stack) -> None:
     Api.answers[f"/clip/v2/checkout/{POKED}"] = link(POKED, "CHECKOUT_PENDING")
     for _ in range(3):
         post(stack, "clip", {"id": POKED, "origin": "checkout-api", "event_type": "UPDATE"})
-    assert wait_for(lambda: state(stack, POKED) == "pending", seconds=SECONDS)
+    assert wait_until(lambda: state(stack, POKED) == "pending", seconds=SECONDS)
     assert 1 <= Api.asked.count(f"/clip/v2/checkout/{POKED}") <= 3
 
 
@@ -161,7 +162,7 @@ def test_what_nobody_can_ask_is_listed_for_a_person(stack: Stack) -> None:
     }
     post(stack, "conectados", approval)
     asked = ("overdue", "list", "--provider", "conectados")
-    assert wait_for(lambda: bool(stack.ask(*asked)), seconds=SECONDS)
+    assert wait_until(lambda: bool(stack.ask(*asked)), seconds=SECONDS)
     [listed] = stack.ask(*asked)
     assert (listed["provider_ref"], listed["why"], listed["task"]) == ("4711", "overdue", "person")
     assert "ask a person" in stack.caudal("overdue", "list").stdout

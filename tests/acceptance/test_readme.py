@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stack import CAUDAL, Request, Stack, environment, wait_for
+from tests.acceptance.stack import CAUDAL, Request, Stack, environment
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -53,7 +54,9 @@ def test_webhook_by_hand_is_seen(stack: Stack) -> None:
     answered = subprocess.run(command, check=True, capture_output=True, text=True, cwd=stack.home)
 
     assert answered.stdout.startswith("HTTP/1.1 200")
-    assert wait_for(lambda: _caudal(stack, "objects", "show", "TDP03").returncode == 0, seconds=20)
+    assert wait_until(
+        lambda: _caudal(stack, "objects", "show", "TDP03").returncode == 0, seconds=20
+    )
     assert "created" in _caudal(stack, "objects", "show", "TDP03").stdout
 
 

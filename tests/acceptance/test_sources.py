@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.acceptance.stack import Request, Stack, source, wait_for
+from tests.acceptance.stack import Request, Stack, source
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -59,7 +60,7 @@ def test_what_comes_and_who_is_not_let_in_is_told(stack: Stack) -> None:
         row = status(stack)["shop"]
         return bool(row["last_hour"] and row["auth_failures_last_hour"] == 4 and row["parked"])
 
-    assert wait_for(told, seconds=30), status(stack)
+    assert wait_until(told, seconds=30), status(stack)
     row = status(stack)["shop"]
     assert (row["state"], row["last_hour"], row["parked"]) == ("learning", 1, 1)
     assert row["auth_failures_by_kind"] == {

@@ -20,7 +20,8 @@ from tests.acceptance import (
     rows_seeds,
 )
 from tests.acceptance.rows import Row, event_faults, object_faults, parked_faults
-from tests.acceptance.stack import Answer, Json, Published, Stack, wait_for
+from tests.acceptance.stack import Answer, Json, Published, Stack
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -72,7 +73,7 @@ def world(stack: Stack) -> World:
         seen.events = listener.by_source()
         return not any(seen.faults(row) for row in ROWS)
 
-    wait_for(settled, seconds=SECONDS)
+    wait_until(settled, seconds=SECONDS)
     return seen
 
 

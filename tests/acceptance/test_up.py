@@ -13,8 +13,8 @@ import pytest
 
 from tests.acceptance import rows_clip
 from tests.acceptance.rows import JSON, encoded, identifier
-from tests.acceptance.stack import Ran, Request, Stack, caudal, source, wait_for
-from tests.processes import descendants, gone
+from tests.acceptance.stack import Ran, Request, Stack, caudal, source
+from tests.processes import descendants, gone, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -42,7 +42,7 @@ def pay(stack: Stack, name: str) -> None:
     """Post one payment and wait until it is listed."""
     body = encoded(rows_clip.full(name, *rows_clip.PAID[:3]))
     assert stack.send(Request("/webhooks/clip-mx", body, JSON)).status == 200
-    assert wait_for(lambda: identifier(name) in references(stack), seconds=30)
+    assert wait_until(lambda: identifier(name) in references(stack), seconds=30)
 
 
 def server_of(stack: Stack, program: str) -> int:
@@ -201,7 +201,7 @@ def test_killed_servers_are_started_again(start: Start) -> None:
         def back(times: int = times) -> bool:
             return stack.log().count("server_started_again") == times
 
-        assert wait_for(back, seconds=40)
+        assert wait_until(back, seconds=40)
         pay(stack, f"after-{name}")
 
 

@@ -15,7 +15,8 @@ from typing import Final
 import aiohttp
 import pytest
 
-from tests.acceptance.stack import Published, Stack, wait_for
+from tests.acceptance.stack import Published, Stack
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -42,11 +43,11 @@ def test_volume_ends_exactly_right(stack: Stack) -> None:
 
     assert answers == Counter({200: WEBHOOKS})
     payments = WEBHOOKS // 4
-    assert wait_for(lambda: len(_paid(listener.events)) == payments, seconds=120)
+    assert wait_until(lambda: len(_paid(listener.events)) == payments, seconds=120)
     objects = stack.objects()
     assert Counter(row["state"] for row in objects) == Counter({"paid": payments})
     wanted = sum(row["sequence"] for row in objects)
-    assert wait_for(lambda: len(listener.events) >= wanted, seconds=30)
+    assert wait_until(lambda: len(listener.events) >= wanted, seconds=30)
     told = defaultdict(list)
     for event in listener.events:
         told[event.body["data"]["provider_ref"]].append(event.body["sequence"])
