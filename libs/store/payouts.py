@@ -30,9 +30,8 @@ from libs.store.payout_request import (
 from libs.store.queries import query
 from libs.store.to_be_told import add_to_be_told
 
-LATELY: Final = timedelta(
-    hours=24
-)  # the same within it is a mistake, unless somebody says otherwise
+# The same within it is a mistake, unless somebody says otherwise.
+LATELY: Final = timedelta(hours=24)
 
 
 class InTheWayError(Exception):

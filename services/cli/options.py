@@ -62,12 +62,13 @@ def _running(folder: Path, variable: str, name: str) -> str:
 
 def reading(folder: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
     """Ask the database one thing."""
+    return asyncio.run(asked(folder, ask))
 
-    async def run() -> Result:
-        async with open_pool(postgres_dsn(folder), size=1) as pool:
-            return await ask(pool)
 
-    return asyncio.run(run())
+async def asked(folder: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
+    """Ask the database one thing, for a command that has more to do than that."""
+    async with open_pool(postgres_dsn(folder), size=1) as pool:
+        return await ask(pool)
 
 
 def echo_progress() -> Callable[[str], None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,14 +13,13 @@ import click
 from libs.providers.payu import validation
 from libs.providers.payu.wire import identity
 from libs.store import payouts as store
-from libs.store.database import Pool, open_pool
+from libs.store.database import Pool
 from libs.store.payout_request import OPEN, AskedPayout, Resolver
 from services.cli import options
 from services.cli.payu_account import (
     DONE,
     EXIT_CODES,
     FAILED,
-    Result,
     by_source,
     carried_out,
     fail,
@@ -50,7 +48,7 @@ def requests(
         left = await tell_what_is_due(pool, data_dir) if tell_now else 0
         return await store.requests_on_record(pool, source=slug, states=states), left
 
-    found, left = carried_out(_asked(data_dir, ask), changes=False)
+    found, left = carried_out(options.asked(data_dir, ask), changes=False)
     if as_json:
         click.echo(json.dumps(list(map(request_view, found)), ensure_ascii=False, indent=2))
     else:
@@ -83,7 +81,7 @@ def resolve(  # noqa: PLR0913 - options of a command
     quiet()
     named = None if order is None else order_id(order)
     found, left = carried_out(
-        _asked(
+        options.asked(
             data_dir, lambda pool: _resolve(pool, str(request), named, reason.strip(), data_dir)
         ),
         changes=False,
@@ -93,11 +91,6 @@ def resolve(  # noqa: PLR0913 - options of a command
     else:
         show(request_table([found]))
     say_what_is_left(left)
-
-
-async def _asked(data_dir: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
-    async with open_pool(options.postgres_dsn(data_dir), size=1) as pool:
-        return await ask(pool)
 
 
 async def _resolve(

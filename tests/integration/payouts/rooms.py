@@ -20,7 +20,7 @@ from libs.store import payouts as store
 from libs.store.database import Pool
 from libs.store.to_be_told import telling_turn
 from services.payouts.connection import Connection, connection_of
-from tests.acceptance.test_payu import sources_of
+from tests.acceptance.payu_desk import sources_of
 from tests.payu_api import KEY, PayUApi
 
 

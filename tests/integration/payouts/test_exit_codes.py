@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool
 from services.cli.main import caudal
-from tests.acceptance.test_payu import known, sources_of
+from tests.acceptance.payu_desk import known, sources_of
 from tests.integration.payouts.rooms import on_record
 from tests.payu_api import PayUApi, cut, served, silent
 

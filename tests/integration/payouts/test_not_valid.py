@@ -6,7 +6,7 @@ import pytest
 
 from libs.store.database import Pool
 from services.payouts.requesting import request_payouts
-from tests.acceptance.test_payu import new
+from tests.acceptance.payu_desk import new
 from tests.integration.payouts.rooms import connection, document, now, on_record
 from tests.payu_api import PayUApi
 

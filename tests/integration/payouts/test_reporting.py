@@ -13,7 +13,7 @@ from libs.store.payout_request import AskedPayout
 from services.payouts.connection import Connection
 from services.payouts.reporting import Imported, import_report
 from services.payouts.requesting import request_payouts
-from tests.acceptance.test_payu import known
+from tests.acceptance.payu_desk import known
 from tests.integration.payouts.rooms import document, now, on_record
 from tests.integration.store.rooms import fetch
 from tests.payu_api import PayUApi, cut

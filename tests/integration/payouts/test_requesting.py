@@ -25,7 +25,7 @@ from services.payouts.attempt import Attempt, NotOnRecordError
 from services.payouts.connection import Connection
 from services.payouts.requesting import OtherContentError, request_payouts
 from services.reconciler.telling import Told, tell
-from tests.acceptance.test_payu import PERSONAL, known, new, sources_of
+from tests.acceptance.payu_desk import PERSONAL, known, new, sources_of
 from tests.integration.payouts.rooms import (
     Broker,
     connection,

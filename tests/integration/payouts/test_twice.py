@@ -19,7 +19,7 @@ from libs.store.payout_request import RequestState, Resolver
 from libs.store.payouts import DoneLatelyError, InTheWayError, OrderTakenError
 from services.payouts.connection import Connection
 from services.payouts.requesting import OtherContentError, request_payouts
-from tests.acceptance.test_payu import known, new
+from tests.acceptance.payu_desk import known, new
 from tests.integration.payouts.rooms import connection, document, now, on_record
 from tests.integration.store.rooms import fetch
 from tests.payu_api import PayUApi, answering, cut

@@ -8,19 +8,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from libs.contracts.delivery import Delivery
-from libs.contracts.readings import Reading
 from libs.domain.fold import fold
-from libs.domain.lifecycle import Authority, Kind
+from libs.domain.lifecycle import Kind
 from libs.domain.observation import Observation
-from libs.providers.port import Terms
-from libs.providers.registry import PROVIDERS
 from services.sandbox.payu.journal import Posted, Told, read_journal
 from services.sandbox.payu.payout import Payout
 from services.sandbox.payu.registrations import EVENTS
@@ -38,24 +33,14 @@ from tests.unit.sandbox.test_payouts import (
     Receiver,
     all_ended,
     payout,
+    read,
     receiving,
     register,
+    steps,
 )
 
 Got = tuple[str, str, bytes]
 MANY = 40
-
-
-def read(got: Got, place: int) -> Reading:
-    path, content_type, body = got
-    del path
-    delivery = Delivery(
-        id=f"d{place}", source="payu", provider="payu", body=body,
-        received_at=NOW + timedelta(seconds=place), authority=Authority.SECRET,
-        content_type=content_type,
-    )  # fmt: skip
-    (reading,) = PROVIDERS["payu"].translate(delivery, Terms())
-    return reading
 
 
 async def played(
@@ -75,7 +60,7 @@ def observed(got: Sequence[Got]) -> dict[str, list[Observation]]:
     """Return what was understood, by payout, in its order and once each."""
     found: dict[str, dict[str, Observation]] = {}
     for place, each in enumerate(got):
-        reading = read(each, place)
+        reading = read(body=each[2], content_type=each[1], place=place)
         if isinstance(reading, Observation):
             found.setdefault(reading.provider_ref or "", {}).setdefault(reading.key, reading)
     return {ref: list(said.values()) for ref, said in found.items()}
@@ -94,7 +79,7 @@ async def test_every_fault_reaches_them(tmp_path: Path) -> None:
     posted = Counter(hashlib.sha256(body).hexdigest() for _, _, body in receiver.got)
     assert posted == {d: b.posted for each in told.values() for d, b in each.bodies.items()}
     for place, each in enumerate(receiver.got):
-        understood = isinstance(read(each, place), Observation)
+        understood = isinstance(read(body=each[2], content_type=each[1], place=place), Observation)
         assert understood is (roles[hashlib.sha256(each[2]).hexdigest()] is Role.NEWS)
     kinds = Counter(kind for _, kind, _ in receiver.got)
     assert kinds["text/plain"] > 0
@@ -170,11 +155,7 @@ def test_open_payout_shows_what_came_last(cancel_after: int | None) -> None:
     for number in range(40):
         one = payout(number)
         bodies: list[Got] = []
-        while one.coming:
-            if cancel_after == len(one.happened):
-                one.cancel()
-            one.step()
-            body = one.notification()
+        for body in steps(one, cancel_after):
             bodies.append(("", body.content_type, body.raw))
             for first in range(len(bodies) - 1):
                 if one.happened[first] == CONFIRMED:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from libs.contracts.delivery import Delivery
+from libs.contracts.readings import Reading
 from libs.domain.fold import fold
 from libs.domain.lifecycle import Authority, Kind
 from libs.domain.observation import Observation
@@ -31,6 +32,7 @@ from services.sandbox.payu.payout import STATES, Payout
 from services.sandbox.payu.posting import source_of
 from services.sandbox.payu.registrations import EVENTS
 from services.sandbox.payu.service import PayUOptions
+from services.simulator.lives import Body
 from services.simulator.names import Names
 from services.simulator.providers.payu import CONFIRMED, PASSED, SCREENING, STARTED
 from tests.unit.sandbox.playing import OPTIONS, Playing, playing
@@ -83,13 +85,27 @@ def payout(number: int = 1, mark: str = "0123456789ab") -> Payout:
     )  # fmt: skip
 
 
-def observed(body: bytes, content_type: str, place: int) -> Observation:
+def steps(one: Payout, cancel_after: int | None) -> Iterator[Body]:
+    """Go through a payout's steps, cancelled after so many of them; give what is posted of each."""
+    while one.coming:
+        if cancel_after == len(one.happened):
+            one.cancel()
+        one.step()
+        yield one.notification()
+
+
+def read(body: bytes, content_type: str, place: int) -> Reading:
     delivery = Delivery(
         id=f"d{place}", source="payu", provider="payu", body=body,
         received_at=NOW + timedelta(seconds=place), authority=Authority.SECRET,
         content_type=content_type,
     )  # fmt: skip
     (reading,) = PROVIDERS["payu"].translate(delivery, Terms())
+    return reading
+
+
+def observed(body: bytes, content_type: str, place: int) -> Observation:
+    reading = read(body, content_type, place)
     assert isinstance(reading, Observation)
     return reading
 
@@ -100,11 +116,7 @@ def test_payout_stands_as_its_last_step_says(cancel_after: int | None) -> None:
     for number in range(40):
         one = payout(number)
         said: list[Observation] = []
-        while one.coming:
-            if cancel_after == len(one.happened):
-                one.cancel()
-            one.step()
-            body = one.notification()
+        for body in steps(one, cancel_after):
             said.append(observed(body.raw, body.content_type, len(said)))
             folded = fold(Kind.PAYOUT, said)
             assert folded.state == one.state
