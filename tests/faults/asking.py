@@ -81,11 +81,19 @@ def cases() -> list[Case]:
 
 
 async def _fail(scene: Scene, faults: ApiFaults = FAULTS["500"][0]) -> None:
+    before = _failures(scene)
     scene.load.apis.faults = faults
     try:
         await asyncio.sleep(FAILS_FOR)
     finally:
         scene.load.apis.faults = ApiFaults()
+    assert _failures(scene) > before, "nobody asked meanwhile, so nothing was shown"
+
+
+def _failures(scene: Scene) -> int:
+    """Return how many calls were not answered as they should be, so far."""
+    found = scene.load.apis.outcomes.values()
+    return sum(n for each in found for kind, n in each.items() if not kind.isdigit())
 
 
 async def _die_beside(scene: Scene) -> None:

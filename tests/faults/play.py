@@ -68,6 +68,8 @@ def _look(case: Case, house: House, row: Row, before: dict[str, int]) -> None:
         row.problems.append(f"{row.unknown_answers} requests without an answer")
     if not case.may_end:
         row.problems += [f"ended by itself: {each}" for each in house.ended_by_themselves(before)]
+    if case.shape.asks and not row.polled:
+        row.problems.append("no provider was asked about anything")
     row.peak_rss_mb = max(kept.peak.rss_mb for kept in house.processes.values())
     row.peak_files = max(kept.peak.files for kept in house.processes.values())
     if row.peak_rss_mb > RSS_BOUND or row.peak_files > FILES_BOUND:
