@@ -1,8 +1,8 @@
 """The ingress with nothing in it: bodies are put together, published and confirmed, and answered.
 
 No source is looked for, nobody is authenticated, nothing is taken out, wrapped or told. What is left is
-what every ingress with confirm pays on this stack: aiohttp's low-level server, a wait for each
-request, and the broker beside it on the same cores.
+what an ingress with confirm pays on this stack: the connections of ours on aiohttp's parser, and the
+broker beside it on the same cores.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Final
 import structlog
 import uvloop
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
 
 from bench.serving import serve
 from libs.bus.front_door import deliver
@@ -22,49 +24,57 @@ from libs.bus.publisher import Outcome, Publisher
 from libs.embedded.variables import AMQP_URL
 from libs.providers.port import Answer
 from services.ingress.accept import UNDER_WAY, WORTH_A_MESSAGE
-from services.ingress.answering import answered
+from services.ingress.answering import written
+from services.ingress.connection import Server
+from services.ingress.express import Asking
 
 DEADLINE: Final = 5.0  # seconds
 MOST: Final = 500  # bodies of one message
 _ANSWER: Final = Answer(status=200, content_type="application/json", body=b"{}")
-_Waiting = tuple[bytes, "asyncio.Future[bool]"]
 
 
 class _Bare:
+    """A lane that takes every whole request, whatever is in it."""
+
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[bytes, Asking]] = []
+        self._under_way = 0
         self._pumps: set[asyncio.Task[None]] = set()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        content = request.content
-        body = content.read_nowait() if content.is_eof() else await content.read()
-        kept = asyncio.get_running_loop().create_future()
-        self._waiting.append((body, kept))
-        under_way = len(self._pumps)
-        if not under_way or (under_way < UNDER_WAY and len(self._waiting) >= WORTH_A_MESSAGE):
+    def take(self, asking: Asking, message: RawRequestMessage, payload: StreamReader) -> bool:
+        if message.should_close or not payload.is_eof():
+            return False
+        self._waiting.append((payload.read_nowait(), asking))
+        enough = len(self._waiting) >= WORTH_A_MESSAGE
+        if not self._under_way or (self._under_way < UNDER_WAY and enough):
+            self._under_way += 1
             pump = asyncio.create_task(self._keep_all())
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
-        if not await kept:
-            return web.Response(status=503)
-        return answered(request, _ANSWER)
+        return True
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Keep what did not come whole, or as the very first on its connection."""
+        outcome = await deliver(self._publisher, await request.read())
+        return web.Response(status=200 if outcome is Outcome.CONFIRMED else 503)
 
     async def _keep_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             outcome = await deliver(self._publisher, b"".join([body for body, _ in batch]))
-            for _, kept in batch:
-                if not kept.done():
-                    kept.set_result(outcome is Outcome.CONFIRMED)
-            if len(self._pumps) > 1 and len(self._waiting) < WORTH_A_MESSAGE:
-                return
+            for _, asking in batch:
+                asking.answered(written(_ANSWER), close=outcome is not Outcome.CONFIRMED)
+            if self._under_way > 1 and len(self._waiting) < WORTH_A_MESSAGE:
+                break
+        self._under_way -= 1
 
 
 async def _serve() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     publisher = await Publisher.open(os.environ[AMQP_URL], name="bare", deadline=DEADLINE)
-    await serve(web.ServerRunner(web.Server(_Bare(publisher).handle, access_log=None)))
+    bare = _Bare(publisher)
+    await serve(web.ServerRunner(Server(bare.handle, bare, access_log=None)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -44,12 +46,26 @@ log = structlog.get_logger()
 _ANSWERS: Final = {kept: INGRESS_ANSWERS.labels(kept.value) for kept in Kept}
 
 
+Fate = Kept | RefusedError | ContractError
+Settle = Callable[[Fate], None]
+
+
 @dataclass(slots=True)
 class _Waiting:
-    delivery: Delivery | None  # None: whoever asked has gone
+    delivery: Delivery | None  # None: whoever asked has gone, or was answered
     arrived: float
-    answer: asyncio.Future[Kept | RefusedError]
+    settle: Settle
     packed: Packed | None = None
+    settled: bool = False
+
+    def answer(self, outcome: Fate) -> bool:
+        """Tell whoever waits, once; False where that was done before."""
+        if self.settled:
+            return False
+        self.settled = True
+        self.delivery = self.packed = None
+        self.settle(outcome)
+        return True
 
 
 class Acceptor:
@@ -76,11 +92,24 @@ class Acceptor:
 
         Raises `ContractError` for a delivery that cannot be written.
         """
+        answer: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        waiting = self.submit(delivery, partial(_resolve, answer))
+        try:
+            outcome = await answer
+        finally:
+            waiting.delivery = waiting.packed = None
+        if isinstance(outcome, RefusedError):
+            raise RefusedError(str(outcome))
+        if isinstance(outcome, ContractError):
+            raise outcome
+
+    def submit(self, delivery: Delivery, settle: Settle) -> _Waiting:
+        """Take a delivery; `settle` is told what became of it, once, within the deadline."""
         failpoint("ingress.received")
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         loop = self._loop
-        waiting = _Waiting(delivery, loop.time(), loop.create_future())
+        waiting = _Waiting(delivery, loop.time(), settle)
         self._waiting.append(waiting)
         self._unanswered.append(waiting)
         if self._alarm is None:
@@ -92,12 +121,7 @@ class Acceptor:
             pump = asyncio.create_task(self._keep_all(), name="ingress-accept")
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
-        try:
-            kept = await waiting.answer
-        finally:
-            waiting.delivery = waiting.packed = None
-        if isinstance(kept, RefusedError):
-            raise RefusedError(str(kept))
+        return waiting
 
     async def drain(self) -> None:
         """Wait until nothing is under way any more; bounded by the deadline of each message."""
@@ -113,8 +137,7 @@ class Acceptor:
         late = loop.time() - self._deadline
         while self._unanswered and self._unanswered[0].arrived <= late:
             waiting = self._unanswered.popleft()
-            if not waiting.answer.done():
-                waiting.answer.set_result(RefusedError("deadline"))
+            waiting.answer(RefusedError("deadline"))
         self._alarm = None
         if self._unanswered:
             due = self._unanswered[0].arrived + self._deadline
@@ -169,22 +192,25 @@ class Acceptor:
     def _answer(self, batch: list[_Waiting], answer: Kept | RefusedError) -> None:
         answered = 0
         for waiting in batch:
-            if not waiting.answer.done():
-                waiting.answer.set_result(answer)
-                answered += 1
+            answered += waiting.answer(answer)
         if isinstance(answer, Kept):
             _ANSWERS[answer].inc(answered)
-        while self._unanswered and self._unanswered[0].answer.done():
+        while self._unanswered and self._unanswered[0].settled:
             self._unanswered.popleft()
+
+
+def _resolve(answer: asyncio.Future[Fate], outcome: Fate) -> None:
+    if not answer.done():
+        answer.set_result(outcome)
 
 
 def _packed(waiting: _Waiting) -> Packed | None:
     """Write one delivery; None where nobody waits for it, or where it cannot be written."""
-    if waiting.delivery is None or waiting.answer.done():
+    if waiting.delivery is None:
         return None
     if waiting.packed is None:
         try:
             waiting.packed = pack(waiting.delivery)
         except ContractError as error:
-            waiting.answer.set_exception(error)
+            waiting.answer(error)
     return waiting.packed

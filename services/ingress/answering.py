@@ -16,14 +16,16 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 
 from libs.providers.port import Answer
+from services.ingress.rejections import Rejection
 
 SERVER: Final = "caudal"
 
 
 def answered(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
     """Give the response for a provider's answer."""
-    plain = request.version == HttpVersion11 and request.keep_alive and 200 <= answer.status < 300
-    if plain and answer.status != HTTPStatus.NO_CONTENT:
+    plain = request.version == HttpVersion11 and request.keep_alive and has_plain_head(answer)
+    # aiohttp's own waits for a sender that does not read its answers
+    if plain and not request.protocol.writing_paused:
         return _Written(answer)
     headers = {"Content-Type": answer.content_type}
     return web.Response(status=answer.status, body=answer.body, headers=headers)
@@ -48,9 +50,28 @@ class _Written(web.StreamResponse):
         transport = None if self._request is None else self._request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the sender is gone")
-        answer = self._answer
-        head = _head(answer.status, answer.content_type, _now(int(time.time())))
-        transport.write(b"%b%d\r\n\r\n%b" % (head, len(answer.body), answer.body))
+        transport.write(written(self._answer))
+
+
+def has_plain_head(answer: Answer) -> bool:
+    """Tell whether it is an answer as nearly all are, which `written` can write."""
+    return 200 <= answer.status < 300 and answer.status != HTTPStatus.NO_CONTENT
+
+
+def written(answer: Answer) -> bytes:
+    """Write an answer as the bytes that a kept connection carries."""
+    if answer.status == HTTPStatus.NO_CONTENT:  # has neither type nor length
+        return f"HTTP/1.1 204 No Content\r\nDate: {_now(int(time.time()))}\r\nServer: {SERVER}\r\n\r\n".encode()
+    head = _head(answer.status, answer.content_type, _now(int(time.time())))
+    return b"%b%d\r\n\r\n%b" % (head, len(answer.body), answer.body)
+
+
+def rejected(rejection: Rejection) -> bytes:
+    """Write a rejection in the same way."""
+    head = _head(rejection.status, "application/json", _now(int(time.time())))
+    more = "".join([f"{name}: {value}\r\n" for name, value in rejection.told_headers()])
+    body = rejection.body()
+    return b"%b%d\r\n%b\r\n%b" % (head, len(body), more.encode(), body)
 
 
 @lru_cache(maxsize=64)

@@ -51,5 +51,9 @@ class Hold:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Hold nothing any more."""
         self._budget.held -= self._size
         self._size = 0

@@ -8,20 +8,17 @@ ever: a look into a dictionary instead of 6 µs of splitting and parsing.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 
-import structlog
 from aiohttp import web
 
 from libs.runtime.metrics import answer_metrics
 from services.ingress.answering import SERVER
+from services.ingress.failing import rejection_of
 from services.ingress.health import Health
-from services.ingress.rejections import Rejection, error_response, not_found, unavailable
+from services.ingress.rejections import Rejection, error_response, not_found
 from services.ingress.ways import Ways
 from services.ingress.webhooks import Webhooks
-
-log = structlog.get_logger()
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -31,7 +28,7 @@ class Front:
 
     def __init__(self, webhooks: Webhooks, health: Health) -> None:
         self._webhooks = webhooks
-        self._ways = Ways(webhooks.doors)
+        self.ways = Ways(webhooks.doors)
         self._pages: Mapping[str, Handler] = {
             "/health/live": health.live,
             "/health/ready": health.ready,
@@ -46,24 +43,17 @@ class Front:
             response = rejection.response()
         except web.HTTPException as error:
             response = error_response(error.status, (error.reason or "error").lower())
-        except MemoryError:
-            log.error("memory_short", method=request.method)  # noqa: TRY400  # no frames: they need some
-            response = unavailable().response()
-        except Exception as error:  # noqa: BLE001  # the one place where a bug becomes a 500
-            # Neither the exception's text nor the query is logged: both may hold what was sent.
-            log.error(  # noqa: TRY400  # the frames alone, without the text
-                "request_failed",
-                method=request.method,
-                error=type(error).__name__,
-                frames=traceback.format_tb(error.__traceback__)[-8:],
-            )
-            response = error_response(500, "internal error")
+        except Exception as error:  # noqa: BLE001  # a bug becomes a 500
+            response = rejection_of(error, method=request.method).response()
         # aiohttp's default names its own version and Python's
         response.headers["Server"] = SERVER
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method == "POST" and (way := self._ways.of(request)) is not None:
+        if (
+            request.method == "POST"
+            and (way := self.ways.of(request.raw_path, request.rel_url)) is not None
+        ):
             return await self._webhooks.receive(request, way)
         path = request.rel_url.path_safe
         page = self._pages.get(path)
@@ -71,7 +61,7 @@ class Front:
             if request.method in {"GET", "HEAD"}:
                 return await page(request)
             raise _not_allowed("GET,HEAD")
-        if request.method != "POST" and self._ways.takes(path):
+        if request.method != "POST" and self.ways.takes(path):
             raise _not_allowed("POST")
         raise not_found()
 

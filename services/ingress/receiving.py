@@ -33,17 +33,22 @@ async def read_body(
     try:
         if content.is_eof():
             body = content.read_nowait()
-            _take(len(body), len(body), hold, max_body_bytes)
         else:
             async with asyncio.timeout(within):
-                body = await _piecemeal(content, hold, max_body_bytes)
+                return await _piecemeal(content, hold, max_body_bytes)
     except TimeoutError:
         raise Rejection(408, "body too slow", close=True) from None
     except (web.RequestPayloadError, ConnectionError, HTTPException):
         raise Rejection(400, "body not readable", close=True) from None
+    check_whole(body, hold, max_body_bytes)
+    return body
+
+
+def check_whole(body: bytes, hold: Hold, max_body_bytes: int) -> None:
+    """Refuse a body that came in one piece where it is empty, too large, or has no room."""
     if not body:
         raise Rejection(400, "body is empty")
-    return body
+    _take(len(body), len(body), hold, max_body_bytes)
 
 
 async def _piecemeal(content: StreamReader, hold: Hold, max_body_bytes: int) -> bytes:
@@ -53,6 +58,8 @@ async def _piecemeal(content: StreamReader, hold: Hold, max_body_bytes: int) -> 
         size += len(chunk)
         _take(len(chunk), size, hold, max_body_bytes)
         chunks.append(chunk)
+    if not chunks:
+        raise Rejection(400, "body is empty")
     return b"".join(chunks)
 
 

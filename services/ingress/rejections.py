@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -29,6 +29,16 @@ class Rejection(Exception):  # noqa: N818  # an answer, not a fault
         self.error = error
         self.close = close
         self.headers = headers
+
+    def body(self) -> bytes:
+        """Say what is wrong in two words, as JSON."""
+        return orjson.dumps({"error": self.error})
+
+    def told_headers(self) -> Iterator[tuple[str, str]]:
+        """Give the headers beside those that every answer has."""
+        yield from self.headers.items()
+        if self.close:
+            yield "Connection", "close"
 
     def response(self) -> web.Response:
         answer = error_response(self.status, self.error, self.headers)

@@ -25,8 +25,10 @@ from libs.runtime.sources import Sources
 from libs.spool.spool import Spool
 from services.ingress.accept import PUBLISH_PART, Acceptor
 from services.ingress.budget import Budget
+from services.ingress.connection import Server
 from services.ingress.doors import Doors, build_doors
 from services.ingress.draining import Drain
+from services.ingress.express import Lane
 from services.ingress.front import Front
 from services.ingress.health import Health
 from services.ingress.http_log import http_log
@@ -111,8 +113,10 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         notices=notices,
     )
     health = Health(lambda: Level.REFUSING if stop.is_set() else ladder.tell())
-    server = web.Server(
-        Front(webhooks, health).handle,
+    front = Front(webhooks, health)
+    server = Server(
+        front.handle,
+        Lane(webhooks, front.ways),
         access_log=None,
         auto_decompress=False,
         keepalive_timeout=settings.keepalive_timeout,

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import web
 from multidict import MultiMapping
+from yarl import URL
 
 from services.ingress.doors import Door, Doors
 from services.ingress.rejections import Rejection, not_found
@@ -40,20 +40,19 @@ class Ways:
         self._doors = doors
         self._known: dict[str, Way] = {}
 
-    def of(self, request: web.BaseRequest) -> Way | None:
-        """Return where a request leads; None for a path that no door is behind.
+    def of(self, target: str, url: URL) -> Way | None:
+        """Return where a request's target leads, which is `url`; None where no door is behind it.
 
         Raises `Rejection` where the event is not readable.
         """
-        target = request.raw_path
         way = self._known.get(target)
         if way is not None:
             return way
-        found = self._found(request.rel_url.path_safe)
+        found = self._found(url.path_safe)
         if found is None:
             return None
         door, in_path = found
-        way = Way(door, _route_event(in_path, request.query.get("event")), request.query)
+        way = Way(door, _route_event(in_path, url.query.get("event")), url.query)
         if len(target) <= _LONGEST:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from libs.contracts.delivery import Delivery
+from libs.contracts.errors import ContractError
 from libs.domain.lifecycle import Authority
 from libs.providers.reading import Json, NotReadableError, read_object
 from libs.runtime.metrics import INGRESS_ANSWERS
@@ -18,9 +20,10 @@ from services.ingress.authentication import Attempt
 from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
 from services.ingress.envelope import wrap
+from services.ingress.failing import rejection_of
 from services.ingress.ladder import RefusedError
 from services.ingress.notices import Notices
-from services.ingress.receiving import check_head, continue_if_welcome, read_body
+from services.ingress.receiving import check_head, check_whole, continue_if_welcome, read_body
 from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Rejection, unauthorized, unavailable
 from services.ingress.tally import Tally
@@ -52,22 +55,59 @@ class Webhooks:
                 return refused
         check_head(request, self.max_body_bytes)
         with self.budget.hold() as hold:
-            if not hold.take(REQUEST_COST):
-                raise self._unavailable(door, "memory")
-            delivery = await self._delivery(request, way, hold)
+            delivery = await self._read(request, way, hold)
             answer = door.provider.acknowledge(delivery)
             if answer.status < 400:
                 await self._accept(door, delivery)
         return answered(request, answer)
 
-    async def _delivery(self, request: web.BaseRequest, way: Way, hold: Hold) -> Delivery:
-        door, headers = way.door, request.headers
-        authority = None
-        if not door.authenticator.needs_document:
-            authority = self._verify(door, Attempt(headers=headers, query=way.query))
+    def delivery(
+        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, hold: Hold
+    ) -> Delivery:
+        """Let in a webhook that is here as a whole. Raises `Rejection`."""
+        authority = self._verified_by_head(way, headers, hold)
+        check_whole(body, hold, self.max_body_bytes)
+        return self._delivery(way, headers, body, authority)
+
+    def rejection(self, door: Door, outcome: RefusedError | ContractError) -> Rejection:
+        """Say what the sender is told of a delivery that was not kept, and count it."""
+        if isinstance(outcome, RefusedError):
+            return self._unavailable(door, str(outcome))
+        return rejection_of(outcome, method="POST")
+
+    def accepted(self, delivery: Delivery) -> None:
+        """Log a delivery that is safe, where everything is logged."""
+        if self.tells_all:
+            log.debug(
+                "delivery_accepted",
+                delivery_id=delivery.id,
+                source=delivery.source,
+                size=len(delivery.body),
+                authority=delivery.authority.value,
+            )
+
+    async def _read(self, request: web.BaseRequest, way: Way, hold: Hold) -> Delivery:
+        """Let in a webhook of which the head is here; what the head proves is asked first."""
+        authority = self._verified_by_head(way, request.headers, hold)
         body = await read_body(
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
+        return self._delivery(way, request.headers, body, authority)
+
+    def _verified_by_head(
+        self, way: Way, headers: CIMultiDictProxy[str], hold: Hold
+    ) -> Authority | None:
+        """Return what the head proves; None where only the body can prove something."""
+        if not hold.take(REQUEST_COST):
+            raise self._unavailable(way.door, "memory")
+        if way.door.authenticator.needs_document:
+            return None
+        return self._verify(way.door, Attempt(headers=headers, query=way.query))
+
+    def _delivery(
+        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, authority: Authority | None
+    ) -> Delivery:
+        door = way.door
         document = None
         if authority is None:
             document = _document(body)
@@ -91,15 +131,8 @@ class Webhooks:
         try:
             await self.acceptor.accept(delivery)
         except RefusedError as refused:
-            raise self._unavailable(door, str(refused)) from None
-        if self.tells_all:
-            log.debug(
-                "delivery_accepted",
-                delivery_id=delivery.id,
-                source=delivery.source,
-                size=len(delivery.body),
-                authority=delivery.authority.value,
-            )
+            raise self.rejection(door, refused) from None
+        self.accepted(delivery)
 
     def _unavailable(self, door: Door, why: str) -> Rejection:
         INGRESS_ANSWERS.labels("refused").inc()

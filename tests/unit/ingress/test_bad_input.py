@@ -11,6 +11,8 @@ from libs.providers.registry import PROVIDERS
 from libs.runtime.development import development_sources
 from tests.unit.ingress.stand_ins import running_ingress
 
+pytestmark = pytest.mark.usefixtures("both_lanes")
+
 DOORS: Final = {
     "clip": ("/webhooks/clip?token=dev-clip-token", {}),
     "payu": ("/webhooks/payu?token=dev-payu-token", {}),

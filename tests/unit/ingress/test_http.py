@@ -19,6 +19,8 @@ from libs.domain.lifecycle import Authority
 from libs.runtime.configuration import ConfigurationError
 from tests.unit.ingress.stand_ins import Ingress, running_ingress
 
+pytestmark = pytest.mark.usefixtures("both_lanes")
+
 TOKEN = "/webhooks/shop?token=open-sesame"
 WORD = {"X-Word": "open-sesame"}
 

@@ -1,0 +1,28 @@
+"""What a sender is told where something of ours fails, and what the log is told of it."""
+
+from __future__ import annotations
+
+import traceback
+
+import structlog
+
+from services.ingress.rejections import Rejection, unavailable
+
+log = structlog.get_logger()
+
+
+def rejection_of(error: Exception, *, method: str) -> Rejection:
+    """Log what was raised and give the answer for it, which tells a stranger nothing.
+
+    Neither the exception's text nor the query is logged: both may hold what was sent.
+    """
+    if isinstance(error, MemoryError):
+        log.error("memory_short", method=method)  # no frames: they need some
+        return unavailable()
+    log.error(  # the frames alone, without the text
+        "request_failed",
+        method=method,
+        error=type(error).__name__,
+        frames=traceback.format_tb(error.__traceback__)[-8:],
+    )
+    return Rejection(500, "internal error")
