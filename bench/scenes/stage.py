@@ -33,7 +33,7 @@ class Stage:
     house: House
     progress: Progress
     quick: bool = False
-    connections: int = 64
+    connections: int = 128
     _runs: count[int] = field(default_factory=count)
 
     def fresh(self) -> str:

@@ -111,6 +111,14 @@ class Connection(RequestHandler):
             self._resume_reading_for_buffer()
         self.data_received(data)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
+        """Go on reading where it was paused; aiohttp asks for that after each body that was read.
+
+        Where nothing was paused it would parse nothing once more and ask the transport: 4 µs.
+        """
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _process_keepalive(self) -> None:
         """Close an idle connection; one with a webhook on the lane is not idle."""
         if self._on_lane:
