@@ -20,13 +20,14 @@ from libs.providers.registry import PROVIDERS
 from libs.runtime.development import development_sources
 from libs.runtime.secret_references import SecretReader
 from libs.runtime.sources import Sources, read_sources
-from services.ingress.authentication import Attempt
+from services.ingress.authentication.verdict import Attempt
 from services.ingress.doors import Door, Doors, build_doors
 from services.ingress.envelope import wrap
 from services.normalizer.terms import terms_of
 from services.normalizer.translate import Translator
-from services.simulator.credentials import Request, credentials_from
+from services.simulator.credentials import credentials_from
 from services.simulator.plan import Plan
+from services.simulator.proving import Request
 
 TOGETHER: Final = 20  # webhooks in one message under load, as the ingress forms them
 
@@ -81,7 +82,8 @@ def _let_in(door: Door, request: Request, event: str | None, number: int) -> Del
     headers = CIMultiDictProxy(CIMultiDict({**request.headers, "X-Request-Id": str(number)}))
     document = read_object(request.body) if door.authenticator.needs_document else {}
     query = MultiDict(parse_qsl(urlsplit(request.path).query))
-    authority = door.authenticator.verify(Attempt(headers=headers, query=query, document=document))
+    attempt = Attempt(headers=headers, query=query, body=request.body, document=document)
+    authority = door.authenticator.judge(attempt).authority
     if authority is None:
         raise ValueError(f"the corpus is not let in at {door.source.slug}")
     body = door.redactor.body(request.body, document)

@@ -50,7 +50,7 @@ INGRESS_PUBLISH_FAILURES: Final = Counter(
 NOT_LET_IN: Final = Counter(
     "caudal_source_auth_failures",
     "Requests to a source that did not prove who sent them, by what was wrong.",
-    ["source", "kind"],  # slugs of the sources file; missing, repeated, wrong
+    ["source", "kind"],  # slugs of the sources file ("": there is none of that name); `AuthFailure`
     registry=REGISTRY,
 )
 SPOOL_BYTES: Final = Gauge(

@@ -7,16 +7,18 @@ wherever they are shown.
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from libs.runtime.configuration import ConfigurationError, first_error
 
 PREFIX: Final = "CAUDAL_"
+Network = IPv4Network | IPv6Network
 
 
 class LogLevel(StrEnum):
@@ -60,6 +62,16 @@ def _url(value: SecretStr, schemes: tuple[str, ...], otherwise: str) -> SecretSt
     return value
 
 
+def _networks(value: object) -> object:
+    """Read networks with commas between them."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be networks such as 10.0.0.0/8, with a comma between") from None
+
+
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -94,6 +106,10 @@ class Settings(BaseSettings):
     ingress_host: str = Field(default="127.0.0.1", description="address that the ingress binds")
     ingress_port: int = Field(
         default=8080, ge=0, le=65535, description="its port; 0 takes a free one"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        default=(),
+        description="networks of our own proxies, with a comma between: they may tell the sender's address",
     )
     publish_deadline: float = Field(
         default=2.0,

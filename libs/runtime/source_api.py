@@ -35,9 +35,9 @@ from pydantic import (
     StringConstraints,
 )
 
+from libs.runtime.authentication.secrets import Reference
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.durations import Duration
-from libs.runtime.source_authentication import Reference
 
 FINISHED: Final = "finished"
 DEFAULT_METHOD: Final = "default"

@@ -4,8 +4,8 @@
     provider = "safe2pay"
     authentication = { kind = "body_field", field = "SecretKey", secrets = ["env:S2P_KEY"] }
 
-Optional per source: `currency`, `timezone`, `path`, `aliases`, and `api`, how its provider is asked
-back; optional per provider: `[providers.<name>]`, the budget and the schedule of that (both:
+Optional per source: `currency`, `timezone`, `path`, `aliases`, `uncorroborated` (`"publish"`, or `"hold"`
+until somebody better than an unsigned notice says the same), and `api`, how its provider is asked back; optional per provider: `[providers.<name>]`, the budget and the schedule of that (both:
 `libs.runtime.source_api`). An unknown key is an error. Every error names its key and none shows a secret.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -31,16 +31,12 @@ from pydantic import (
     ValidationError,
 )
 
+from libs.runtime.authentication.kinds import Authentication, can_hold, secrets_of
+from libs.runtime.authentication.secrets import Secret, Secrets, WrittenSecret
+from libs.runtime.authentication.written import KINDS, WrittenAuthentication
 from libs.runtime.configuration import ConfigurationError, first_error
 from libs.runtime.secret_references import SecretReader
 from libs.runtime.source_api import Api, Asking, WrittenApi, WrittenAsking
-from libs.runtime.source_authentication import (
-    KINDS,
-    Authentication,
-    NoAuthentication,
-    Secrets,
-    WrittenAuthentication,
-)
 
 SLUG: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 # Segments of unreserved characters (RFC 3986), so that a path is written in one way only.
@@ -59,17 +55,18 @@ class Source:
     path: str | None = None
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     api: Api | None = None
+    holds_uncorroborated: bool = False
+    """Whether money that only an unsigned notice has told is held back from the events."""
 
     @property
     def closed(self) -> bool:
-        """Whether every one of its secrets is empty: nobody can send, the URL answers 404."""
-        return not isinstance(self.authentication, NoAuthentication) and not self.secrets
+        """Whether its secrets are empty, so that nobody can send: the URL answers 404."""
+        return not can_hold(self.authentication)
 
     @property
     def secrets(self) -> Secrets:
-        """Every secret that its authentication takes."""
-        authentication = self.authentication
-        return () if isinstance(authentication, NoAuthentication) else authentication.secrets
+        """Every secret that its authentication takes, now or at another time."""
+        return secrets_of(self.authentication)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +85,11 @@ class Sources:
 
     def __len__(self) -> int:
         return len(self.by_slug)
+
+    @property
+    def holding(self) -> frozenset[str]:
+        """The slugs of those that hold back what is uncorroborated."""
+        return frozenset(source.slug for source in self if source.holds_uncorroborated)
 
 
 def load_sources(
@@ -194,6 +196,7 @@ class _WrittenSource(_Written):
     path: Annotated[str, AfterValidator(_path)] | None = None
     aliases: Annotated[dict[str, str], BeforeValidator(_aliases)] = Field(default_factory=dict)
     api: WrittenApi | None = None
+    uncorroborated: Literal["publish", "hold"] = "publish"
 
 
 class _File(_Written):
@@ -215,10 +218,14 @@ def _source(
             warnings.append((at, "empty secret ignored"))
         return secret
 
-    def read(name: str, references: tuple[str, ...]) -> Secrets:
+    def read(name: str, written: tuple[WrittenSecret, ...]) -> Secrets:
         at = f"{key}.authentication.{name}"
-        found = [read_one(each, f"{at}[{index}]") for index, each in enumerate(references)]
-        return tuple(secret for secret in found if secret is not None)
+        found: list[Secret] = []
+        for index, each in enumerate(written):
+            value = read_one(each.secret, f"{at}[{index}]")
+            if value is not None:
+                found.append(Secret(value, each.not_before, each.not_after))
+        return tuple(found)
 
     def credential(reference: str, name: str) -> SecretStr | None:
         return read_one(reference, f"{key}.api.credentials.{name}")
@@ -232,6 +239,7 @@ def _source(
         path=told.path,
         aliases=MappingProxyType(told.aliases),
         api=None if told.api is None else told.api.resolve(credential),
+        holds_uncorroborated=told.uncorroborated == "hold",
     )
 
 
@@ -250,14 +258,25 @@ def _check_paths(sources: Mapping[str, Source]) -> None:
 def _key(loc: Sequence[str | int]) -> str:
     """Name the key as it is written: `sources.clip.authentication.secrets[0]`.
 
-    pydantic's path also has the kind, of `authentication`'s union, and marks a key as `[key]`.
+    pydantic's path also has the kind, of each union of `authentication`, names the secret of an entry
+    that may be written as text alone, and marks a key as `[key]`.
     """
     parts: list[str] = []
     for index, part in enumerate(loc):
         if isinstance(part, int):
             parts[-1] += f"[{part}]"
-        elif part == "[key]" or (index == 3 and loc[2] == "authentication" and part in KINDS):
+        elif part == "[key]" or _is_of_union(loc, index):
             continue
         else:
             parts.append(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else repr(part))
     return ".".join(parts) or "sources"
+
+
+def _is_of_union(loc: Sequence[str | int], index: int) -> bool:
+    """Tell whether a part of pydantic's path stands in no file."""
+    if index < 3 or loc[2] != "authentication":
+        return False
+    inner = isinstance(loc[index - 1], int)
+    if loc[index] == "secret":
+        return inner and loc[index - 2] in {"secrets", "certificates"}
+    return loc[index] in KINDS and (index == 3 or (inner and loc[index - 2] == "of"))

@@ -33,7 +33,10 @@ class ObjectKey(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)  # not frozen: made in half the time, once for each webhook
 class StoredObject:
-    """An object's row. `state` is None while `sequence` is 0.
+    """An object's row. `state` is None while `sequence` is 0, unless it is held.
+
+    `held`: what the row says is not published until somebody better says it as well; `previous_state`
+    is then the state that was published last, and `sequence` that event's.
 
     `version` says who wrote the row last; nothing of a row that is not to be written.
     """
@@ -65,6 +68,7 @@ class StoredObject:
     attempts: int
     settlement_step: str | None
     decided_by: str | None
+    held: bool = False
     version: str | None = field(default=None, compare=False)
 
     @property
@@ -198,7 +202,7 @@ def _said_of(o: StoredObject) -> tuple[object, ...]:
         o.merchant_ref, o.state, o.previous_state, o.provider_status, o.amount, o.currency,
         o.refunded_amount, o.fees, o.net, ",".join(o.flags), o.livemode, o.occurred_at,
         o.received_at, o.authority, o.delivery_id, o.method, o.failure_reason, o.expires_at,
-        o.sequence, o.attempts, o.settlement_step, o.decided_by,
+        o.sequence, o.attempts, o.settlement_step, o.decided_by, o.held,
     )  # fmt: skip
 
 

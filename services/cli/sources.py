@@ -13,7 +13,10 @@ from libs.providers.registry import PROVIDERS
 from libs.runtime.secret_references import UnreadSecrets
 from libs.runtime.settings import load_settings
 from libs.runtime.sources import load_sources
+from libs.store.notices import lost_and_found
 from services.cli import options
+from services.cli.sources_check import check
+from services.inspection.lost import lost_table, lost_view
 from services.inspection.sources import Status, source_status, source_table, source_view
 from services.inspection.tables import show
 from services.stack.addresses import recall_sources
@@ -50,6 +53,29 @@ def status(sources: Path | None, data_dir: Path, *, check: bool, as_json: bool) 
         show(source_table(found))
     if check and any(row.silent for row in found.rows):
         sys.exit(1)
+
+
+@sources.command()
+@click.argument("source", required=False)
+@options.data_dir
+@options.as_json
+def lost(source: str | None, data_dir: Path, *, as_json: bool) -> None:
+    """Show what was not let in lately, the latest first: the lost-and-found.
+
+    Of each: when, for which source, which rule failed and why, the body's size, its SHA-256 where it was
+    read, and the names of its headers. A provider whose secret was rotated shows here. The last
+    hundred of each source are kept; in a flood an ingress shows ten of a source in five seconds.
+
+    With --json: one array of objects.
+    """
+    found = options.reading(data_dir, lambda pool: lost_and_found(pool, source))
+    if as_json:
+        click.echo(json.dumps([lost_view(one) for one in found], indent=2))
+    else:
+        show(lost_table(found))
+
+
+sources.add_command(check)
 
 
 def _configured(told: Path | None, data_dir: Path) -> dict[str, str]:

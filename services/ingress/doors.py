@@ -10,10 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from multidict import istr
+
 from libs.providers.port import Provider
+from libs.runtime.authentication.kinds import IpAllowList, parts
 from libs.runtime.sources import Source, Sources
-from services.ingress.authentication import Authenticator, authenticator_of
+from services.ingress.authentication.build import authenticator_of
+from services.ingress.authentication.verdict import Authenticator
 from services.ingress.redaction import Redactor
+from services.ingress.travelling import travelling_for
 
 KNOWN_HEADERS: Final = 256  # of one door
 
@@ -26,8 +31,10 @@ class Door:
     provider: Provider
     authenticator: Authenticator
     redactor: Redactor
-    carrier_header: str | None
-    """The header that holds the credential, in lower case: it must not travel on."""
+    travelling: tuple[tuple[istr, str, int], ...]
+    """The headers that travel on, as multidict has them, by name, with the most characters of each."""
+    needs_address: bool = False
+    """Whether it matters where a request comes from."""
     known_headers: dict[str, str] = field(default_factory=dict, repr=False)
     """Values of headers that were cleaned before; a stranger can make some up: not too many."""
 
@@ -65,7 +72,8 @@ def build_doors(sources: Sources, providers: Mapping[str, Provider]) -> Doors:
 
 
 def _door(source: Source, provider: Provider) -> Door:
-    authenticator = authenticator_of(source.authentication)
+    key = f"sources.{source.slug}.authentication"
+    authenticator = authenticator_of(source.authentication, key)
     return Door(
         source,
         provider,
@@ -74,7 +82,8 @@ def _door(source: Source, provider: Provider) -> Door:
             (*provider.secret_body_fields, *authenticator.secret_fields),
             (secret.get_secret_value() for secret in source.secrets),
         ),
-        authenticator.carrier_header,
+        travelling_for(authenticator),
+        any(isinstance(part, IpAllowList) for part in parts(source.authentication)),
     )
 
 

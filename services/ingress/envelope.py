@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
 import uuid_utils
-from multidict import CIMultiDictProxy, istr
+from multidict import CIMultiDictProxy
 
 from libs.contracts.delivery import Delivery
 from libs.domain.lifecycle import Authority
 from services.ingress.doors import Door
 
-_USUAL: Final = 256
-# The headers that travel, with the most characters of each. A detached JWS holds a certificate.
-TRAVELLING: Final[Mapping[str, int]] = MappingProxyType(
-    {
-        "content-type": _USUAL,
-        "date": _USUAL,
-        "user-agent": _USUAL,
-        "x-request-id": _USUAL,
-        "x-correlation-id": _USUAL,
-        "idempotency-key": _USUAL,
-        "webhook-id": _USUAL,
-        "webhook-timestamp": _USUAL,
-        "conectados-jws-signature": 8190,
-    }
-)
-# As multidict has them, which then need not look for capitals.
-_TRAVELLING: Final = tuple((istr(name), name, limit) for name, limit in TRAVELLING.items())
 # What a sender says in all of its requests is cleaned once.
 _SAME_FOR_EVER: Final = frozenset({"content-type", "user-agent"})
 # https://www.w3.org/TR/trace-context/#traceparent-header, version 00
@@ -49,8 +31,8 @@ def wrap(
 ) -> Delivery:
     """Make the delivery of a request that `door` has let in; `body` is free of credentials."""
     travelling: dict[str, str] = {}
-    for sought, name, limit in _TRAVELLING:
-        if (told := headers.get(sought)) and name != door.carrier_header:
+    for sought, name, limit in door.travelling:
+        if told := headers.get(sought):
             # what may be remembered has one limit; another header of the same text may be longer
             same = name in _SAME_FOR_EVER
             value = door.known_headers.get(told) if same else None

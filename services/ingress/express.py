@@ -33,14 +33,14 @@ from services.ingress.failing import rejection_of
 from services.ingress.ladder import Kept
 from services.ingress.rejections import Rejection
 from services.ingress.ways import Way, Ways
-from services.ingress.webhooks import Webhooks
+from services.ingress.webhooks import Peer, Webhooks
 
 METHOD: Final = "POST"
 
 log = structlog.get_logger()
 
 
-class Asking(Protocol):
+class Asking(Peer, Protocol):
     """Whoever waits for the answer: a connection, see `connection.py`."""
 
     def answered(self, answer: bytes, *, close: bool) -> None:
@@ -50,7 +50,17 @@ class Asking(Protocol):
 class Errand:
     """One webhook on the lane, from its last byte to its answer."""
 
-    __slots__ = ("_asking", "_lane", "answer", "body", "delivery", "headers", "hold", "way")
+    __slots__ = (
+        "_asking",
+        "_lane",
+        "_peer",
+        "answer",
+        "body",
+        "delivery",
+        "headers",
+        "hold",
+        "way",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 - made for each webhook, in one place
         self,
@@ -63,12 +73,19 @@ class Errand:
     ) -> None:
         self._lane = lane
         self._asking: Asking | None = asking
+        self._peer = asking
         self.way = way
         self.headers = headers
         self.body = body
         self.hold = hold
         self.delivery: Delivery | None = None  # once it has been let in
         self.answer: Answer | None = None  # what the provider is told once it is safe
+
+    def let_in(self) -> Delivery:
+        """Make the delivery of it. Raises `Rejection`."""
+        return self._lane.webhooks.delivery(
+            self.way, self.headers, self.body, self.hold, self._peer
+        )
 
     def settled(self, outcome: Fate) -> None:
         """Answer, now that it is known what became of the webhook. Raises nothing."""
@@ -135,7 +152,7 @@ class Lane:
         webhooks = self.webhooks
         for errand in fresh:
             try:
-                delivery = webhooks.delivery(errand.way, errand.headers, errand.body, errand.hold)
+                delivery = errand.let_in()
                 answer = errand.way.door.provider.acknowledge(delivery)
                 errand.delivery, errand.answer = delivery, answer
                 if answer.status < HTTPStatus.BAD_REQUEST:

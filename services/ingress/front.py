@@ -61,8 +61,10 @@ class Front:
             if request.method in {"GET", "HEAD"}:
                 return await page(request)
             raise _not_allowed("GET,HEAD")
-        if request.method != "POST" and self.ways.takes(path):
-            raise _not_allowed("POST")
+        if self.ways.takes(path):
+            if request.method != "POST":
+                raise _not_allowed("POST")
+            self._webhooks.lead_nowhere(request)
         raise not_found()
 
 

@@ -18,9 +18,9 @@ from libs.bus.front_door import Publishing
 from libs.bus.publisher import Publisher
 from libs.providers.port import Provider
 from libs.providers.registry import PROVIDERS
+from libs.runtime.authentication.kinds import open_to_all
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import Settings
-from libs.runtime.source_authentication import NoAuthentication
 from libs.runtime.sources import Sources
 from libs.spool.spool import Spool
 from services.ingress.accept import PUBLISH_PART, Acceptor
@@ -111,6 +111,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         body_timeout=settings.body_timeout,
         tally=tally,
         notices=notices,
+        trusted_proxies=settings.trusted_proxies,
     )
     health = Health(lambda: Level.REFUSING if stop.is_set() else ladder.tell())
     front = Front(webhooks, health)
@@ -176,7 +177,7 @@ def _warn(sources: Sources, doors: Doors) -> None:
     for key, message in sources.warnings:
         log.warning("configuration_odd", key=key, why=message)
     for source in sources:
-        if isinstance(source.authentication, NoAuthentication):
+        if open_to_all(source.authentication):
             log.warning("source_unauthenticated", source=source.slug, provider=source.provider)
         elif source.closed:
             log.warning("source_closed", source=source.slug, provider=source.provider)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
@@ -11,12 +12,14 @@ from multidict import CIMultiDictProxy
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.errors import ContractError
+from libs.contracts.notice import AuthFailure
 from libs.domain.lifecycle import Authority
 from libs.providers.reading import Json, NotReadableError, read_object
 from libs.runtime.metrics import INGRESS_ANSWERS
 from services.ingress.accept import Acceptor
 from services.ingress.answering import answered
-from services.ingress.authentication import Attempt
+from services.ingress.authentication.addresses import Network, client_address
+from services.ingress.authentication.verdict import Address, Attempt, Verdict
 from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
 from services.ingress.envelope import wrap
@@ -32,6 +35,14 @@ from services.ingress.ways import Way
 log = structlog.get_logger()
 
 
+class Peer(Protocol):
+    """The other end of a connection."""
+
+    @property
+    def peername(self) -> Any:  # noqa: ANN401 - as the socket has it
+        """Its address and port, where it has any."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
     """The handlers of every path that leads to a source. Sizes in bytes, times in seconds."""
@@ -43,6 +54,7 @@ class Webhooks:
     body_timeout: float
     tally: Tally = field(default_factory=Tally)
     notices: Notices = field(default_factory=Notices)
+    trusted_proxies: tuple[Network, ...] = ()
     tells_all: bool = field(default_factory=lambda: log.is_enabled_for(logging.DEBUG))
     """Whether every delivery has a line in the log; asking the log each time takes 1 µs."""
 
@@ -62,12 +74,13 @@ class Webhooks:
         return answered(request, answer)
 
     def delivery(
-        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, hold: Hold
+        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, hold: Hold, peer: Peer
     ) -> Delivery:
         """Let in a webhook that is here as a whole. Raises `Rejection`."""
-        authority = self._verified_by_head(way, headers, hold)
+        if not hold.take(REQUEST_COST):
+            raise self._unavailable(way.door, "memory")
         check_whole(body, hold, self.max_body_bytes)
-        return self._delivery(way, headers, body, authority)
+        return self._delivery(way, headers, body, self._address(way.door, headers, peer))
 
     def rejection(self, door: Door, outcome: RefusedError | ContractError) -> Rejection:
         """Say what the sender is told of a delivery that was not kept, and count it."""
@@ -88,44 +101,79 @@ class Webhooks:
 
     async def _read(self, request: web.BaseRequest, way: Way, hold: Hold) -> Delivery:
         """Let in a webhook of which the head is here; what the head proves is asked first."""
-        authority = self._verified_by_head(way, request.headers, hold)
+        if not hold.take(REQUEST_COST):
+            raise self._unavailable(way.door, "memory")
+        headers = request.headers
+        address = self._address(way.door, headers, request.protocol)
+        if not way.door.authenticator.needs_body:
+            attempt = Attempt(headers=headers, query=way.query, address=address)
+            self._verify(way.door, attempt, None, request.content_length or 0)
         body = await read_body(
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
-        return self._delivery(way, request.headers, body, authority)
+        return self._delivery(way, headers, body, address)
 
-    def _verified_by_head(
-        self, way: Way, headers: CIMultiDictProxy[str], hold: Hold
-    ) -> Authority | None:
-        """Return what the head proves; None where only the body can prove something."""
-        if not hold.take(REQUEST_COST):
-            raise self._unavailable(way.door, "memory")
-        if way.door.authenticator.needs_document:
+    def _address(self, door: Door, headers: CIMultiDictProxy[str], peer: Peer) -> Address | None:
+        """Return where a request comes from, where that matters."""
+        if not door.needs_address:
             return None
-        return self._verify(way.door, Attempt(headers=headers, query=way.query))
+        name = peer.peername
+        return client_address(name[0] if name else None, headers, self.trusted_proxies)
 
     def _delivery(
-        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, authority: Authority | None
+        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, address: Address | None
     ) -> Delivery:
         door = way.door
-        document = None
-        if authority is None:
-            document = _document(body)
-            attempt = Attempt(headers=headers, query=way.query, document=document)
-            authority = self._verify(door, attempt)
+        document = _document(body) if door.authenticator.needs_document else None
+        attempt = Attempt(
+            headers=headers,
+            query=way.query,
+            body=body,
+            document=document or {},
+            address=address,
+        )
+        authority = self._verify(door, attempt, body, len(body))
         try:
             redacted = door.redactor.body(body, document)
         except RedactionError:
             raise Rejection(400, "body not readable") from None
         return wrap(door, redacted, headers, authority=authority, route_event=way.route_event)
 
-    def _verify(self, door: Door, attempt: Attempt) -> Authority:
-        authority = door.authenticator.verify(attempt)
-        if authority is None:
-            self.tally.note("authentication_failed", door.source.slug)
-            self.notices.not_let_in(door.source.slug, door.authenticator.failure(attempt))
+    def _verify(self, door: Door, attempt: Attempt, body: bytes | None, size: int) -> Authority:
+        verdict = door.authenticator.judge(attempt)
+        if verdict.authority is None:
+            self._not_let_in(door.source.slug, verdict, attempt.headers, body, size)
             raise unauthorized()
-        return authority
+        return verdict.authority
+
+    def _not_let_in(
+        self,
+        slug: str,
+        verdict: Verdict,
+        headers: CIMultiDictProxy[str],
+        body: bytes | None,
+        size: int,
+    ) -> None:
+        """Count it, log it now and then, and keep for the lost-and-found what it looked like."""
+        failure = verdict.failure or AuthFailure.WRONG
+        event = "authentication_failed" if slug else "source_unknown"
+        self.tally.note(event, slug, rule=verdict.rule, why=verdict.why)
+        if self.notices.not_let_in(slug, failure):
+            self.notices.show(
+                source=slug,
+                failure=failure,
+                rule=verdict.rule,
+                why=verdict.why,
+                body=body,
+                size=size,
+                headers=headers.keys(),
+            )
+
+    def lead_nowhere(self, request: web.BaseRequest) -> None:
+        """Keep for the lost-and-found what came to a source that does not exist, or is closed."""
+        verdict = Verdict("", failure=AuthFailure.UNKNOWN_SOURCE, why="no such source, or closed")
+        size = request.content_length or 0
+        self._not_let_in("", verdict, request.headers, None, size)
 
     async def _accept(self, door: Door, delivery: Delivery) -> None:
         try:

@@ -7,7 +7,7 @@ Doing the same batch again is a no-op, so a commit whose answer was lost may sim
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
@@ -98,8 +98,8 @@ class _Told:
     parked: list[Parked] = field(default_factory=list)
 
 
-async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
-    """Apply a batch.
+async def apply(pool: Pool, outcomes: Sequence[Translated], holds: Collection[str] = ()) -> Applied:
+    """Apply a batch; `holds` are the sources whose uncorroborated money is not told.
 
     First without a lock: what the batch is folded onto is read in one round trip and what comes of
     it is written in a second one, unless it was changed in between. Where it was, or where the
@@ -109,14 +109,18 @@ async def apply(pool: Pool, outcomes: Sequence[Translated]) -> Applied:
     for locking in (*free, *(True,) * LOCKED):
         with suppress(StaleError):
             async with (transaction if locking else session)(pool) as connection:
-                applied = await _apply(connection, outcomes, locking=locking)
+                applied = await _apply(connection, outcomes, holds, locking=locking)
             failpoint("reconciler.committed")
             return applied
     raise ContentionError("other processes enter the same deliveries all the time")
 
 
 async def _apply(
-    connection: Connection, outcomes: Sequence[Translated], *, locking: bool
+    connection: Connection,
+    outcomes: Sequence[Translated],
+    holds: Collection[str],
+    *,
+    locking: bool,
 ) -> Applied:
     before = await lock_replayed(connection, outcomes) if locking else []
     places = await places_of(connection, outcomes)
@@ -134,7 +138,7 @@ async def _apply(
     if len(news) < len(outcomes):
         told = _located(news, places)
     writes = Writes()
-    applied, doubtful = await _fold_onto(connection, writes, known, told)
+    applied, doubtful = await _fold_onto(connection, writes, known, told, holds)
     await put_aside(connection, writes, news, told.parked, before)
     record_outcomes(writes, news, names, known.first)
     record_pokes(writes, news, doubtful)
@@ -199,19 +203,24 @@ async def fold_in(
     connection: Connection,
     by_object: dict[ObjectKey, list[Observation]],
     providers: dict[ObjectKey, str],
+    holds: Collection[str] = (),
 ) -> None:
     """Fold observations into their objects, inside a transaction."""
     told = _Told(by_object, providers)
     await lock_objects(connection, by_object)
     known = await batch_on_record(connection, (), (), by_object, most=CROWDED + 1)
     writes = Writes()
-    _, doubtful = await _fold_onto(connection, writes, known, told)
+    _, doubtful = await _fold_onto(connection, writes, known, told, holds)
     record_pokes(writes, (), doubtful)
     await writes.execute(connection)
 
 
 async def _fold_onto(
-    connection: Connection, writes: Writes, known: OnRecord, told: _Told
+    connection: Connection,
+    writes: Writes,
+    known: OnRecord,
+    told: _Told,
+    holds: Collection[str],
 ) -> tuple[Applied, list[tuple[StoredObject, str]]]:
     """Add observations to their objects, fold those that are touched, write rows and events.
 
@@ -230,9 +239,9 @@ async def _fold_onto(
         row = known.rows.get(key)
         if row is None:
             new = unknown_object(key, told.providers[key], known.numbers[key])
-            births.append(_advance(new, {}, said))
+            births.append(_advance(new, {}, said, holds))
         else:
-            changed.append(_advance(row, known.said[key], said))
+            changed.append(_advance(row, known.said[key], said, holds))
     if crowds:
         changed += await _crowded(connection, writes, crowds, told.by_object)
     steps = sorted([*births, *changed], key=lambda steps: steps.row.key)
@@ -293,7 +302,10 @@ class _Steps:
 
 
 def _advance(
-    stored: StoredObject, known: dict[str, Observation], told: Sequence[Observation]
+    stored: StoredObject,
+    known: dict[str, Observation],
+    told: Sequence[Observation],
+    holds: Collection[str],
 ) -> _Steps:
     """Take observations in one by one, as if each had come alone: a batch skips no change.
 
@@ -306,7 +318,7 @@ def _advance(
         if not merged or (len(known) > CROWDED and number < len(told)):
             continue
         merged = False
-        change = change_of(steps.row, fold(kind, known.values()))
+        change = change_of(steps.row, fold(kind, known.values()), holds)
         if change is not None:
             steps.row, steps.moved = change.row, True
             if change.news:

@@ -7,6 +7,7 @@ turns out to have been received earlier: the row then takes the earlier receipt,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
@@ -34,6 +35,7 @@ _NEWS: Final = (
     "expires_at",
     "decided_by",
 )
+_UNCORROBORATED: Final = Flag.UNCORROBORATED.value
 _BOOKKEEPING: Final = (
     "attempts",
     "settlement_step",
@@ -55,14 +57,21 @@ class Change:
     news: bool
 
 
-def change_of(stored: StoredObject, folded: Folded) -> Change | None:
-    """Compare; None where nothing changed."""
+def change_of(stored: StoredObject, folded: Folded, holds: Collection[str] = ()) -> Change | None:
+    """Compare; None where nothing changed.
+
+    `holds` are the sources whose uncorroborated money is not told: the row says it, no event does. What
+    was held is told with the next news that is not to be held, after the state that was told last.
+    """
     now = _row(stored, folded)
     if _news_of(now) != _news_of(stored):
         if now.state is None:
             return Change(now, news=False)
+        now.previous_state = stored.previous_state if stored.held else stored.state
+        now.held = now.source in holds and _UNCORROBORATED in now.flags
+        if now.held:
+            return Change(now, news=False)
         now.sequence += 1
-        now.previous_state = stored.state
         return Change(now, news=True)
     if _bookkeeping_of(now) != _bookkeeping_of(stored):
         kept = {name: getattr(now, name) for name in _BOOKKEEPING}
@@ -99,6 +108,7 @@ def _row(stored: StoredObject, folded: Folded) -> StoredObject:
         attempts=folded.attempts,
         settlement_step=folded.settlement_step,
         decided_by=folded.decided_by,
+        held=stored.held,
         version=stored.version,
     )
 

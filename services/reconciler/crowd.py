@@ -8,6 +8,7 @@ no other.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from time import monotonic
 from typing import Final
 
@@ -36,8 +37,9 @@ log = structlog.get_logger()
 class Crowd:
     """Folds what is noted as crowded, one object after another, with rests."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, holds: Collection[str] = ()) -> None:
         self._pool = pool
+        self._holds = holds
         self._until: float = 0
 
     async def run(self) -> int:
@@ -48,7 +50,7 @@ class Crowd:
         for key in await crowded_objects(self._pool):
             begun = monotonic()
             try:
-                await _fold(self._pool, key)
+                await _fold(self._pool, key, self._holds)
                 done += 1
             except TemporaryError:
                 raise
@@ -61,11 +63,12 @@ class Crowd:
         return done
 
 
-async def _fold(pool: Pool, key: ObjectKey) -> None:
+async def _fold(pool: Pool, key: ObjectKey, holds: Collection[str]) -> None:
     async with transaction(pool) as connection:
         row = (await lock_objects(connection, [key]))[key]
         known = (await observations_of(connection, [row.id]))[row.id]
-        change = change_of(row, fold(Kind(row.kind), known.values())) if known else None
+        folded = fold(Kind(row.kind), known.values()) if known else None
+        change = change_of(row, folded, holds) if folded is not None else None
         if change is not None:
             writes = Writes()
             update_objects(writes, [change.row])

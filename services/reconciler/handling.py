@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import structlog
@@ -41,9 +41,15 @@ class Reconciler:
     """What the consumers hand their batches to."""
 
     def __init__(
-        self, pool: Pool, publisher: Publisher, relay: Relay, limits: Limits | None = None
+        self,
+        pool: Pool,
+        publisher: Publisher,
+        relay: Relay,
+        limits: Limits | None = None,
+        holds: Collection[str] = (),
     ) -> None:
         self._pool = pool
+        self._holds = holds
         self._publisher = publisher
         self._relay = relay
         told = limits or Limits()
@@ -88,7 +94,7 @@ class Reconciler:
         total = Applied()
 
         async def fold(some: Sequence[Translated]) -> None:
-            total.add(await apply(self._pool, some))
+            total.add(await apply(self._pool, some, self._holds))
             self._relay.wake()
 
         failed = [each for some in _portions(outcomes) for each in await isolate(some, fold)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -64,7 +64,8 @@ async def run(
     async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
         relay = Relay(pool, publisher)
-        crowd = Crowd(pool)
+        holds = frozenset[str]() if sources is None else sources.holding
+        crowd = Crowd(pool, holds)
         sweep = Sweep(
             pool,
             publisher,
@@ -74,7 +75,7 @@ async def run(
         arrivals = Arrivals(pool, lambda: backlog(url, (ARCHIVE_QUEUE,)))
         telling = Telling(pool, publisher)
         limits = Limits.of(settings)
-        reconciler = Reconciler(pool, publisher, relay, limits)
+        reconciler = Reconciler(pool, publisher, relay, limits, holds)
         consumers = [
             BatchConsumer(
                 url,
@@ -98,7 +99,7 @@ async def run(
                     tasks.create_task(_every(seconds, stop, chore))
                     for seconds, chore in (
                         (PARTITIONS_EVERY, lambda: _partitions(pool)),
-                        (WAITING_EVERY, lambda: _waiting(pool, relay)),
+                        (WAITING_EVERY, lambda: _waiting(pool, relay, holds)),
                         (CROWD_EVERY, lambda: _crowd(crowd, relay)),
                         (SWEEP_EVERY, sweep.run),
                         (ARRIVALS_EVERY, arrivals.run),
@@ -142,8 +143,8 @@ async def _partitions(pool: Pool) -> None:
         log.info("partitions_made", count=made)
 
 
-async def _waiting(pool: Pool, relay: Relay) -> None:
-    found = await fold_in_waiting(pool)
+async def _waiting(pool: Pool, relay: Relay, holds: Collection[str]) -> None:
+    found = await fold_in_waiting(pool, holds)
     if found:
         log.info("waiting_observations_folded_in", count=found)
         relay.wake()

@@ -6,6 +6,7 @@ ones and folded in, in one transaction. One that cannot be folded in stays parke
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -24,7 +25,7 @@ CONTENDED: Final = 3  # objects that others hold, after which a round ends: each
 log = structlog.get_logger()
 
 
-async def fold_in_waiting(pool: Pool) -> int:
+async def fold_in_waiting(pool: Pool, holds: Collection[str] = ()) -> int:
     """Fold in what found its object, and return how many observations that was."""
     async with transaction(pool) as connection:
         found = await found_after_waiting(connection)
@@ -34,7 +35,7 @@ async def fold_in_waiting(pool: Pool) -> int:
         for waiting in sorted(found, key=_place):  # the order in which objects are locked
             try:
                 async with savepoint(connection):
-                    await _fold_in(connection, waiting)
+                    await _fold_in(connection, waiting, holds)
             except ContentionError as error:
                 log.info("waiting_observation_contended", parked=waiting.id, error=str(error))
                 contended += 1
@@ -55,11 +56,11 @@ async def fold_in_waiting(pool: Pool) -> int:
     return len(done)
 
 
-async def _fold_in(connection: Connection, waiting: Found) -> None:
+async def _fold_in(connection: Connection, waiting: Found, holds: Collection[str]) -> None:
     said: Observation = OBSERVATION.validate_json(waiting.reading)
     key = ObjectKey(waiting.source, said.kind.value, waiting.provider_ref)
     said = replace(said, provider_ref=waiting.provider_ref)
-    await fold_in(connection, {key: [said]}, {key: waiting.provider})
+    await fold_in(connection, {key: [said]}, {key: waiting.provider}, holds)
 
 
 def _place(waiting: Found) -> tuple[str, str, str, int]:

@@ -143,7 +143,7 @@ def _judged(found: Corrected, after: Mapping[str, Observation]) -> Corrected:
         return Corrected(row, left=True)
     if folded is not None:
         found.names = folded.aliases
-        found.change = change_of(row, folded)
+        found.change = change_of(row, folded, (row.source,) if row.held else ())
     elif found.gone:
         found.change = Change(row.blank(), news=False)
     return found

@@ -93,14 +93,14 @@ OBJECTS: Final = Table(
         "refunded_amount": N, "fees": N, "net": N, "flags": "ARRAY", "livemode": "boolean",
         "occurred_at": Z, "received_at": Z, "authority": T, "delivery_id": U, "method": T,
         "failure_reason": T, "expires_at": Z, "sequence": I4, "attempts": I4, "settlement_step": T,
-        "decided_by": T, "created_at": Z, "updated_at": Z,
+        "decided_by": T, "held": "boolean", "created_at": Z, "updated_at": Z,
     },
     optional=frozenset({
         "merchant_ref", "state", "previous_state", "provider_status", "amount", "currency",
         "refunded_amount", "fees", "net", "occurred_at", "received_at", "authority",
         "delivery_id", "method", "failure_reason", "expires_at", "settlement_step", "decided_by",
     }),
-    defaults={"flags": [], "livemode": True, "sequence": 0, "attempts": 0,
+    defaults={"flags": [], "livemode": True, "sequence": 0, "attempts": 0, "held": False,
               "created_at": NOW, "updated_at": NOW},
     checks={
         "objects_state_of_kind": _known_state,

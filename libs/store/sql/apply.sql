@@ -14,24 +14,24 @@ insert into objects (
   id, source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
   amount, currency, refunded_amount, fees, net, flags, livemode, occurred_at, received_at,
   authority, delivery_id, method, failure_reason, expires_at, sequence, attempts,
-  settlement_step, decided_by
+  settlement_step, decided_by, held
 )
 overriding system value
 select id, source, kind, provider_ref, provider, merchant_ref, state, previous_state,
        provider_status, amount, currency, refunded_amount, fees, net, string_to_array(flags, ','),
        livemode, occurred_at, received_at, authority, delivery_id, method, failure_reason,
-       expires_at, sequence, attempts, settlement_step, decided_by
+       expires_at, sequence, attempts, settlement_step, decided_by, held
 from unnest(
   $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
   $9::text[], $10::numeric[], $11::text[], $12::numeric[], $13::numeric[], $14::numeric[],
   $15::text[], $16::boolean[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::uuid[],
   $21::text[], $22::text[], $23::timestamptz[], $24::integer[], $25::integer[], $26::text[],
-  $27::text[]
+  $27::text[], $28::boolean[]
 ) as n (
   id, source, kind, provider_ref, provider, merchant_ref, state, previous_state, provider_status,
   amount, currency, refunded_amount, fees, net, flags, livemode, occurred_at, received_at,
   authority, delivery_id, method, failure_reason, expires_at, sequence, attempts,
-  settlement_step, decided_by
+  settlement_step, decided_by, held
 )
 order by source collate "C", kind collate "C", provider_ref collate "C"
 on conflict do nothing
@@ -43,7 +43,7 @@ select o.id, o.source, o.kind, o.provider_ref, o.provider, o.merchant_ref, o.sta
        o.previous_state, o.provider_status, o.amount, o.currency, o.refunded_amount, o.fees,
        o.net, o.flags, o.livemode, o.occurred_at, o.received_at, o.authority, o.delivery_id,
        o.method, o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step,
-       o.decided_by, o.xmin::text as version
+       o.decided_by, o.held, o.xmin::text as version
 from unnest($1::text[], $2::text[], $3::text[]) as wanted (source, kind, provider_ref)
 join objects o using (source, kind, provider_ref)
 order by o.source collate "C", o.kind collate "C", o.provider_ref collate "C"
@@ -100,7 +100,7 @@ on conflict do nothing
 -- name: update_objects
 -- Those that are still as they were read: who wrote one last stands in its row, as xmin. Who is just
 -- writing it is waited for, in the same order by everybody.
-with held as materialized (
+with taken as materialized (
   select o.id
   from unnest($1::bigint[], $2::text[]) as n (id, version)
   join objects o on o.id = n.id
@@ -131,19 +131,20 @@ set merchant_ref = n.merchant_ref,
     attempts = n.attempts,
     settlement_step = n.settlement_step,
     decided_by = n.decided_by,
+    held = n.held,
     updated_at = now()
-from held join unnest(
+from taken join unnest(
   $1::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::numeric[], $8::text[],
   $9::numeric[], $10::numeric[], $11::numeric[], $12::text[], $13::boolean[], $14::timestamptz[],
   $15::timestamptz[], $16::text[], $17::uuid[], $18::text[], $19::text[], $20::timestamptz[],
-  $21::integer[], $22::integer[], $23::text[], $24::text[]
+  $21::integer[], $22::integer[], $23::text[], $24::text[], $25::boolean[]
 ) as n (
   id, merchant_ref, state, previous_state, provider_status, amount, currency,
   refunded_amount, fees, net, flags, livemode, occurred_at,
   received_at, authority, delivery_id, method, failure_reason, expires_at,
-  sequence, attempts, settlement_step, decided_by
-) on held.id = n.id
-where o.id = held.id
+  sequence, attempts, settlement_step, decided_by, held
+) on taken.id = n.id
+where o.id = taken.id
 returning o.id
 
 -- name: add_to_outbox
@@ -200,7 +201,7 @@ select w.n,
        o.provider_status, o.amount, o.currency, o.refunded_amount, o.fees, o.net, o.flags,
        o.livemode, o.occurred_at, o.received_at, o.authority, o.delivery_id, o.method,
        o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step, o.decided_by,
-       said.keys, said.contents,
+       o.held, said.keys, said.contents,
        case when w.n = 0 then array(select id from wanted join told using (id, received_at, source))
          end as told,
        case when w.n = 0 then array(select id from wanted join filed using (id, received_at))

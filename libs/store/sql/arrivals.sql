@@ -96,3 +96,22 @@ from told join fresh using (id)
 group by source, at, kind
 order by source, at, kind
 on conflict (source, at, kind) do update set requests = known.requests + excluded.requests
+
+-- name: add_lost
+-- What requests that were not let in looked like; a notice that comes twice adds nothing.
+insert into lost_and_found (notice, number, at, source, failure, rule, why, size, sha256, headers)
+select * from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                     $7::text[], $8::bigint[], $9::bytea[], $10::text[])
+on conflict (notice, number) do nothing
+
+-- name: forget_lost
+-- All but the last $2 of one source.
+delete from lost_and_found where source = $1 and (at, notice, number) in (
+  select at, notice, number from lost_and_found where source = $1
+  order by at desc, notice, number offset $2
+)
+
+-- name: lost_and_found
+select source, at, failure, rule, why, size, sha256, headers
+from lost_and_found where $1::text is null or source = $1
+order by at desc, notice, number

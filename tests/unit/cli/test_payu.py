@@ -10,8 +10,8 @@ import click
 import pytest
 
 from libs.providers.payu.client import Account
+from libs.runtime.authentication.kinds import NoAuthentication
 from libs.runtime.source_api import Environment
-from libs.runtime.source_authentication import NoAuthentication
 from libs.runtime.sources import Source
 from libs.store.payout_request import AskedPayout, RequestState, Resolution
 from services.cli.payu_account import DONE, FAILED, PARTLY, UNKNOWN, confirm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from libs.bus.publisher import Outcome, Outgoing
 from libs.bus.topology import NOTICED, WEBHOOKS
 from libs.contracts.notice import CONTENT_TYPE, AuthFailure, Notice, decode
 from libs.runtime.metrics import REGISTRY
-from services.ingress.notices import Notices
+from services.ingress.notices import LONGEST_NAME, SHOWN, SHOWN_OF_SOURCE, Notices
 from tests.unit.ingress.stand_ins import Ingress, running_ingress, until
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -131,7 +133,46 @@ async def test_whom_we_let_in_and_whom_we_do_not_know_are_no_failures() -> None:
         assert (await ingress.post("/webhooks/body", b"no json"))[0] == 400
         for path in ("/webhooks/closed?token=x", "/webhooks/nobody?token=x"):
             assert (await ingress.post(path))[0] == 404
-    assert bus.sent == []
+    assert bus.counts() == {}
+    shown = [(one.source, one.failure) for notice in bus.notices for one in notice.lost]
+    assert shown == [("", AuthFailure.UNKNOWN_SOURCE)] * 2
+
+
+async def test_what_was_lost_is_shown_without_a_value() -> None:
+    """Names of headers, size, hash and reason: enough to see a provider whose secret was rotated."""
+    bus = Noticing()
+    headers = {"X-Word": "guessed-word", "X-Other": "another-value"}
+    async with running_ingress(noticing=bus) as ingress:
+        assert (await ingress.post("/webhooks/header", b'{"a": "said"}', headers))[0] == 401
+    [one] = [one for notice in bus.notices for one in notice.lost]
+    assert (one.source, one.rule, one.failure) == ("header", "header_token", WRONG)
+    assert (one.why, one.size) == ("not the credential", 13)
+    assert one.sha256 in {None, hashlib.sha256(b'{"a": "said"}').hexdigest()}
+    assert {"x-word", "x-other", "content-length"} <= set(one.headers)
+    for said in (b"guessed-word", b"another-value", b"said"):
+        assert said not in bus.sent[0].body
+
+
+async def test_flood_shows_a_few_of_each_source() -> None:
+    bus = Noticing()
+    notices = Notices(bus, now=lambda: NOW)
+    for source in [f"s{n}" for n in range(30)]:
+        for _ in range(100):
+            if notices.not_let_in(source, WRONG):
+                notices.show(
+                    source=source, failure=WRONG, rule="bearer", why="no", body=b"x" * 9, size=9,
+                    headers=[f"X-{n}-{'y' * 100}" for n in range(500)] + ["\x1b[31m", "a b"],
+                )  # fmt: skip
+    await notices.tell()
+    lost = bus.notices[0].lost
+    assert len(lost) == SHOWN
+    assert max(Counter(one.source for one in lost).values()) == SHOWN_OF_SOURCE
+    assert len(bus.sent[0].body) < 500_000
+    for name in lost[0].headers:
+        assert len(name) <= LONGEST_NAME
+        assert name.isprintable()
+        assert " " not in name
+    assert notices.not_let_in("s0", WRONG)  # and of the next message it is shown again
 
 
 async def test_flood_of_strangers_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:

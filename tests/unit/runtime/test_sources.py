@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from libs.runtime.configuration import ConfigurationError
-from libs.runtime.development import DEVELOPMENT_SECRETS, development_sources
-from libs.runtime.secret_references import SecretReader
-from libs.runtime.source_authentication import (
+from libs.runtime.authentication.kinds import (
     BodyField,
     HeaderToken,
     NoAuthentication,
     QueryToken,
 )
+from libs.runtime.configuration import ConfigurationError
+from libs.runtime.development import DEVELOPMENT_SECRETS, development_sources
+from libs.runtime.secret_references import SecretReader
 from libs.runtime.sources import Source, Sources, load_sources, read_sources
 
 PROVIDERS = {"clip", "payu", "mobbex", "conectados", "safe2pay"}
@@ -130,8 +130,8 @@ def test_relative_file_lies_beside(tmp_path: Path) -> None:
          "must be one of clip, conectados, mobbex, payu, safe2pay"),
         (CLIP + "authentication = 1", "sources.clip.authentication", "must be a table"),
         (CLIP + "authentication = {}", "sources.clip.authentication", "`kind` is missing"),
-        (CLIP + 'authentication = { kind = "hmac" }', "sources.clip.authentication",
-         "`kind` must be one of 'body_field', 'query_token', 'header_token', 'none'"),
+        (CLIP + 'authentication = { kind = "magic" }', "sources.clip.authentication",
+         "`kind` must be one of 'body_field', 'query_token', 'header_token', 'basic', 'bearer', 'hmac', 'standard_webhooks', 'jws_detached', 'ip_allow_list', 'none', 'all_of', 'any_of'"),
         (CLIP + 'authentication = { kind = "none", secrets = [] }',
          "sources.clip.authentication.secrets", "unknown key"),
         (CLIP + 'authentication = { kind = "query_token", secrets = ["literal:x"] }',

@@ -1,0 +1,1 @@
+"""Who sent it: one small class for each kind of authentication in the sources file."""
