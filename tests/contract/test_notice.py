@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 import pytest
 
 from libs.contracts.errors import ContractError
-from libs.contracts.notice import AuthFailure, Notice, NotLetIn, decode, encode
+from libs.contracts.notice import AuthFailure, Lost, Notice, NotLetIn, decode, encode
 
 ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -17,6 +18,28 @@ NOTICE = Notice(
     ID,
     AT,
     (NotLetIn("clip-mx", AuthFailure.WRONG, 3), NotLetIn("payu", AuthFailure.MISSING, 1 << 40)),
+    (
+        Lost(
+            source="clip-mx",
+            at=AT,
+            failure=AuthFailure.STALE,
+            rule="hmac",
+            why="the signed time is too far from now",
+            size=7,
+            sha256="ab" * 32,
+            headers=("content-type", "x-signature"),
+        ),
+        Lost(
+            source="",
+            at=AT,
+            failure=AuthFailure.UNKNOWN_SOURCE,
+            rule="",
+            why="",
+            size=0,
+            sha256=None,
+            headers=(),
+        ),
+    ),
 )
 
 
@@ -32,6 +55,12 @@ def test_time_travels_in_utc() -> None:
     there = Notice(ID, AT.astimezone(timezone(timedelta(hours=-6))), ())
     assert b"2026-03-02T09:30:00+00:00" in encode(there)
     assert decode(encode(there))[0].at == AT
+
+
+def test_message_of_an_older_ingress_is_read() -> None:
+    told = orjson.loads(encode(NOTICE))
+    del told["lost"]
+    assert decode(orjson.dumps(told)) == (replace(NOTICE, lost=()),)
 
 
 def test_a_field_of_a_later_version_is_no_trouble() -> None:
@@ -65,6 +94,24 @@ def test_a_field_of_a_later_version_is_no_trouble() -> None:
                 {"requests": True},
                 {"requests": "1"},
                 {"requests": 1 << 63},
+            )
+        ),
+        changed(lost={}),
+        changed(lost=[{}]),
+        *(
+            changed(lost=[{**orjson.loads(encode(NOTICE))["lost"][0], **wrong}])
+            for wrong in (
+                {"source": None},
+                {"why": "a\x1b[31m"},
+                {"failure": "other"},
+                {"size": -1},
+                {"size": True},
+                {"at": "2026-03-02T09:30:00"},
+                {"sha256": "ab"},
+                {"sha256": "zz" * 32},
+                {"headers": None},
+                {"headers": ["a\nb"]},
+                {"headers": [5]},
             )
         ),
     ],

@@ -135,6 +135,32 @@ async def add_not_let_in(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     return []
 
 
+@plays("add_lost")
+async def add_lost(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = SCHEMA["lost_and_found"].columns
+    for values in rows_of(columns):
+        await tx.insert("lost_and_found", dict(zip(names, values, strict=True)))
+    return []
+
+
+@plays("forget_lost")
+async def forget_lost(tx: Transaction, source: str, kept: int) -> list[Row]:
+    for row in _latest_first(tx, source)[kept:]:
+        await tx.delete("lost_and_found", row)
+    return []
+
+
+@plays("lost_and_found")
+async def lost_and_found(tx: Transaction, source: str | None) -> list[Row]:
+    return _latest_first(tx, source)
+
+
+def _latest_first(tx: Transaction, source: str | None) -> list[Row]:
+    rows = [row for row in tx.rows("lost_and_found") if source in {None, row["source"]}]
+    rows.sort(key=lambda row: (row["notice"], row["number"]))
+    return sorted(rows, key=lambda row: row["at"], reverse=True)
+
+
 async def _put(tx: Transaction, table: str, row: Row) -> None:
     """Insert, or set the row that stands there."""
     stands = await tx.insert(table, row)

@@ -232,6 +232,16 @@ TABLES: Final = (
         },
         optional=frozenset({"route_event", "tell_after"}),
     ),
+    Table(
+        "lost_and_found",
+        ("notice", "number"),
+        {
+            "notice": U, "number": I4, "at": Z, "source": T, "failure": T, "rule": T, "why": T,
+            "size": I8, "sha256": B, "headers": T,
+        },
+        optional=frozenset({"sha256"}),
+        checks={"lost_and_found_size_check": _at_least("size", 0)},
+    ),
     Table("notices", ("id",), {"id": U, "noted_at": Z}, defaults={"noted_at": NOW}),
 )  # fmt: skip
 

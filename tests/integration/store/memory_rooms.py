@@ -20,7 +20,7 @@ _TOLD = (
     "source", "kind", "provider_ref", "provider", "merchant_ref", "state", "previous_state",
     "provider_status", "amount", "currency", "refunded_amount", "fees", "net", "flags",
     "livemode", "occurred_at", "received_at", "authority", "delivery_id", "method",
-    "failure_reason", "expires_at", "sequence", "attempts", "settlement_step", "decided_by",
+    "failure_reason", "expires_at", "sequence", "attempts", "settlement_step", "decided_by", "held",
 )  # fmt: skip
 _FOLDED = (
     "provider_ref", "kind", "state", "flags", "amount", "currency", "refunded_amount",

@@ -23,7 +23,7 @@ _VIEWS = {
         "select source, kind, provider_ref, provider, merchant_ref, state, previous_state,"
         " provider_status, amount::text, currency, refunded_amount::text, fees::text, net::text,"
         " flags, livemode, occurred_at, received_at, authority, delivery_id, method,"
-        " failure_reason, expires_at, sequence, attempts, settlement_step, decided_by"
+        " failure_reason, expires_at, sequence, attempts, settlement_step, decided_by, held"
         " from objects order by 1, 2, 3"
     ),
     "observations": (

@@ -11,11 +11,11 @@ import pytest
 
 from libs.arrivals.week import HOUR, SPAN, span_of
 from libs.contracts.delivery import Delivery, Origin
-from libs.contracts.notice import AuthFailure, Notice, NotLetIn
+from libs.contracts.notice import AuthFailure, Lost, Notice, NotLetIn
 from libs.store.archive import file_deliveries
 from libs.store.arrivals import arrivals_turn, read_counted
 from libs.store.database import Pool
-from libs.store.notices import count_notices
+from libs.store.notices import LOST_KEPT, count_notices, lost_and_found
 from tests.integration.store.rooms import fetch, value
 from tests.integration.store.test_archive import ONE
 from tests.unit.reconciler.telling import delivery_id
@@ -189,3 +189,29 @@ async def test_new_notices_at_the_same_moment_add_up(pool: Pool) -> None:
     await asyncio.gather(*(count_notices(pool, [each]) for each in notices))
     assert await not_let_in(pool) == {("shop", "wrong"): 16}
     assert await value(pool, "select count(*) from not_let_in") == 1
+
+
+def lost(source: str, at: datetime, size: int = 5) -> Lost:
+    return Lost(
+        source=source,
+        at=at,
+        failure=WRONG,
+        rule="hmac",
+        why="the signature does not hold",
+        size=size,
+        sha256="ab" * 32 if size else None,
+        headers=("content-type", "x-signature"),
+    )
+
+
+async def test_what_was_lost_is_found_the_latest_first(pool: Pool) -> None:
+    """As it was told, however often it comes, and no more than the last hundred of each source."""
+    at = now()
+    told = [lost("shop", at + timedelta(seconds=n), n) for n in range(LOST_KEPT + 30)]
+    one = Notice(delivery_id(30), at, (), tuple(told[:70]))
+    other = Notice(delivery_id(31), at, (), (*told[70:], lost("", at), lost("other", at)))
+    await asyncio.gather(*(count_notices(pool, [one, other]) for _ in range(3)))
+    await count_notices(pool, [one])
+    assert await lost_and_found(pool, "shop") == told[::-1][:LOST_KEPT]
+    assert await lost_and_found(pool, "other") == [lost("other", at)]
+    assert len(await lost_and_found(pool)) == LOST_KEPT + 2
