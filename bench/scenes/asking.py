@@ -26,7 +26,7 @@ from services.simulator.ledger import read_ledger
 from services.simulator.pace import Pace
 from services.simulator.plan import Plan, tap_of
 
-TURNS: Final = 3
+TURNS: Final = 2
 RATE: Final = 250.0  # webhooks a second, of which a sandbox in Python is sure
 SECONDS: Final = 10.0
 LOST: Final = 0.05

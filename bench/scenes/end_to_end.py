@@ -33,7 +33,7 @@ async def end_to_end(stage: Stage, _sustained: float) -> list[Figure]:
         at_most=OURS_AT_MOST,
         look=stage.seconds(10, 5),
         hold=stage.seconds(60, 8),
-        times=1 if stage.quick else 3,
+        times=1 if stage.quick else 2,
     )
     peers = {
         name: await _measured(

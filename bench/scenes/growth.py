@@ -23,7 +23,7 @@ LARGE: Final = 10_000_000
 QUICK_LARGE: Final = 300_000
 PORTION: Final = 500_000  # rows of one statement
 AT_MOST: Final = 10_000.0
-REPETITIONS: Final = 3
+REPETITIONS: Final = 2
 TABLES: Final = ("objects", "observations", "dedupe_ledger")
 
 _OBJECTS: Final = """

@@ -84,7 +84,7 @@ def _against_empty(
 async def _latency_at_half(stage: Stage, rate: float) -> Figure:
     """Open loop at half of the maximum: p99 of the answer against one confirmed publish."""
     values, accepts, confirms = [], [], []
-    for n in range(1 if stage.quick else 3):
+    for n in range(1 if stage.quick else 2):
         stage.progress(f"latency of accept at {rate:.0f}/s, {n + 1}")
         confirm = await confirm_time(
             stage.house.servers.amqp_url, size=MESSAGE_BYTES, seconds=stage.seconds(2, 1)
