@@ -89,7 +89,7 @@ class KeyRing:
         if not is_sealed(kept):
             if self._sealed_only:
                 raise AlteredError("is not sealed, and only what is sealed is to be read")
-            return kept[len(_ESCAPED) :] if kept.startswith(_ESCAPED) else kept
+            return kept.removeprefix(_ESCAPED)
         head, start = kept[:HEAD_SIZE], HEAD_SIZE + _NONCE_SIZE
         cipher = self._ciphers.get(head)
         if cipher is None:

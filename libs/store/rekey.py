@@ -102,7 +102,8 @@ async def rekey_some(pool: Pool, place: Place, after: Key) -> Step:
 
 def _within(listed: Sequence[asyncpg.Record]) -> list[asyncpg.Record]:
     """Return the first of them that fit into `BYTES`, and at least one."""
-    size, some = 0, []
+    size = 0
+    some: list[asyncpg.Record] = []
     for row in listed:
         size += row["size"]
         if some and size > BYTES:

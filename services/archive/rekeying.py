@@ -1,6 +1,6 @@
 """`caudal archive rekey`: everything in the database that does not rest under the newest key, anew.
 
-    count ─► walk each place in portions, a transaction each ─► again where rows were held ─► count
+count ─► walk each place in portions, a transaction each ─► again where rows were held ─► count
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from services.cli import options
 
 @click.group()
 def archive() -> None:
-    """The keys under which raw bodies rest: in the archive, with what is parked, and to be told."""
+    """Look after the keys under which raw bodies rest."""
 
 
 @archive.command()

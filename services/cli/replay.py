@@ -108,10 +108,9 @@ def replay(  # noqa: PLR0913 - options of a command
     configure_logs("replay", LogLevel.ERROR, settings.log_format)
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
     known = load_sources(path, PROVIDERS)
-    dsn = options.postgres_dsn(data_dir)
+    database = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     collect_seldom()
-    keys = options.key_ring(data_dir)
-    found = uvloop.run(_replay(dsn, keys, known, wanted, processes, dry_run=dry_run))
+    found = uvloop.run(_replay(database, known, wanted, processes, dry_run=dry_run))
     if as_json:
         changes = [change_view(before, after) for before, after in found.changed]
         click.echo(json.dumps(changes, ensure_ascii=False, indent=2))
@@ -122,9 +121,10 @@ def replay(  # noqa: PLR0913 - options of a command
 
 
 async def _replay(
-    dsn: str, keys: KeyRing, known: Sources, wanted: Range, processes: int, *, dry_run: bool
+    database: tuple[str, KeyRing], known: Sources, wanted: Range, processes: int, *, dry_run: bool
 ) -> Replayed:
     translator = Translator(PROVIDERS, terms_of(known))
+    dsn, keys = database
     async with open_pool(dsn, size=2, keys=keys) as pool:
         return await replay_archived(
             pool,

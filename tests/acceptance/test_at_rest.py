@@ -133,7 +133,7 @@ def test_command_finds_the_key_of_the_running_stack(stack: Stack) -> None:
     assert (shown.returncode, CANARY in shown.stdout) == (0, True)
 
 
-def test_key_changes_while_webhooks_come(stack: Stack, tmp_path: Path) -> None:
+def test_key_changes_while_webhooks_come(stack: Stack) -> None:
     """Killed half way by the system, run again, by two at once: all of it rests under the new key."""
     old = Path(stack.variables["CAUDAL_ARCHIVE_KEYS_FILE"]).read_text().strip()
     new = caudal("archive", "key").stdout.strip()

@@ -22,9 +22,7 @@ OLD_NAME, NEW_NAME = BOTH.names[1], BOTH.names[0]
 async def pools(dsn: str, *rings: KeyRing) -> AsyncIterator[list[Pool]]:
     """Give a pool for each ring, all on one database."""
     async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(open_pool(dsn, size=3, keys=ring)) for ring in rings
-        ]
+        yield [await stack.enter_async_context(open_pool(dsn, size=3, keys=ring)) for ring in rings]
 
 
 async def bodies(pool: Pool, table: str = "deliveries", order: str = "id") -> list[bytes]:

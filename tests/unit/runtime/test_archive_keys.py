@@ -71,12 +71,12 @@ def test_wrong_key_is_named_by_its_place(monkeypatch: pytest.MonkeyPatch, wrong:
 def test_no_key_at_all_is_no_ring(monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
     """Who wrote something wanted to have what rests sealed."""
     monkeypatch.setenv("CAUDAL_ARCHIVE_KEYS", empty)
-    with pytest.raises(ConfigurationError, match="^CAUDAL_ARCHIVE_KEYS: holds no key"):
+    with pytest.raises(ConfigurationError, match=r"^CAUDAL_ARCHIVE_KEYS: holds no key"):
         key_ring(load_settings())
 
 
 def test_same_key_twice_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="^holds a key twice$"):
+    with pytest.raises(ValueError, match=r"^holds a key twice$"):
         read_keys(f"{TWO.hex()} {STANDARD}")
 
 

@@ -159,10 +159,14 @@ def test_release_without_keys_leaves_it_alone(
     assert drained(tmp_path, OLD) == MESSAGES
 
 
+def fill(disk: Disk) -> None:
+    for _ in range(5000):
+        disk.commit([b""])
+
+
 def test_bound_counts_what_sealing_adds(tmp_path: Path) -> None:
     disk = Disk(tmp_path, max_bytes=100_000, keys=OLD)
     with pytest.raises(SpoolFullError):
-        for _ in range(5000):
-            disk.commit([b""])
+        fill(disk)
     disk.close()
     assert sum(path.stat().st_size for path in tmp_path.glob("*/*.segment")) <= 100_000
