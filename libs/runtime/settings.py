@@ -95,6 +95,13 @@ class Settings(BaseSettings):
         default=None, description="Postgres: postgresql://user:password@host:5432/database"
     )
     sources: Path | None = Field(default=None, description="the sources file (TOML)")
+    archive_keys: SecretStr | None = Field(
+        default=None, description="keys under which raw bodies rest, the newest first"
+    )
+    archive_keys_file: Path | None = Field(default=None, description="a file that has them instead")
+    archive_sealed_only: bool = Field(
+        default=False, description="whether raw bodies that rest unencrypted are refused"
+    )
 
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = Field(
         default=LogLevel.INFO, description="debug, info, warning or error"

@@ -19,8 +19,9 @@ from typing import Final
 import structlog
 
 from libs.runtime.failures import where
+from libs.runtime.key_ring import NO_KEYS, KeyMissingError, KeyRing, NotOpenedError
 from libs.spool.errors import SpoolError, SpoolFullError, spool_error
-from libs.spool.record import FRAME_SIZE, HEADER_SIZE
+from libs.spool.record import FRAME_SIZE, HEADER_SIZE, SEALED_VERSION, VERSION
 from libs.spool.room import Room
 from libs.spool.segment import Segment
 
@@ -50,8 +51,16 @@ class Spooled:
 class Disk:
     """Everything of the spool that this process holds. Raises `SpoolError`, never OSError."""
 
-    def __init__(self, root: Path, *, max_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        max_bytes: int,
+        segment_bytes: int = SEGMENT_BYTES,
+        keys: KeyRing = NO_KEYS,
+    ) -> None:
         self._root = root
+        self._keys = keys
         self._max_bytes = max_bytes
         self._segment_bytes = min(segment_bytes, max_bytes // 8)
         self._own: Room | None = None
@@ -71,12 +80,12 @@ class Disk:
 
     def commit(self, messages: Sequence[bytes]) -> None:
         """Have all these messages on disk, or none of them promised."""
-        size = sum(FRAME_SIZE + len(message) for message in messages)
+        size = sum(FRAME_SIZE + self._keys.growth + len(message) for message in messages)
         if self.figures().bytes + size + HEADER_SIZE > self._max_bytes:
             raise SpoolFullError("bound")
         try:
             segment = self._writable()
-            segment.append(messages)
+            segment.append([self._keys.seal(message, segment.marker) for message in messages])
         except OSError as error:
             self._take_back(failed=error)
             raise spool_error(error) from error
@@ -95,14 +104,32 @@ class Disk:
         ]
         for segment, room in sorted(found, key=lambda each: each[0].path.name):
             try:
-                message = segment.read()
+                message = self._read(segment)
             except OSError as error:
-                _log_unreadable(segment.path, error)
-                segment.unreadable = True  # others need not wait for it
+                _log_unreadable(segment.path, str(spool_error(error)))
+            except KeyMissingError as error:
+                _log_unreadable(segment.path, str(error))
+            else:
+                if message is not None:
+                    return Spooled(message, segment, room)
+                self._dispose(room, segment)
                 continue
-            if message is not None:
-                return Spooled(message, segment, room)
-            self._dispose(room, segment)
+            segment.unreadable = True  # others need not wait for it
+        return None
+
+    def _read(self, segment: Segment) -> bytes | None:
+        """Return the oldest message of a segment, as it came; None where none is left.
+
+        Raises OSError, and `KeyMissingError` where it waits for its key. What is not what was sealed
+        is damage.
+        """
+        while (kept := segment.read()) is not None:
+            try:
+                return self._keys.open(kept, segment.marker)
+            except KeyMissingError:
+                raise
+            except NotOpenedError:
+                segment.pass_over()
         return None
 
     def remove(self, spooled: Spooled) -> None:
@@ -142,7 +169,7 @@ class Disk:
             try:
                 segment = room.recover_next()
             except OSError as error:
-                _log_unreadable(path, error)
+                _log_unreadable(path, str(spool_error(error)))
                 room.waiting.append(room.waiting.pop(0))  # the next look tries it again
                 return True
             if segment is not None and not segment.records:
@@ -185,7 +212,8 @@ class Disk:
         if self._active is not None and self._active.end >= self._segment_bytes:
             self._active = None
         if self._active is None:
-            self._active = self._room().begin_segment(self._last)
+            version = SEALED_VERSION if self._keys else VERSION
+            self._active = self._room().begin_segment(self._last, version)
             self._last = self._active.path.name
         return self._active
 
@@ -218,8 +246,8 @@ class Disk:
             room.remove()
 
 
-def _log_unreadable(path: Path, error: OSError) -> None:
-    log.error("spool_not_readable", segment=path.name, error=str(spool_error(error)))
+def _log_unreadable(path: Path, why: str) -> None:
+    log.error("spool_not_readable", segment=path.name, error=why)
 
 
 def _size(path: Path) -> int:

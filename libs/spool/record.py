@@ -6,6 +6,9 @@
 The marker is drawn by chance for each segment. It is how reading finds its way again behind
 damage; and since nobody outside knows it, no webhook can carry bytes that pass for a record.
 Integers are unsigned and little-endian.
+
+Where there are keys, each message is sealed for its segment, and the version is another: an earlier
+release leaves such a segment alone, and would else bring to the broker what nobody can read.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from zlib import crc32
 
 MAGIC: Final = b"CAUDSPL\n"
 VERSION: Final = 1
+SEALED_VERSION: Final = 2
 MARKER_SIZE: Final = 8
 _HEADER: Final = struct.Struct("<8sI8s")
 _FRAME: Final = struct.Struct("<8sI")
@@ -37,9 +41,9 @@ class Stretch:
     """The last record was begun and not finished, which is what a crash leaves."""
 
 
-def header(marker: bytes) -> bytes:
+def header(marker: bytes, version: int = VERSION) -> bytes:
     """Return what a segment begins with."""
-    head = _HEADER.pack(MAGIC, VERSION, marker)
+    head = _HEADER.pack(MAGIC, version, marker)
     return head + _CRC.pack(crc32(head))
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from libs.spool.record import VERSION
 from libs.spool.segment import SUFFIX, Segment, sync_folder
 
 _LOCK: Final = "lock"
@@ -73,8 +74,8 @@ class Room:
         except OSError:
             return False
 
-    def begin_segment(self, after: str) -> Segment:
-        segment = Segment.create(self.folder, after)
+    def begin_segment(self, after: str, version: int = VERSION) -> Segment:
+        segment = Segment.create(self.folder, after, version)
         self.segments.append(segment)
         return segment
 

@@ -28,6 +28,7 @@ from libs.spool.record import (
     FRAME_SIZE,
     HEADER_SIZE,
     MARKER_SIZE,
+    SEALED_VERSION,
     VERSION,
     frame,
     header,
@@ -54,14 +55,14 @@ class Segment:
         self.records = 0  # not drained yet
         self.damaged = False
         self.unreadable = False  # the disk could not read it a while ago
-        self._marker = marker
+        self.marker = marker
         self._file = descriptor
         self._cursor = HEADER_SIZE  # drained up to here
         self._next = HEADER_SIZE  # end of the record that was read last
         self._position: int | None = None
 
     @classmethod
-    def create(cls, folder: Path, after: str) -> Self:
+    def create(cls, folder: Path, after: str, version: int = VERSION) -> Self:
         """Begin a segment whose name sorts behind `after`; on disk with the first `append`."""
         marker = secrets.token_bytes(MARKER_SIZE)
         number = max(time.time_ns(), int(after[:20] or 0) + 1)
@@ -69,7 +70,7 @@ class Segment:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         segment = cls(path, marker, descriptor)
         try:
-            _write(descriptor, header(marker), 0)
+            _write(descriptor, header(marker, version), 0)
             sync_folder(folder)
         except OSError:
             with contextlib.suppress(OSError):
@@ -91,7 +92,7 @@ class Segment:
         try:
             data = _read(segment._file, 0, os.fstat(segment._file).st_size)
             version = version_of(data[:HEADER_SIZE])
-            if version not in {None, VERSION}:
+            if version not in {None, VERSION, SEALED_VERSION}:
                 log.error("spool_segment_of_later_version", segment=path.name, version=version)
                 segment.close()
                 return None
@@ -103,7 +104,7 @@ class Segment:
 
     def append(self, messages: Sequence[bytes]) -> None:
         """Write messages and have them on disk; on an error none of them counts."""
-        data = b"".join([frame(self._marker, message) for message in messages])
+        data = b"".join([frame(self.marker, message) for message in messages])
         _write(self._file, data, self.end)
         failpoint("spool.written")
         os.fdatasync(self._file)
@@ -127,12 +128,18 @@ class Segment:
             if message is not None:
                 return message
             rest = _read(self._file, self._cursor, self.end - self._cursor)
-            stretch = stretch_at(rest, 0, self._marker)
+            stretch = stretch_at(rest, 0, self.marker)
             if stretch.message is None:
                 self._note_damage(self._cursor, stretch.end)
                 self._cursor += stretch.end
         self.records = 0
         return None
+
+    def pass_over(self) -> None:
+        """Leave out the message that was read last: it is whole, and not what was kept here."""
+        self._note_damage(self._cursor, self._next - self._cursor)
+        self._cursor = self._next
+        self.records = max(self.records - 1, 0)
 
     def advance(self) -> None:
         """Remember that the message that was read last is drained."""
@@ -165,7 +172,7 @@ class Segment:
 
     def _record(self) -> bytes | None:
         head = _read(self._file, self._cursor, FRAME_SIZE)
-        length = length_of(head, self._marker)
+        length = length_of(head, self.marker)
         if length is None or self._cursor + FRAME_SIZE + length > self.end:
             return None
         message = _read(self._file, self._cursor + FRAME_SIZE, length)
@@ -181,7 +188,7 @@ class Segment:
         # a damaged header may have been longer or shorter: the first record is sought from the front
         at = self._cursor = self._kept_position(len(data)) if header_whole else 0
         while at < len(data):
-            stretch = stretch_at(data, at, self._marker)
+            stretch = stretch_at(data, at, self.marker)
             if stretch.torn:
                 log.info("spool_tail_cut", segment=self.path.name, bytes=len(data) - at)
                 self.end = at

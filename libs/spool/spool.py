@@ -18,6 +18,7 @@ from typing import Final, Self, TypeVar
 import structlog
 
 from libs.runtime.failures import where
+from libs.runtime.key_ring import NO_KEYS, KeyRing
 from libs.runtime.metrics import SPOOL_BYTES, SPOOL_DRAINED, SPOOL_FAILURES, SPOOL_RECORDS
 from libs.spool.disk import Disk, Figures, Spooled
 from libs.spool.errors import SpoolError, SpoolStalledError
@@ -43,9 +44,9 @@ class _Pending:
 class Spool:
     """Messages on local disk. Made by `open`, ended by `close`."""
 
-    def __init__(self, root: Path, *, max_bytes: int) -> None:
+    def __init__(self, root: Path, *, max_bytes: int, keys: KeyRing) -> None:
         self._root = root
-        self._disk = Disk(root, max_bytes=max_bytes)
+        self._disk = Disk(root, max_bytes=max_bytes, keys=keys)
         self._thread = DiskThread("spool")
         self._pending: deque[_Pending] = deque()
         self._committing: asyncio.Future[None] | None = None
@@ -58,9 +59,12 @@ class Spool:
         self._upkeep: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, root: Path, *, max_bytes: int) -> Self:
-        """Begin; never fails. Where the folder cannot be used, it is tried again now and then."""
-        spool = cls(root, max_bytes=max_bytes)
+    async def open(cls, root: Path, *, max_bytes: int, keys: KeyRing = NO_KEYS) -> Self:
+        """Begin; never fails. Where the folder cannot be used, it is tried again now and then.
+
+        Messages are sealed under the newest of `keys`, and opened with all of them.
+        """
+        spool = cls(root, max_bytes=max_bytes, keys=keys)
         spool._upkeep = asyncio.create_task(spool._keep_up(), name="spool-upkeep")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(spool._looked.wait(), FIRST_LOOK)

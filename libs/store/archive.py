@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 import orjson
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Connection, Pool, fetch_rows, session, transaction
+from libs.runtime.key_ring import KeyRing, NotOpenedError
+from libs.store.database import Connection, Pool, fetch_rows, keys_of, session, transaction
 from libs.store.queries import query
+from libs.store.sealing import opened
 from libs.store.together import Writes
 
 ARCHIVE: Final = "deliveries"
@@ -48,7 +50,6 @@ def file_missing(writes: Writes, deliveries: Sequence[Delivery]) -> None:
             orjson.dumps(dict(d.headers)).decode(),
             d.route_event,
             d.traceparent,
-            bytes.fromhex(d.sha256),
             d.body,
             d.replay_of,
         )
@@ -58,27 +59,63 @@ def file_missing(writes: Writes, deliveries: Sequence[Delivery]) -> None:
 
 
 async def delivery_on_file(pool: Pool, delivery_id: str) -> Delivery | None:
-    """Return a delivery from the archive, or None where it is not (or no longer) there."""
+    """Return a delivery from the archive, or None where it is not (or no longer) there.
+
+    Raises `NotOpenedError` where its body cannot be opened.
+    """
     async with session(pool) as connection:
         row = await connection.fetchrow(query("delivery_by_id"), delivery_id)
-    return None if row is None else delivery_of(row)
+        return None if row is None else _opened(row, keys_of(connection))
 
 
 async def deliveries_on_file(
     connection: Connection, named: Sequence[tuple[str, datetime]]
 ) -> list[Delivery]:
-    """Return those of these deliveries (id, time of receipt) that the archive has."""
+    """Return those of these deliveries (id, time of receipt) that the archive has.
+
+    Raises `NotOpenedError` where the body of one cannot be opened.
+    """
     rows = await fetch_rows(connection, "deliveries_by_key", named)
-    return [delivery_of(row) for row in rows]
+    keys = keys_of(connection)
+    return [_opened(row, keys) for row in rows]
 
 
-def delivery_of(row: asyncpg.Record | Mapping[str, Any]) -> Delivery:
-    """Make a delivery of its columns."""
+class Unopened(NamedTuple):
+    """A delivery on file whose body cannot be opened, and why."""
+
+    id: str
+    received_at: datetime
+    why: str
+
+    def __str__(self) -> str:
+        return f"the body of the delivery {self.id} {self.why}"
+
+
+def readable(
+    rows: Iterable[asyncpg.Record], keys: KeyRing
+) -> tuple[list[Delivery], list[Unopened]]:
+    """Make deliveries of rows; one that cannot be opened is in the way of no other."""
+    found: list[Delivery] = []
+    unopened: list[Unopened] = []
+    for row in rows:
+        try:
+            found.append(_opened(row, keys))
+        except NotOpenedError as error:
+            unopened.append(Unopened(str(row["id"]), row["received_at"], str(error)))
+    return found, unopened
+
+
+def _opened(row: asyncpg.Record, keys: KeyRing) -> Delivery:
+    return delivery_of(row, opened(keys, row["id"], row["body"]))
+
+
+def delivery_of(row: asyncpg.Record | Mapping[str, Any], body: bytes) -> Delivery:
+    """Make a delivery of its columns, and its body as it came."""
     return Delivery(
         id=str(row["id"]),
         source=row["source"],
         provider=row["provider"],
-        body=row["body"],
+        body=body,
         received_at=row["received_at"],
         authority=Authority(row["authority"]),
         content_type=row["content_type"],

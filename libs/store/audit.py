@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from libs.store.database import Pool, fetch_rows, session, transaction
+from libs.runtime.key_ring import MARK
+from libs.store.database import Pool, fetch_rows, keys_of, session, transaction
 from libs.store.objects import ObjectKey, StoredObject, stored
 from libs.store.queries import query
+from libs.store.sealing import opened
 
 _PREFETCH: Final = 1000  # rows
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """One delivery of the archive; `digest` is the SHA-256 of its body as it is there now.
+    """One delivery of the archive; `digest` is the SHA-256 of its raw body as it is there now.
 
     `outcome` is None where nothing has become of it. `parked` has the reason of each parked reading,
     `observations` counts what stands under its id.
@@ -52,15 +55,22 @@ class AuditedObject:
 
 
 async def filed_with_mark(pool: Pool, mark: bytes, since: datetime) -> AsyncIterator[Filed]:
-    """Give every delivery received since then whose body has the mark in it."""
+    """Give every delivery received since then whose body has the mark in it.
+
+    Raises `NotOpenedError` where a body cannot be opened: it may be one of them.
+    """
     async with transaction(pool) as connection:
-        rows = connection.cursor(query("filed_with_mark"), mark, since, prefetch=_PREFETCH)
+        keys = keys_of(connection)
+        rows = connection.cursor(query("filed_with_mark"), mark, since, MARK, prefetch=_PREFETCH)
         async for row in rows:
+            body = opened(keys, row["id"], row["body"])
+            if mark not in body:
+                continue
             yield Filed(
                 id=str(row["id"]),
                 source=row["source"],
                 origin=row["origin"],
-                digest=row["digest"],
+                digest=hashlib.sha256(body).digest(),
                 outcome=row["outcome"],
                 parked=tuple(row["parked"]),
                 observations=row["observations"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,11 +12,13 @@ from typing import Final, NamedTuple
 from libs.contracts.delivery import Delivery
 from libs.contracts.observation_json import observation_of
 from libs.domain.observation import Observation
-from libs.store.archive import delivery_of
-from libs.store.database import Connection, Pool, execute_rows, fetch_rows, healing
+from libs.runtime.key_ring import NotOpenedError
+from libs.store.archive import Unopened, delivery_of
+from libs.store.database import Connection, Pool, execute_rows, fetch_rows, healing, keys_of
 from libs.store.objects import ObjectKey, Repeat, StoredObject, stored
 from libs.store.parked import Row, parked_row
 from libs.store.queries import query
+from libs.store.sealing import opened
 from libs.store.together import Writes
 
 _PORTION: Final = 500  # deliveries
@@ -26,7 +28,8 @@ class Archived(NamedTuple):
     """A row of `archived_between`: a delivery, and what stands under it as JSON.
 
     Said are `[source, kind, provider_ref, key, observation]`, repeated the same without the last.
-    Nothing of it is taken apart yet: it may be another process that does.
+    Nothing of it is taken apart yet: it may be another process that does. The body is opened: the
+    keys stay in this one.
     """
 
     id: str
@@ -47,7 +50,7 @@ class Archived(NamedTuple):
     @property
     def delivery(self) -> Delivery:
         """The delivery, which is no replay."""
-        return delivery_of(self._asdict() | {"replay_of": None})
+        return delivery_of(self._asdict() | {"replay_of": None}, self.body)
 
 
 class Place(NamedTuple):
@@ -78,12 +81,28 @@ async def read_only(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def archived_between(
-    connection: Connection, since: datetime, until: datetime, sources: Sequence[str]
+    connection: Connection,
+    since: datetime,
+    until: datetime,
+    sources: Sequence[str],
+    on_unopened: Callable[[Unopened], None],
 ) -> AsyncIterator[list[Archived]]:
-    """Give archived deliveries in portions, in no order; without sources those of all."""
+    """Give archived deliveries in portions, in no order; without sources those of all.
+
+    Those whose bodies cannot be opened are left out, and told to `on_unopened`.
+    """
+    keys = keys_of(connection)
     rows = await connection.cursor(query("archived_between"), since, until, list(sources) or None)
     while some := await rows.fetch(_PORTION):
-        yield [Archived(*row) for row in some]
+        portion = []
+        for row in some:
+            try:
+                body = opened(keys, row["id"], row["body"])
+            except NotOpenedError as error:
+                on_unopened(Unopened(row["id"], row["received_at"], str(error)))
+            else:
+                portion.append(Archived(*row)._replace(body=body))
+        yield portion
 
 
 async def standing_of(connection: Connection, delivery_ids: Sequence[str]) -> dict[str, Standing]:

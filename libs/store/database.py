@@ -9,18 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from libs.runtime.failures import ContentionError, TemporaryError
+from libs.runtime.key_ring import NO_KEYS, KeyRing
 from libs.store.array_literal import array_literal, moments_literal
 from libs.store.queries import columns_as_text, query
+from libs.store.sealing import sealed_columns
 
 # Generic for the type checker alone.
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+if TYPE_CHECKING:
+    _Plain = asyncpg.Connection[asyncpg.Record]
+else:
+    _Plain = asyncpg.Connection
 
 _SESSION: Final = {
     "application_name": "caudal",
@@ -70,14 +77,26 @@ TEMPORARY: Final = (
 _STUCK: Final = (TimeoutError, asyncio.CancelledError)
 
 
+class _Keyed(_Plain):
+    """A connection that has the keys under which raw bodies rest."""
+
+    keys: KeyRing = NO_KEYS
+
+
 @asynccontextmanager
 async def open_pool(
-    dsn: str, *, size: int = 4, answer_within: float = 60, by_index: bool = False
+    dsn: str,
+    *,
+    size: int = 4,
+    answer_within: float = 60,
+    by_index: bool = False,
+    keys: KeyRing = NO_KEYS,
 ) -> AsyncIterator[Pool]:
     """Open a pool of at most `size` connections; `TemporaryError` where the server is away.
 
     A statement that is not answered within `answer_within` seconds is a server that is away.
-    `by_index` keeps the server from looking for a plan, see above.
+    `by_index` keeps the server from looking for a plan, see above. Raw bodies are sealed under the
+    newest of `keys`, and opened with all of them.
     """
     async with healing():
         pool = await asyncpg.create_pool(
@@ -87,13 +106,25 @@ async def open_pool(
             timeout=5,
             command_timeout=answer_within,
             max_inactive_connection_lifetime=0,
+            init=partial(_give, keys),
             reset=_as_it_was,
+            connection_class=_Keyed,
             server_settings=_SESSION | (_BY_INDEX if by_index else {}),
         )
     try:
         yield pool
     finally:
         await _close(pool)
+
+
+async def _give(keys: KeyRing, connection: _Keyed) -> None:
+    connection.keys = keys
+
+
+def keys_of(connection: Connection) -> KeyRing:
+    """Return the keys that the pool of a connection was opened with."""
+    found: KeyRing = getattr(connection, "keys", NO_KEYS)
+    return found
 
 
 async def _as_it_was(_connection: object) -> None:
@@ -177,7 +208,8 @@ async def healing() -> AsyncIterator[None]:
 async def execute_rows(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a query that takes one array for each column; nothing for no rows."""
     if rows:
-        await connection.execute(query(name), *columns_of(name, rows))
+        arguments = columns_of(name, rows, keys=keys_of(connection))
+        await connection.execute(query(name), *arguments)
 
 
 async def fetch_rows(
@@ -190,10 +222,15 @@ async def fetch_rows(
     return found
 
 
-def columns_of(name: str, rows: Sequence[tuple[Any, ...]], first: int = 0) -> Iterator[object]:
-    """Turn rows into one array for each parameter from `first` on, as text where that is asked for."""
+def columns_of(
+    name: str, rows: Sequence[tuple[Any, ...]], first: int = 0, *, keys: KeyRing = NO_KEYS
+) -> Iterator[object]:
+    """Turn rows into one array for each parameter from `first` on, as text where that is asked for.
+
+    Raw bodies among them are sealed.
+    """
     of = columns_as_text(name)
-    for number, column in enumerate(zip(*rows, strict=True), first):
+    for number, column in enumerate(sealed_columns(keys, name, zip(*rows, strict=True)), first):
         if number not in of:
             yield column
         elif of[number] == "timestamptz":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +11,19 @@ import asyncpg
 
 from libs.contracts.observation_json import OBSERVATION
 from libs.domain.observation import Observation
-from libs.store.database import Pool, session
+from libs.runtime.key_ring import KeyRing, NotOpenedError
+from libs.store.database import Pool, keys_of, session
 from libs.store.objects import StoredObject, stored
 from libs.store.queries import query
+from libs.store.sealing import opened
 
 
 @dataclass(frozen=True, slots=True)
 class ParkedReading:
-    """One parked reading. `body` is the raw body where it was asked for and is kept."""
+    """One parked reading. `body` is the raw body where it was asked for and is kept.
+
+    `unopened` says why, where it cannot be opened.
+    """
 
     id: int
     delivery_id: str
@@ -38,6 +43,7 @@ class ParkedReading:
     discarded_at: datetime | None = None
     discard_reason: str | None = None
     body: bytes | None = None
+    unopened: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,10 @@ async def list_parked(  # noqa: PLR0913 - each one is a filter
 
 async def parked_of(pool: Pool, delivery_id: str) -> list[ParkedReading]:
     """Return what was parked of one delivery, with the raw body."""
-    return [_parked(row) for row in await _fetch(pool, "parked_of_delivery", delivery_id)]
+    async with session(pool) as connection:
+        rows = await connection.fetch(query("parked_of_delivery"), delivery_id)
+        keys = keys_of(connection)
+    return [_with_body(row, keys) for row in rows]
 
 
 async def pokes_of(pool: Pool, ref: str, *, source: str | None = None) -> list[Poked]:
@@ -129,6 +138,16 @@ async def _fetch(pool: Pool, name: str, *arguments: object) -> Sequence[asyncpg.
     async with session(pool) as connection:
         rows: Sequence[asyncpg.Record] = await connection.fetch(query(name), *arguments)
         return rows
+
+
+def _with_body(row: asyncpg.Record, keys: KeyRing) -> ParkedReading:
+    reading = _parked(row)
+    if reading.body is None:
+        return reading
+    try:
+        return replace(reading, body=opened(keys, reading.delivery_id, reading.body))
+    except NotOpenedError as error:
+        return replace(reading, body=None, unopened=str(error))
 
 
 def _parked(row: asyncpg.Record) -> ParkedReading:

@@ -12,10 +12,20 @@ import asyncpg
 from libs.contracts.delivery import Delivery, Origin
 from libs.contracts.observation_json import observation_json
 from libs.domain.lifecycle import Authority
-from libs.store.archive import deliveries_on_file
-from libs.store.database import Connection, Pool, execute_rows, session, transaction
+from libs.runtime.key_ring import KeyRing, NotOpenedError
+from libs.store.archive import Unopened, readable
+from libs.store.database import (
+    Connection,
+    Pool,
+    execute_rows,
+    fetch_rows,
+    keys_of,
+    session,
+    transaction,
+)
 from libs.store.outcomes import Parked
 from libs.store.queries import query
+from libs.store.sealing import opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,25 +127,37 @@ async def discard(pool: Pool, choice: Choice, reason: str) -> int:
     return len(rows)
 
 
-async def bodies_of(pool: Pool, kept: Sequence[Kept]) -> dict[str, Delivery]:
+async def bodies_of(
+    pool: Pool, kept: Sequence[Kept]
+) -> tuple[dict[str, Delivery], dict[str, Unopened]]:
     """Return deliveries by id: from the archive, else as the copy that was parked with a reading.
 
     The copy does not tell who vouched for it: it is taken for unsigned. What is in neither is left
-    out.
+    out. Return also, by id, those of which no body can be opened.
     """
     async with session(pool) as connection:
-        found = {d.id: d for d in await deliveries_on_file(connection, kept)}
+        keys = keys_of(connection)
+        filed, shut = readable(await fetch_rows(connection, "deliveries_by_key", kept), keys)
+        found, unopened = {d.id: d for d in filed}, {each.id: each for each in shut}
         missing = [each.delivery_id for each in kept if each.delivery_id not in found]
-        rows = await connection.fetch(query("parked_copies"), missing) if missing else []
-    return found | {str(row["delivery_id"]): _copy(row) for row in rows}
+        for row in await connection.fetch(query("parked_copies"), missing) if missing else []:
+            try:
+                copy = _copy(row, keys)
+            except NotOpenedError as error:
+                number = str(row["delivery_id"])
+                unopened.setdefault(number, Unopened(number, row["received_at"], str(error)))
+            else:
+                found[copy.id] = copy
+                unopened.pop(copy.id, None)
+    return found, unopened
 
 
-def _copy(row: asyncpg.Record) -> Delivery:
+def _copy(row: asyncpg.Record, keys: KeyRing) -> Delivery:
     return Delivery(
         id=str(row["delivery_id"]),
         source=row["source"],
         provider=row["provider"],
-        body=row["body"],
+        body=opened(keys, row["delivery_id"], row["body"]),
         received_at=row["received_at"],
         authority=Authority.UNSIGNED,
         origin=Origin(row["origin"]),

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from libs.contracts.delivery import Delivery
-from libs.store.archive import delivery_of
-from libs.store.database import Connection, Pool, execute_rows, transaction
+from libs.store.archive import Unopened, readable
+from libs.store.database import Connection, Pool, execute_rows, keys_of, transaction
 from libs.store.queries import query
 
 _SWEEP_LOCK: Final = 0x0CA0DA4
 FIRST_LOOK_WITHIN: Final = 600  # seconds; the first sweep of an old archive reads all of it
+
+
+class Lost(NamedTuple):
+    """What was never translated; of some nobody can say what it is until their key is there."""
+
+    deliveries: list[Delivery]
+    unopened: list[Unopened]
 
 
 class Round:
@@ -21,7 +28,7 @@ class Round:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def lost(self, after: float, limit: int, look_back: float) -> list[Delivery]:
+    async def lost(self, after: float, limit: int, look_back: float) -> Lost:
         """Return deliveries on file for longer than `after` seconds without a translation.
 
         What earlier rounds have seen is looked at again if it is younger than `look_back` seconds.
@@ -36,10 +43,10 @@ class Round:
             await self._connection.execute(query("move_sweep_mark"), after)
             room = limit - len(rows)
             rows = [*rows, *await self._connection.fetch(query("still_untranslated"), room)]
-        return [delivery_of(row) for row in rows]
+        return Lost(*readable(rows, keys_of(self._connection)))
 
-    async def note(self, deliveries: Sequence[Delivery]) -> None:
-        """Remember that these were published again now."""
+    async def note(self, deliveries: Sequence[Delivery | Unopened]) -> None:
+        """Remember that these were published again now, or tried."""
         rows = sorted({(delivery.id, delivery.received_at) for delivery in deliveries})
         await execute_rows(self._connection, "note_swept", rows)
 

@@ -7,15 +7,20 @@ lets it go. Where nobody lives to do so, it goes by itself in the end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
+import asyncpg
+
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
-from libs.store.database import Connection, Pool, session, transaction
+from libs.runtime.key_ring import KeyRing, NotOpenedError
+from libs.store.archive import Unopened
+from libs.store.database import Connection, Pool, keys_of, session, transaction
 from libs.store.queries import query
+from libs.store.sealing import opened, seal
 
 CONTENT_TYPE = "application/json"
 # Whoever holds this lock tells; the others have their turn later, so that nothing is told twice.
@@ -28,23 +33,24 @@ class Turn:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def due(self, most: int) -> list[Delivery]:
-        """Return the oldest of what is to be told now."""
-        rows = await self._connection.fetch(query("to_be_told"), most)
-        return [
-            Delivery(
-                id=str(row["delivery_id"]),
-                source=row["source"],
-                provider=row["provider"],
-                body=row["body"],
-                received_at=row["received_at"],
-                authority=Authority(row["authority"]),
-                content_type=CONTENT_TYPE,
-                route_event=row["route_event"],
-                origin=Origin(row["origin"]),
-            )
-            for row in rows
-        ]
+    async def due(
+        self, most: int, but: Collection[str] = ()
+    ) -> tuple[list[Delivery], list[Unopened]]:
+        """Return the oldest of what is to be told now, `but` those that were in the way before.
+
+        What cannot be opened comes apart, and nothing is left in its way.
+        """
+        rows = await self._connection.fetch(query("to_be_told"), most, list(but))
+        keys = keys_of(self._connection)
+        found: list[Delivery] = []
+        unopened: list[Unopened] = []
+        for row in rows:
+            try:
+                found.append(_delivery(row, keys))
+            except NotOpenedError as error:
+                number = str(row["delivery_id"])
+                unopened.append(Unopened(number, row["received_at"], str(error)))
+        return found, unopened
 
     async def note_told(self, ids: Sequence[str]) -> None:
         """Take off what the broker has confirmed."""
@@ -63,7 +69,8 @@ async def add_to_be_told(
     connection: Connection, delivery: Delivery, *, after: datetime | None = None
 ) -> None:
     """Remember to tell, held back until `after`; inside a transaction."""
-    await connection.execute(query("add_to_be_told"), *_row(delivery, after))
+    row = _row(delivery, after, keys_of(connection))
+    await connection.execute(query("add_to_be_told"), *row)
 
 
 async def remember_to_tell(pool: Pool, delivery: Delivery) -> None:
@@ -74,7 +81,7 @@ async def remember_to_tell(pool: Pool, delivery: Delivery) -> None:
 async def remember_all(pool: Pool, deliveries: Sequence[Delivery]) -> None:
     """Do the same for many, all or none."""
     async with transaction(pool) as connection:
-        rows = [_row(each, None) for each in deliveries]
+        rows = [_row(each, None, keys_of(connection)) for each in deliveries]
         await connection.executemany(query("add_to_be_told"), rows)
 
 
@@ -98,7 +105,12 @@ async def withdraw(
     """Take out what waits to be told and has such a body; what is held back or was told stays."""
     async with transaction(pool) as connection:
         rows = await connection.fetch(query("waiting_to_be_told"), source, route_event)
-        ids = [row["delivery_id"] for row in rows if about(row["body"])]
+        keys = keys_of(connection)
+        ids = [
+            row["delivery_id"]
+            for row in rows
+            if about(opened(keys, row["delivery_id"], row["body"]))
+        ]
         await connection.execute(query("told"), ids)
 
 
@@ -114,7 +126,21 @@ async def count_to_be_told(pool: Pool) -> int:
         return int(await connection.fetchval(query("count_to_be_told")))
 
 
-def _row(delivery: Delivery, after: datetime | None) -> tuple[object, ...]:
+def _delivery(row: asyncpg.Record, keys: KeyRing) -> Delivery:
+    return Delivery(
+        id=str(row["delivery_id"]),
+        source=row["source"],
+        provider=row["provider"],
+        body=opened(keys, row["delivery_id"], row["body"]),
+        received_at=row["received_at"],
+        authority=Authority(row["authority"]),
+        content_type=CONTENT_TYPE,
+        route_event=row["route_event"],
+        origin=Origin(row["origin"]),
+    )
+
+
+def _row(delivery: Delivery, after: datetime | None, keys: KeyRing) -> tuple[object, ...]:
     return (
         delivery.id,
         delivery.source,
@@ -122,7 +148,7 @@ def _row(delivery: Delivery, after: datetime | None) -> tuple[object, ...]:
         delivery.origin.value,
         delivery.authority.value,
         delivery.route_event,
-        delivery.body,
+        seal(keys, delivery.id, delivery.body),
         delivery.received_at,
         after,
     )

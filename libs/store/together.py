@@ -20,7 +20,7 @@ from typing import Any, Final
 import asyncpg
 
 from libs.runtime.failures import ContentionError
-from libs.store.database import Connection, columns_of, execute_rows
+from libs.store.database import Connection, columns_of, execute_rows, keys_of
 from libs.store.queries import together
 
 ORDER: Final = (
@@ -64,7 +64,10 @@ class Writes:
             for name, rows in told.items():
                 await execute_rows(connection, name, rows)
             return
-        arguments = [column for name, rows in told.items() for column in columns_of(name, rows)]
+        keys = keys_of(connection)
+        arguments = [
+            column for name, rows in told.items() for column in columns_of(name, rows, keys=keys)
+        ]
         wanted = [len(rows) for name, rows in told.items() if name in whole]
         statement = together(tuple((name, name in whole) for name in told))
         try:

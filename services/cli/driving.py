@@ -87,7 +87,11 @@ def newest(folder: Path) -> Path:
 
 def house_of(data_dir: Path) -> House:
     """Return where an oracle has to look."""
-    return House(amqp_url=options.amqp_url(data_dir), postgres_dsn=options.postgres_dsn(data_dir))
+    return House(
+        amqp_url=options.amqp_url(data_dir),
+        postgres_dsn=options.postgres_dsn(data_dir),
+        keys=options.key_ring(data_dir),
+    )
 
 
 def clean_up(ledger: Path, house: House) -> None:

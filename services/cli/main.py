@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "parked": "services.cli.parked",
     "sources": "services.cli.sources",
     "replay": "services.cli.replay",
+    "archive": "services.cli.archive",
     "payu": "services.cli.payu",
     "overdue": "services.cli.overdue",
     "poll": "services.cli.poll",

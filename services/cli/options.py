@@ -11,10 +11,13 @@ from typing import TypeVar
 import click
 
 from libs.embedded.variables import AMQP_URL, POSTGRES_DSN
+from libs.runtime.archive_keys import key_ring as told_keys
 from libs.runtime.configuration import ConfigurationError
+from libs.runtime.key_ring import KeyRing
 from libs.runtime.settings import load_settings
 from libs.store.database import Pool, open_pool
 from services.stack.addresses import DATA_DIR, recall
+from services.stack.keys import keys_of_stack
 
 Result = TypeVar("Result")
 
@@ -50,6 +53,17 @@ def amqp_url(folder: Path) -> str:
     return _running(folder, AMQP_URL, "amqp_url")
 
 
+def key_ring(folder: Path) -> KeyRing:
+    """Return the keys of the archive: those of the settings, or of the stack that runs on `folder`.
+
+    The stack's own go with its database alone: in another, nobody else could open what they seal.
+    """
+    stack = recall(folder)
+    if stack is None or postgres_dsn(folder) != stack.postgres_dsn:
+        return told_keys(load_settings())
+    return keys_of_stack(folder)
+
+
 def _running(folder: Path, variable: str, name: str) -> str:
     addresses = recall(folder)
     if addresses is None:
@@ -67,7 +81,7 @@ def reading(folder: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
 
 async def asked(folder: Path, ask: Callable[[Pool], Awaitable[Result]]) -> Result:
     """Ask the database one thing, for a command that has more to do than that."""
-    async with open_pool(postgres_dsn(folder), size=1) as pool:
+    async with open_pool(postgres_dsn(folder), size=1, keys=key_ring(folder)) as pool:
         return await ask(pool)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from libs.runtime.key_ring import NotOpenedError
 from libs.store.archive import delivery_on_file
 from libs.store.database import Pool
 from libs.store.inspect import ParkedReading, list_parked, parked_of
@@ -105,18 +106,22 @@ def show_(delivery_id: str, data_dir: Path, *, as_json: bool) -> None:
     """Show what was parked of one delivery, with the raw body.
 
     The body is printed as text where it is UTF-8, control characters escaped; with --json also
-    as hex.
+    as hex. Exit code 1 where it is sealed under a key that is not at hand, or nothing is parked.
     """
 
-    async def ask(pool: Pool) -> tuple[list[ParkedReading], bytes | None]:
+    async def ask(pool: Pool) -> tuple[list[ParkedReading], bytes | None, str | None]:
         readings = await parked_of(pool, delivery_id)
         body = next((each.body for each in readings if each.body is not None), None)
+        shut = next((each.unopened for each in readings if each.unopened is not None), None)
         if readings and body is None:
-            filed = await delivery_on_file(pool, delivery_id)
+            try:
+                filed = await delivery_on_file(pool, delivery_id)
+            except NotOpenedError as error:
+                return readings, None, shut or str(error)
             body = filed.body if filed else None
-        return readings, body
+        return readings, body, None if body is not None else shut
 
-    found, body = options.reading(data_dir, ask)
+    found, body, shut = options.reading(data_dir, ask)
     if not found:
         click.echo(f"nothing of the delivery {delivery_id} is parked", err=True)
         sys.exit(1)
@@ -125,14 +130,22 @@ def show_(delivery_id: str, data_dir: Path, *, as_json: bool) -> None:
             "readings": [parked_view(each) for each in found],
             "body": None if body is None else body.decode(errors="replace"),
             "body_hex": None if body is None else body.hex(),
+            "not_opened": shut,
         }
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
-        return
+    else:
+        _show(found, shut or ("not on file" if body is None else _printable(body)))
+    if shut is not None:
+        click.echo(f"caudal: the body of the delivery {delivery_id} {shut}", err=True)
+        sys.exit(1)
+
+
+def _show(found: list[ParkedReading], body: str) -> None:
     for each in found:
         for name, value in parked_view(each).items():
             if value is not None:
                 click.echo(f"{name:>12}  {value}")
-    click.echo(f"{'body':>12}  {'not on file' if body is None else _printable(body)}")
+    click.echo(f"{'body':>12}  {body}")
 
 
 def _printable(body: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from libs.bus.publisher import Publisher
+from libs.runtime.key_ring import KeyRing
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
 from libs.store import parked as store
@@ -59,7 +60,8 @@ def replay(*, wait: bool, timeout: float, data_dir: Path, as_json: bool, **told:
     settings = load_settings()
     configure_logs("replay", LogLevel.ERROR, settings.log_format)
     dsn, url = options.postgres_dsn(data_dir), options.amqp_url(data_dir)
-    found, unknown = asyncio.run(_replay(dsn, url, choice, timeout if wait else None))
+    keys = options.key_ring(data_dir)
+    found, unknown = asyncio.run(_replay(dsn, url, keys, choice, timeout if wait else None))
     if as_json:
         click.echo(json.dumps(_report(found, unknown, wait=wait), ensure_ascii=False, indent=2))
     else:
@@ -68,11 +70,11 @@ def replay(*, wait: bool, timeout: float, data_dir: Path, as_json: bool, **told:
 
 
 async def _replay(
-    dsn: str, url: str, choice: Choice, within: float | None
+    dsn: str, url: str, keys: KeyRing, choice: Choice, within: float | None
 ) -> tuple[Reentered, list[str]]:
     """Send and wait; also return the deliveries that were named and are not parked."""
     progress = options.echo_progress()
-    async with open_pool(dsn, size=2) as pool:
+    async with open_pool(dsn, size=2, keys=keys) as pool:
         kept = await store.parked_deliveries(pool, choice)
         unknown = _unknown(choice, kept)
         if not kept:
@@ -96,6 +98,7 @@ def _report(found: Reentered, unknown: list[str], *, wait: bool) -> dict[str, An
         "asked": found.asked,
         "sent": len(found.sent),
         "missing": found.missing,
+        "not_opened": [each.id for each in found.unopened],
         "not_parked": unknown,
     }
     if not wait:
@@ -113,6 +116,8 @@ def _tell(found: Reentered, unknown: list[str], *, wait: bool) -> None:
         click.echo(f"nothing of the delivery {each} is parked", err=True)
     for each in found.missing:
         click.echo(f"the body of the delivery {each} is kept nowhere any more", err=True)
+    for shut in found.unopened:
+        click.echo(str(shut), err=True)
     if not found.asked:
         if not unknown:
             click.echo("nothing that is parked matches", err=True)

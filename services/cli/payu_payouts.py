@@ -94,14 +94,14 @@ def create(  # noqa: PLR0913 - options of a command
     """  # noqa: D301 - click's mark for a paragraph that is not wrapped
     of = opened(slug, sources, data_dir, sandbox=sandbox)
     document = _document(file, of, doubts=not allow_unknown)
-    dsn = options.postgres_dsn(data_dir)
+    dsn, keys = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     total = sum(transfer.value for transfer in document.transfers)
     confirm(of, f"{len(document.transfers)} payouts of together {total:,f}", yes=yes)
 
     attempt = Attempt()
 
     async def work() -> int:
-        async with open_pool(dsn, size=2) as pool, of.client() as client:
+        async with open_pool(dsn, size=2, keys=keys) as pool, of.client() as client:
             done = await request_payouts(
                 pool, client, of, document, batch, _now, again=again, attempt=attempt
             )
@@ -147,13 +147,13 @@ def cancel(  # noqa: PLR0913 - options of a command
     order = order_id(payment_order_id)
     request = CancelRequest(comments=comments, push_payment_id=push_payment_id)
     of = opened(slug, sources, data_dir, sandbox=sandbox)
-    dsn = options.postgres_dsn(data_dir)
+    dsn, keys = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     confirm(of, f"the payout {order} shall be cancelled", yes=yes)
 
     attempt = Attempt(about={"payment_order_id": order, "message": None})
 
     async def work() -> None:
-        async with open_pool(dsn, size=2) as pool, of.client() as client:
+        async with open_pool(dsn, size=2, keys=keys) as pool, of.client() as client:
             source = of.source.slug
             said = await cancel_payout(pool, client, source, order, request, _now, attempt=attempt)
             if as_json:

@@ -75,10 +75,10 @@ def import_(  # noqa: PLR0913 - options of a command
     asked = None if sandbox is None else Environment.SANDBOX if sandbox else Environment.PRODUCTION
     environment = environment_of(source, asked)
     lines = _lines(file, name)
-    dsn = options.postgres_dsn(data_dir)
+    dsn, keys = options.postgres_dsn(data_dir), options.key_ring(data_dir)
 
     async def work() -> tuple[Imported, int | None]:
-        async with open_pool(dsn, size=2) as pool:
+        async with open_pool(dsn, size=2, keys=keys) as pool:
             found = await import_report(
                 pool,
                 source.slug,

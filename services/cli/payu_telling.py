@@ -62,10 +62,12 @@ async def _tell(pool: Pool, data_dir: Path) -> int:
     publisher = await Publisher.open(url, name="caudal-payu", deadline=_PUBLISH_WITHIN)
     try:
         until = asyncio.get_running_loop().time() + _TURN_WITHIN
-        while (await tell(pool, publisher)).busy:
+        while (told := await tell(pool, publisher)).busy:
             if asyncio.get_running_loop().time() > until:
                 break
             await asyncio.sleep(_TURN_POLL)
+        for each in told.unopened:
+            click.echo(f"caudal: not told yet: {each}", err=True)
     finally:
         await publisher.close()
     return await count_to_be_told(pool)

@@ -15,6 +15,7 @@ import uvloop
 
 from libs.providers.registry import PROVIDERS
 from libs.runtime.garbage import collect_seldom
+from libs.runtime.key_ring import KeyRing
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
@@ -95,7 +96,7 @@ def replay(  # noqa: PLR0913 - options of a command
 
     A delivery that would leave an object without any state is not corrected at all, and the objects
     that it touches are named for a person to look at: exit code 1, the others are done. The same
-    for a delivery on which our code fails.
+    for a delivery on which our code fails, or whose body is sealed under a key that is not at hand.
 
     With --json: one array with source, kind, provider_ref, before, after and changed (the names of
     the fields that differ) of each object.
@@ -107,9 +108,9 @@ def replay(  # noqa: PLR0913 - options of a command
     configure_logs("replay", LogLevel.ERROR, settings.log_format)
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
     known = load_sources(path, PROVIDERS)
-    dsn = options.postgres_dsn(data_dir)
+    database = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     collect_seldom()
-    found = uvloop.run(_replay(dsn, known, wanted, processes, dry_run=dry_run))
+    found = uvloop.run(_replay(database, known, wanted, processes, dry_run=dry_run))
     if as_json:
         changes = [change_view(before, after) for before, after in found.changed]
         click.echo(json.dumps(changes, ensure_ascii=False, indent=2))
@@ -120,10 +121,11 @@ def replay(  # noqa: PLR0913 - options of a command
 
 
 async def _replay(
-    dsn: str, known: Sources, wanted: Range, processes: int, *, dry_run: bool
+    database: tuple[str, KeyRing], known: Sources, wanted: Range, processes: int, *, dry_run: bool
 ) -> Replayed:
     translator = Translator(PROVIDERS, terms_of(known))
-    async with open_pool(dsn, size=2) as pool:
+    dsn, keys = database
+    async with open_pool(dsn, size=2, keys=keys) as pool:
         return await replay_archived(
             pool,
             translator,
@@ -148,5 +150,7 @@ def _sum_up(found: Replayed, *, dry_run: bool) -> None:
             f"{key.provider_ref}",
             err=True,
         )
+    for unopened in found.unopened:
+        click.echo(f"left as it is: {unopened}", err=True)
     for delivery_id in found.failed:
         click.echo(f"left as it is, our code fails on the delivery {delivery_id}", err=True)

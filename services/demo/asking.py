@@ -28,6 +28,7 @@ from services.simulator.oracle import House
 from services.simulator.plan import Plan, tap_of
 from services.simulator.verdict import Verdict
 from services.stack.addresses import Addresses
+from services.stack.keys import keys_of_stack
 
 SEED: Final = 7
 LIVES: Final = 40
@@ -84,7 +85,11 @@ class Providers:
         while not (told := self._sandbox.status())["webhooks"]["ended"]:
             await asyncio.sleep(0.1)
         _say_what_was_posted(told["webhooks"])
-        house = House(amqp_url=addresses.amqp_url, postgres_dsn=addresses.postgres_dsn)
+        house = House(
+            amqp_url=addresses.amqp_url,
+            postgres_dsn=addresses.postgres_dsn,
+            keys=keys_of_stack(Path(addresses.data_dir)),
+        )
         verdict = await verify_run(self._ledger, house, wait=TRUE_WITHIN, overdue=overdue_names)
         _say_what_was_asked(self._sandbox.status()["api"], verdict)
         return _check(verdict)

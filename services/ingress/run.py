@@ -18,6 +18,7 @@ from libs.bus.front_door import Publishing
 from libs.bus.publisher import Publisher
 from libs.providers.port import Provider
 from libs.providers.registry import PROVIDERS
+from libs.runtime.archive_keys import KEYS, WITHOUT_KEYS, key_ring
 from libs.runtime.authentication.kinds import open_to_all
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import Settings
@@ -93,7 +94,12 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     doors = build_doors(sources, providers)
     _warn(sources, doors)
     broker = Broker(publisher)
-    spool = await Spool.open(settings.spool_dir.absolute(), max_bytes=settings.spool_max_bytes)
+    keys = key_ring(settings)
+    if not keys:
+        log.warning("configuration_odd", key=KEYS, why=WITHOUT_KEYS)
+    spool = await Spool.open(
+        settings.spool_dir.absolute(), max_bytes=settings.spool_max_bytes, keys=keys
+    )
     drain = Drain(spool, broker, patience=PUBLISH_PART * settings.publish_deadline)
     ladder = Ladder(broker, spool)
     acceptor = Acceptor(

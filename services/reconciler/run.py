@@ -19,6 +19,7 @@ from libs.bus.topology import (
     NOTICES_QUEUE,
     RECONCILER_QUEUE,
 )
+from libs.runtime.archive_keys import KEYS, WITHOUT_KEYS, key_ring
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
@@ -61,7 +62,12 @@ async def run(
     """
     url = settings.required_amqp_url()
     dsn = settings.required_postgres_dsn()
-    async with open_pool(dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True) as pool:
+    keys = key_ring(settings)
+    if not keys:
+        log.warning("configuration_odd", key=KEYS, why=WITHOUT_KEYS)
+    async with open_pool(
+        dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True, keys=keys
+    ) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
         relay = Relay(pool, publisher)
         holds = frozenset[str]() if sources is None else sources.holding

@@ -58,21 +58,29 @@ class Sweep:
             continue
 
     async def once(self) -> int:
-        """Publish up to `ROUND` lost deliveries again, and return how many that were."""
+        """Publish up to `ROUND` lost deliveries again, and return how many were looked at.
+
+        One that cannot be opened is tried again as late as one that is still not translated.
+        """
         if await self._backlog() > LONG_BACKLOG:
             return 0
         look_back = LOOK_BACK if self._rounds % FAR_EVERY else LOOK_FAR_BACK
         self._rounds += 1
         async with sweep_round(self._pool) as turn:
-            lost = [] if turn is None else await turn.lost(self._after, ROUND, look_back)
-            if turn is None or not lost:
+            if turn is None:
                 return 0
+            lost, unopened = await turn.lost(self._after, ROUND, look_back)
             for some in _messages(lost):
                 await self._publish(some)
-            await turn.note(lost)
+            await turn.note([*lost, *unopened])
+        if unopened:
+            count, first = len(unopened), unopened[0]
+            log.error("deliveries_not_opened", count=count, first=first.id, why=first.why)
+        if not lost:
+            return len(unopened)
         log.warning("untranslated_deliveries_swept", count=len(lost), first=lost[0].id)
         SWEPT.inc(len(lost))
-        return len(lost)
+        return len(lost) + len(unopened)
 
     async def _publish(self, deliveries: Sequence[Delivery]) -> None:
         """Send them to be translated, and not to be filed: they are on file."""

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from libs.runtime.failures import TemporaryError
-from libs.store.archive import deliveries_on_file
+from libs.store.archive import Unopened, deliveries_on_file
 from libs.store.corrections import archived_between, objects_by_key, read_only
 from libs.store.database import Connection, Pool, transaction
 from libs.store.objects import ObjectKey, StoredObject, lock_objects, make_objects, unknown_object
@@ -46,7 +46,10 @@ class Range:
 
 @dataclass(slots=True)
 class Replayed:
-    """What was found and done. `changed` has rows before and after, `left` needs a person."""
+    """What was found and done. `changed` has rows before and after, `left` needs a person.
+
+    `unopened` are deliveries whose bodies cannot be opened with the keys at hand.
+    """
 
     looked_at: int = 0
     differing: int = 0
@@ -55,11 +58,12 @@ class Replayed:
     changed: list[tuple[StoredObject, StoredObject]] = field(default_factory=list)
     left: list[ObjectKey] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    unopened: list[Unopened] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
         """Whether nothing was left to a person."""
-        return not self.left and not self.failed
+        return not (self.left or self.failed or self.unopened)
 
 
 async def replay(  # noqa: PLR0913 - the last is how, and not what
@@ -94,7 +98,9 @@ async def _scan(
     """Go through the archive and keep what differs: ids and objects, no bodies."""
     differing: list[Touching] = []
     async with read_only(pool) as connection:
-        portions = archived_between(connection, wanted.since, wanted.until, wanted.sources)
+        portions = archived_between(
+            connection, wanted.since, wanted.until, wanted.sources, found.unopened.append
+        )
         async for archived, doubtful in screening.screened(portions):
             deliveries = [archived[number].delivery for number in doubtful]
             compared, failed = await compare(connection, screening.translator, deliveries)

@@ -19,6 +19,7 @@ from libs.bus.publisher import Outcome
 from libs.contracts import webhook_received
 from libs.contracts.delivery import Delivery, Origin
 from libs.runtime.failures import TemporaryError
+from libs.store.archive import Unopened
 from libs.store.database import Pool, session
 from libs.store.on_record import batch_on_record
 from libs.store.parked import Choice, Kept, ParkedGroup, bodies_of, parked_deliveries, parked_groups
@@ -37,13 +38,15 @@ Progress = Callable[[str], None]
 class Reentered:
     """What was asked for, and what came of it.
 
-    `missing` are deliveries of which neither the archive nor a parked reading has the body.
+    `missing` are deliveries of which neither the archive nor a parked reading has the body, and
+    `unopened` those that have one which cannot be opened with the keys at hand.
     `sent` has (replay's id, time of receipt, source) by the id of the delivery that it repeats.
     """
 
     asked: int
     sent: dict[str, tuple[str, datetime, str]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    unopened: list[Unopened] = field(default_factory=list)
     not_taken: list[str] = field(default_factory=list)
     still: list[ParkedGroup] = field(default_factory=list)
     still_parked: int = 0
@@ -56,7 +59,7 @@ class Reentered:
     @property
     def done(self) -> bool:
         """Whether everything that was asked for was translated again."""
-        return not self.missing and not self.not_taken
+        return not (self.missing or self.unopened or self.not_taken)
 
 
 def replay_of(delivery: Delivery) -> Delivery:
@@ -77,8 +80,13 @@ async def reenter(
     found = Reentered(asked=len(kept))
     for start in range(0, len(kept), PORTION):
         some = kept[start : start + PORTION]
-        deliveries = await bodies_of(pool, some)
-        found.missing += [each.delivery_id for each in some if each.delivery_id not in deliveries]
+        deliveries, unopened = await bodies_of(pool, some)
+        found.unopened += unopened.values()
+        found.missing += [
+            each.delivery_id
+            for each in some
+            if each.delivery_id not in deliveries and each.delivery_id not in unopened
+        ]
         replays = [replay_of(delivery) for delivery in deliveries.values()]
         for message in _messages(replays):
             await _send(publisher, message)

@@ -16,6 +16,7 @@ from libs.bus.tail import queue_depths
 from libs.bus.tap import drain_tap, healing
 from libs.bus.topology import DEAD_QUEUE, EVENTS_QUEUE, QUEUES
 from libs.runtime.failures import PermanentError, TemporaryError
+from libs.runtime.key_ring import NO_KEYS, KeyRing
 from libs.store.database import Pool, open_pool
 from libs.store.inspect import counts
 from libs.store.objects import ObjectKey
@@ -38,6 +39,8 @@ class House:
 
     amqp_url: str
     postgres_dsn: str
+    keys: KeyRing = NO_KEYS
+    """Those of the archive."""
 
 
 def events_file(ledger: Path) -> Path:
@@ -83,7 +86,7 @@ async def verify(
     events.load()
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
-    async with open_pool(house.postgres_dsn, size=2) as pool:
+    async with open_pool(house.postgres_dsn, size=2, keys=house.keys) as pool:
         while True:
             within = beside.rests_within
             await _rest(house, pool, until if within is None else min(until, loop.time() + within))

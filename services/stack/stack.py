@@ -20,12 +20,15 @@ from libs.embedded.ports import LOOPBACK
 from libs.embedded.servers import Servers, servers
 from libs.embedded.variables import AMQP_URL, POSTGRES_DSN
 from libs.providers.registry import PROVIDERS
+from libs.runtime.archive_keys import key_ring
 from libs.runtime.development import development_sources
 from libs.runtime.failures import TemporaryError
+from libs.runtime.settings import load_settings
 from libs.runtime.sources import load_sources
 from libs.store.migrate import migrate
 from services.stack.addresses import Addresses, forget, remember
 from services.stack.claimed_port import claimed_port
+from services.stack.keys import told_to_workers
 from services.stack.watch import watched
 from services.stack.workers import Worker, keeping
 
@@ -53,12 +56,13 @@ async def stack(
 ) -> AsyncIterator[Addresses]:
     """Give the addresses of a stack that is ready, and stop it at the end of the block.
 
-    Raises `ConfigurationError` before anything is started where the sources or the port cannot be
-    used, and `EmbeddedError` where a server cannot be brought up.
+    Raises `ConfigurationError` before anything is started where the sources, the keys or the port
+    cannot be used, and `EmbeddedError` where a server cannot be brought up.
     """
     data_dir = wanted.data_dir.absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
     sources = _sources(wanted, data_dir)
+    key_ring(load_settings())
     with claimed_port(wanted.port) as port:
         async with servers(data_dir, env=environment, on_progress=on_progress) as found:
             on_progress("applying migrations and topology")
@@ -72,6 +76,7 @@ async def stack(
                 "CAUDAL_INGRESS_HOST": LOOPBACK,
                 "CAUDAL_INGRESS_PORT": str(port),
                 "CAUDAL_SPOOL_DIR": str(data_dir / "spool"),
+                **told_to_workers(data_dir),
             }
             async with watched(found), keeping(told, wanted.log_file) as workers:
                 workers.start(_workers(wanted))

@@ -34,12 +34,7 @@ class Playing:
     """A sandbox as its users see it: a subprocess with a port, and lines on stderr."""
 
     def __init__(self, stack: Stack, *arguments: str) -> None:
-        env = environment(
-            {
-                "CAUDAL_POSTGRES_DSN": stack.line["postgres_dsn"],
-                "CAUDAL_AMQP_URL": stack.line["amqp_url"],
-            }
-        )
+        env = environment(stack.variables)
         self.process = subprocess.Popen(
             [CAUDAL, "sandbox", "run", "--url", stack.line["ingress_url"], "--json", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=stack.home, text=True,

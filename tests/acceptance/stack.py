@@ -161,13 +161,16 @@ class Stack:
 
     def caudal(self, *arguments: str) -> Ran:
         """Run the CLI against this stack, addressed as an operator would: by its variables."""
-        return caudal(
-            *arguments,
-            env={
-                "CAUDAL_POSTGRES_DSN": self.line["postgres_dsn"],
-                "CAUDAL_AMQP_URL": self.line["amqp_url"],
-            },
-        )
+        return caudal(*arguments, env=self.variables)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What tells a command of this stack."""
+        return {
+            "CAUDAL_POSTGRES_DSN": self.line["postgres_dsn"],
+            "CAUDAL_AMQP_URL": self.line["amqp_url"],
+            "CAUDAL_ARCHIVE_KEYS_FILE": str(Path(self.line["data_dir"]) / "archive.keys"),
+        }
 
     def ask(self, *arguments: str) -> Any:  # noqa: ANN401 - whatever that command prints
         """Run a command with --json and return what it said. Raises AssertionError with stderr."""

@@ -370,10 +370,7 @@ def test_what_the_broker_did_not_take_is_told_later(stack: Stack, tmp_path: Path
     file = document(tmp_path, known(94, "told later"))
     ran = caudal(
         "payu", "payouts", "create", file, "--json", *located(stack, ()),
-        env={
-            "CAUDAL_POSTGRES_DSN": stack.line["postgres_dsn"],
-            "CAUDAL_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/",
-        },
+        env=stack.variables | {"CAUDAL_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/"},
     )  # fmt: skip
     assert ran.returncode == DONE, ran.stderr
     ref = json.loads(ran.stdout)["requests"][0]["payment_order_id"]

@@ -57,8 +57,8 @@ MUTATIONS: Final = (
     Mutation(
         "skip the fsync of the folder",
         "libs/spool/segment.py",
-        "            _write(descriptor, header(marker), 0)\n            sync_folder(folder)\n",
-        "            _write(descriptor, header(marker), 0)\n",
+        "            _write(descriptor, header(marker, version), 0)\n            sync_folder(folder)\n",
+        "            _write(descriptor, header(marker, version), 0)\n",
         ("tests/unit/spool/test_disk.py",),
     ),
     Mutation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +18,11 @@ _UUID = TYPES["uuid"]
 async def file_deliveries(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     names = (
         "id", "received_at", "source", "provider", "origin", "authority", "content_type",
-        "headers", "route_event", "traceparent", "sha256", "body", "replay_of",
+        "headers", "route_event", "traceparent", "body", "replay_of",
     )  # fmt: skip
     for values in rows_of(columns):
-        await tx.insert("deliveries", dict(zip(names, values, strict=True)))
+        told: Row = dict(zip(names, values, strict=True))
+        await tx.insert("deliveries", told | {"sha256": hashlib.sha256(told["body"]).digest()})
     return []
 
 

@@ -17,8 +17,10 @@ async def take_telling(tx: Transaction, number: int) -> list[Row]:
 
 
 @plays("to_be_told")
-async def to_be_told(tx: Transaction, most: int) -> list[Row]:
-    return sorted(_due(tx), key=lambda row: (row["received_at"], row["delivery_id"]))[:most]
+async def to_be_told(tx: Transaction, most: int, but: Sequence[Any]) -> list[Row]:
+    left_out = {TYPES["uuid"](number) for number in but}
+    due = [row for row in _due(tx) if row["delivery_id"] not in left_out]
+    return sorted(due, key=lambda row: (row["received_at"], row["delivery_id"]))[:most]
 
 
 @plays("told")

@@ -1,11 +1,18 @@
 -- name: file_deliveries
+-- The digest is that of the body as it rests here. Where bodies are sealed, one of the plain body would
+-- tell which deliveries are alike, and let guesses at one be tried.
 insert into deliveries (
   id, received_at, source, provider, origin, authority, content_type, headers, route_event,
   traceparent, sha256, body, replay_of
 )
-select * from unnest(
+select n.id, n.received_at, n.source, n.provider, n.origin, n.authority, n.content_type, n.headers,
+       n.route_event, n.traceparent, sha256(n.body), n.body, n.replay_of
+from unnest(
   $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-  $8::jsonb[], $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::uuid[]
+  $8::jsonb[], $9::text[], $10::text[], $11::bytea[], $12::uuid[]
+) as n (
+  id, received_at, source, provider, origin, authority, content_type, headers, route_event,
+  traceparent, body, replay_of
 )
 on conflict do nothing
 

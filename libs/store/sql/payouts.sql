@@ -86,7 +86,7 @@ select pg_try_advisory_xact_lock($1)
 
 -- name: to_be_told
 select * from to_be_told
-where tell_after is null or tell_after <= now()
+where (tell_after is null or tell_after <= now()) and delivery_id <> all($2::uuid[])
 order by received_at, delivery_id
 limit $1
 

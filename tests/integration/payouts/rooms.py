@@ -44,7 +44,9 @@ async def on_record(pool: Pool) -> list[tuple[str, str | None]]:
 async def to_be_told(pool: Pool) -> list[Delivery]:
     async with telling_turn(pool) as turn:
         assert turn is not None
-        return await turn.due(10)
+        due, unopened = await turn.due(10)
+    assert unopened == []
+    return due
 
 
 @dataclass
