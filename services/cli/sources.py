@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from libs.contracts.event import timestamp
 from libs.providers.registry import PROVIDERS
+from libs.runtime.harmless import json_text
 from libs.runtime.secret_references import UnreadSecrets
 from libs.runtime.settings import load_settings
 from libs.runtime.sources import load_sources
@@ -45,7 +45,7 @@ def status(sources: Path | None, data_dir: Path, *, check: bool, as_json: bool) 
     _warn(found)
     if as_json:
         rows = [source_view(row, found.counted) for row in found.rows]
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        click.echo(json_text(rows))
     else:
         show(source_table(found))
     if check and any(row.silent for row in found.rows):
