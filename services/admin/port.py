@@ -65,12 +65,18 @@ class _Desk:
         return _json([parked_view(each) for each in found])
 
     async def groups(self, request: web.Request) -> web.Response:
-        told = {name: request.query.get(name) for name in ("source", "provider", "reason")}
-        return _json([group_view(each) for each in await parked_groups(self._pool, Choice(**told))])
+        choice = Choice(
+            source=request.query.get("source"),
+            provider=request.query.get("provider"),
+            reason=request.query.get("reason"),
+        )
+        return _json([group_view(each) for each in await parked_groups(self._pool, choice)])
 
     async def objects(self, request: web.Request) -> web.Response:
         ref, source = request.match_info["ref"], request.query.get("source")
-        return _json([object_view(row) for row in await find_objects(self._pool, ref, source=source)])
+        return _json(
+            [object_view(row) for row in await find_objects(self._pool, ref, source=source)]
+        )
 
     async def acts(self, request: web.Request) -> web.Response:
         found = await list_acts(

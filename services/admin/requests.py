@@ -33,9 +33,7 @@ def _not_blank(text: str) -> str:
 
 
 Word = Annotated[str, Field(max_length=512), AfterValidator(_storable)]
-Why = Annotated[
-    str, Field(max_length=2000), AfterValidator(_storable), AfterValidator(_not_blank)
-]
+Why = Annotated[str, Field(max_length=2000), AfterValidator(_storable), AfterValidator(_not_blank)]
 Wait = Annotated[float, Field(ge=0, le=LONGEST, allow_inf_nan=False)]
 
 

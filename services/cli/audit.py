@@ -15,14 +15,18 @@ from services.inspection.view import act_view
 
 @click.group()
 def audit() -> None:
-    """What people did: over the port for operators, and with commands that change something."""
+    """See what people did: over the port for operators, and with commands that change something."""
 
 
 @audit.command(name="list")
 @click.option("--who", default=None, help="Only what this person did.")
 @click.option("--action", default=None, help="Only this, for example parked.discard.")
 @click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="At most so many.",
 )
 @options.data_dir
 @options.as_json

@@ -93,7 +93,9 @@ def show_(ref: str, source: str | None, kind: str | None, data_dir: Path, *, as_
             f"{len(found)} objects are called {ref!r}; choose with --source and --kind:", err=True
         )
         for each in found:
-            click.echo(f"  {each.row.source} {each.row.kind} {harmless(each.row.provider_ref)}", err=True)
+            click.echo(
+                f"  {each.row.source} {each.row.kind} {harmless(each.row.provider_ref)}", err=True
+            )
         sys.exit(1)
     if as_json:
         click.echo(json_text(found[0].as_json()))
@@ -105,7 +107,8 @@ def _not_found(ref: str, pokes: list[Poked], polls: list[Poll]) -> None:
     click.echo(f"no object is called {ref!r}", err=True)
     for poke in pokes:
         click.echo(
-            f"but {poke.source} asked us to look it up at the provider: {harmless(poke.why)}", err=True
+            f"but {poke.source} asked us to look it up at the provider: {harmless(poke.why)}",
+            err=True,
         )
     for poll in polls:
         became = poll.outcome or "not yet"

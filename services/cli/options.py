@@ -36,7 +36,9 @@ sources = click.option(
     help="The sources file (TOML); else CAUDAL_SOURCES.",
 )
 
-by = click.option("--by", default=None, help="Who you are, for the record; else the machine's user.")
+by = click.option(
+    "--by", default=None, help="Who you are, for the record; else the machine's user."
+)
 why = click.option("--why", default="", help="Why, for the record (`caudal audit list`).")
 
 

@@ -80,7 +80,7 @@ def poll(  # noqa: PLR0913 - options of a command
     dsn, url = options.postgres_dsn(data_dir), options.amqp_url(data_dir)
     asked = _Asked(ref, source, by_reference=by_reference)
     intent = Intent(options.person(by), "object.poll", why, {"source": source, "ref": ref})
-    done = asyncio.run(_poll(dsn, url, known, asked, intent, wait))
+    done = asyncio.run(_poll((dsn, url), known, asked, intent, wait))
     if as_json:
         click.echo(json_text([_view(each) for each in done]))
     else:
@@ -105,10 +105,10 @@ class _Asked:
         self.by_reference = by_reference
 
 
-async def _poll(  # noqa: PLR0913 - two servers, what is asked of whom, and how
-    dsn: str, url: str, known: Sources, asked: _Asked, intent: Intent, within: float
+async def _poll(
+    servers: tuple[str, str], known: Sources, asked: _Asked, intent: Intent, within: float
 ) -> list[ByHand]:
-    access = Access(known)
+    (dsn, url), access = servers, Access(known)
     try:
         async with open_pool(dsn, size=2) as pool:
             targets = await _targets(pool, access, asked)
@@ -169,7 +169,9 @@ def _tell(done: ByHand) -> None:
     before, after = done.before, done.after
     was = "not known" if before is None else before.state or "not told"
     now = "not known" if after is None else after.state or "not told"
-    click.echo(f"{done.key.source} {done.key.kind} {harmless(done.key.provider_ref)}: {was} → {now}")
+    click.echo(
+        f"{done.key.source} {done.key.kind} {harmless(done.key.provider_ref)}: {was} → {now}"
+    )
     if before is not None and after is not None:
         change = change_view(before, after)
         if change["changed"]:

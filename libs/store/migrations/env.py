@@ -15,7 +15,6 @@ from libs.store.queries import query
 from libs.store.roles import MIGRATIONS_LOCK, Role
 
 
-
 def _run(connection: Connection) -> None:
     # Two `caudal migrate` at once: the second waits, then finds nothing to do.
     connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATIONS_LOCK})

@@ -69,11 +69,17 @@ def logins(servers: RunningServers, admin: str, *, migrated: bool = True) -> Ite
             await set_login(admin, names[role], role, passwords[role])
 
     servers.run(prepare())
-    found = [as_user(admin, names[role], passwords[role]) for role in Role]
+    found = {role: as_user(admin, names[role], passwords[role]) for role in Role}
     try:
         if migrated:
-            on_thread(migrate, found[0])
-        yield Logins(admin, *found, passwords=tuple(passwords.values()))
+            on_thread(migrate, found[Role.MIGRATE])
+        yield Logins(
+            admin,
+            found[Role.MIGRATE],
+            found[Role.RECONCILER],
+            found[Role.READONLY],
+            tuple(passwords.values()),
+        )
     finally:
         for name in names.values():
             run(servers, f'drop role "{name}"')
@@ -103,10 +109,6 @@ def import_definitions(servers: RunningServers, told: Mapping[str, object]) -> N
     assert broker is not None
     packed = base64.b64encode(json.dumps(told).encode()).decode()
     said = servers.run(
-        broker.control(
-            "eval", f'rabbit_definitions:import_raw(base64:decode(<<"{packed}">>)).'
-        )
+        broker.control("eval", f'rabbit_definitions:import_raw(base64:decode(<<"{packed}">>)).')
     )
     assert said.strip().splitlines()[-1:] == ["ok"], said
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.servers
 TOKEN = "token-of-ana-which-is-long-enough"
 ANA = {"Authorization": f"Bearer {TOKEN}"}
 ODD = "<script>alert(1)</script>\x1b[2J\u202eevil"
-ACTIONS = (
+ACTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/parked/replay", {"all": True}),
     ("/parked/discard", {"all": True}),
     (f"/deliveries/{delivery_id(1)}/replay", {}),
@@ -78,10 +78,13 @@ async def on_file(pool: Pool) -> list[tuple[str, ...]]:
 
 
 async def answer(
-    port: aiohttp.ClientSession, path: str, body: object = None, **told: Any
+    port: aiohttp.ClientSession,
+    path: str,
+    body: object = None,
+    headers: Mapping[str, str] = ANA,
 ) -> tuple[int, Any]:
     method = "GET" if body is None else "POST"
-    async with port.request(method, path, json=body, headers=told.get("headers", ANA)) as said:
+    async with port.request(method, path, json=body, headers=headers) as said:
         return said.status, json.loads(await said.read())
 
 

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 import pytest
-from aio_pika.abc import AbstractChannel
-from aio_pika.exceptions import AMQPError, ChannelAccessRefused
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.exceptions import AMQPError
+from aiormq.exceptions import ChannelAccessRefused
 
 from libs.bus.permissions import RIGHTS, described
 from libs.bus.publisher import Outcome, Publisher
@@ -66,12 +67,16 @@ async def may_publish(url: str, exchange: str, key: str) -> bool:
     return True
 
 
+async def _left_alone(_message: AbstractIncomingMessage) -> None:
+    """Neither acknowledge nor refuse it."""
+
+
 async def may_consume(url: str, queue: str) -> bool:
     try:
         async with channel_of(url) as channel:
             await channel.set_qos(1)
             of = await channel.get_queue(queue, ensure=False)
-            await of.cancel(await of.consume(lambda _: None, timeout=5))
+            await of.cancel(await of.consume(_left_alone, timeout=5))
     except ChannelAccessRefused:
         return False
     return True

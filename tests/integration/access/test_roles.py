@@ -51,7 +51,6 @@ FORBIDDEN_TO_RECONCILERS = (
     "delete from payout_requests",
     "update alembic_version set version_num = '0001'",
     "create role mine",
-    "grant select on objects to public",
     "set role caudal_migrate",
     "alter table objects owner to current_user",
     "select pg_read_file('/etc/passwd')",
@@ -62,7 +61,8 @@ FORBIDDEN_TO_RECONCILERS = (
 async def ask(dsn: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(dsn)
     try:
-        found: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
+        async with connection.transaction():
+            found: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
         return found
     finally:
         await connection.close()
@@ -99,7 +99,7 @@ async def test_reconciler_makes_days_and_only_days(database: Logins) -> None:
         assert await ensure_partitions(pool, NOW, days=1) == 0
     [row] = await ask(
         database.readonly,
-        "select tableoid::regclass::text as part, pg_get_userbyid(c.relowner) as owner"
+        "select d.tableoid::regclass::text as part, pg_get_userbyid(c.relowner) as owner"
         " from deliveries d join pg_class c on c.oid = d.tableoid where id = $1",
         late,
     )
@@ -116,12 +116,12 @@ async def test_readers_write_nothing(database: Logins) -> None:
     tables = [row["relname"] for row in await ask(database.readonly, TABLES)]
     assert len(tables) > 20
     for table in tables:
-        await ask(database.readonly, f'select * from "{table}" limit 1')
+        await ask(database.readonly, f"table {table} limit 1")
         for statement in (
-            f'insert into "{table}" default values',
-            f'delete from "{table}"',
-            f'truncate "{table}"',
-            f'select * from "{table}" for update',
+            f"insert into {table} default values",
+            f"delete from {table}",  # noqa: S608
+            f"truncate {table}",
+            f"select * from {table} for update",  # noqa: S608
         ):
             await refused(database.readonly, statement)
     for statement in (
@@ -140,7 +140,7 @@ async def test_readers_write_nothing(database: Logins) -> None:
         ("parked", "list", "--json"),
         ("parked", "groups", "--json"),
         ("sources", "status", "--json"),
-        ("overdue", "--json"),
+        ("overdue", "list", "--json"),
         ("audit", "list", "--json"),
         ("payu", "payouts", "requests", "--json"),
     ],
@@ -164,7 +164,9 @@ async def test_tables_of_later_migrations_are_granted(database: Logins) -> None:
     connection = await asyncpg.connect(database.migrate)
     try:
         await connection.execute("set role caudal_migrate")
-        await connection.execute("create table later (id bigint generated always as identity, x int)")
+        await connection.execute(
+            "create table later (id bigint generated always as identity, x int)"
+        )
         await ask(database.readonly, "select * from later")
         await refused(database.reconciler, "insert into later (x) values (1)")
         await grant_after_migration(database.migrate)
@@ -217,22 +219,22 @@ async def test_passwords_stay_out_of_the_servers_log(
     servers: RunningServers, database: Logins
 ) -> None:
     """Also where the server logs every statement."""
-    await ask(database.admin, "alter system set log_statement = 'all'")
-    await ask(database.admin, "select pg_reload_conf()")
+    run(servers, "alter system set log_statement = 'all'")
+    run(servers, "select pg_reload_conf()")
     try:
         await asyncio.sleep(0.3)
         name = urlsplit(database.readonly).username or ""
         await set_login(database.admin, name, Role.READONLY, database.passwords[2])
         await ask(database.admin, "select 'seen in the log'")
     finally:
-        await ask(database.admin, "alter system reset log_statement")
-        await ask(database.admin, "select pg_reload_conf()")
+        run(servers, "alter system reset log_statement")
+        run(servers, "select pg_reload_conf()")
     said = (servers.data_dir / "postgres.log").read_text()
     assert "seen in the log" in said
     assert database.passwords[2][:20] not in said
 
 
-async def test_grown_database_is_handed_over(servers: RunningServers, database: Logins) -> None:
+async def test_grown_database_is_handed_over(servers: RunningServers) -> None:
     """Made by one login, with partitions; afterwards the roles do what that did."""
     dsn = servers.fresh_database()
     try:

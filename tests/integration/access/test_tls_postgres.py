@@ -50,8 +50,15 @@ class Real:
 
     home: Path
     programs: Path
+    user: int | None
+    group: int | None
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+
+    def own(self, path: Path) -> None:
+        """Give something to whom the server runs as."""
+        if self.user is not None:
+            os.chown(path, self.user, self.group or -1)
 
     def use(self, certificate: bytes, key: bytes) -> None:
         """Present this certificate from now on."""
@@ -66,12 +73,13 @@ class Real:
         self._run("initdb", "-D", "data", "-U", "caudal", "--pwfile=password",
                   "--auth=scram-sha-256", "--no-sync", "-E", "UTF8")  # fmt: skip
         for name in ("server.crt", "server.key"):
-            os.rename(self.home / name, self.home / "data" / name)
+            (self.home / name).rename(self.home / "data" / name)
         self.port = free_port()
         self.process = subprocess.Popen(
             [self.programs / "postgres", "-D", "data", "-p", str(self.port), "-c", "ssl=on",
              "-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories="],
-            cwd=self.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._who(),
+            cwd=self.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            user=self.user, group=self.group,
         )  # fmt: skip
         for _ in range(100):
             done = subprocess.run(
@@ -98,22 +106,22 @@ class Real:
         draft = path.with_name(f"{name}.draft")
         draft.write_bytes(content)
         draft.chmod(0o600)
-        if who := self._who():
-            shutil.chown(draft, *who.values())
+        self.own(draft)
         draft.rename(path)
 
     def _run(self, program: str, *words: str) -> None:
         subprocess.run(
             [self.programs / program, *words],
-            check=True, cwd=self.home, capture_output=True, **self._who(),
+            check=True, cwd=self.home, capture_output=True, user=self.user, group=self.group,
         )  # fmt: skip
 
-    def _who(self) -> dict[str, int]:
-        """Postgres refuses to run as root."""
-        if os.geteuid() != 0:
-            return {}
-        account = pwd.getpwnam("postgres")
-        return {"user": account.pw_uid, "group": account.pw_gid}
+
+def account() -> tuple[int | None, int | None]:
+    """Return another account for root, as which Postgres refuses to run."""
+    if os.geteuid() != 0:
+        return None, None
+    found = pwd.getpwnam("postgres")
+    return found.pw_uid, found.pw_gid
 
 
 def programs() -> Path | None:
@@ -135,10 +143,9 @@ def real(authority: Authority) -> Iterator[Real]:
     where = programs()
     if where is None:
         pytest.skip("no Postgres of the machine's: none that was built with TLS")
-    with tempfile.TemporaryDirectory(dir="/tmp") as home:  # noqa: S108 - another account goes there
-        server = Real(Path(home), where)
-        if who := server._who():
-            shutil.chown(home, *who.values())
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:
+        server = Real(Path(home), where, *account())
+        server.own(Path(home))
         server.use(*authority.server("right"))
         try:
             server.start()
@@ -193,7 +200,7 @@ async def place(
 
 async def answers(dsn: str) -> bool:
     async with open_pool(dsn, size=1) as pool, session(pool) as connection:
-        return await connection.fetchval("select 1") == 1
+        return bool(await connection.fetchval("select 1"))
 
 
 async def test_right_certificate_is_accepted(place: Place) -> None:
@@ -202,9 +209,9 @@ async def test_right_certificate_is_accepted(place: Place) -> None:
     if place.server is not None:
         async with open_pool(place.checked()) as pool, session(pool) as connection:
             said = "select ssl, version from pg_stat_ssl where pid = pg_backend_pid()"
-            encrypted, version = await connection.fetchrow(said)
-        assert encrypted
-        assert version.startswith("TLSv1.")
+            [row] = await connection.fetch(said)
+        assert row["ssl"]
+        assert row["version"].startswith("TLSv1.")
 
 
 @pytest.mark.parametrize(("kind", "why"), REFUSED)

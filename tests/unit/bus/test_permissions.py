@@ -19,9 +19,10 @@ from services.cli.main import caudal
 def test_hash_is_as_the_broker_makes_it() -> None:
     """The example of https://www.rabbitmq.com/docs/passwords#computing-password-hash."""
     salt = bytes.fromhex("908DC60A")
-    assert password_hash("test12", salt=salt) == base64.b64encode(
-        salt + hashlib.sha256(salt + b"test12").digest()
-    ).decode()
+    assert (
+        password_hash("test12", salt=salt)
+        == base64.b64encode(salt + hashlib.sha256(salt + b"test12").digest()).decode()
+    )
     assert password_hash("test12", salt=salt) == "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR"
 
 

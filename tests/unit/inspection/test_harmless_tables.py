@@ -72,7 +72,7 @@ def test_explanation(odd: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("odd", ODD)
 def test_event_line(odd: str) -> None:
-    data = {
+    data: dict[str, object] = {
         "source": "clip", "kind": "payment", "provider_ref": odd, "previous_state": None,
         "state": "paid", "amount": "1.00", "currency": "MXN", "flags": [],
     }  # fmt: skip

@@ -92,7 +92,9 @@ def test_required(ca: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_port_is_on_loopback_unless_told_otherwise() -> None:
     settings = load_settings()
     hosts = {
-        name: getattr(settings, name) for name in type(settings).model_fields if name.endswith("_host")
+        name: getattr(settings, name)
+        for name in type(settings).model_fields
+        if name.endswith("_host")
     }
     assert set(hosts) >= {"ingress_host", "metrics_host", "admin_host"}
     assert set(hosts.values()) == {"127.0.0.1"}

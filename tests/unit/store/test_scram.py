@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 
 import pytest
 
@@ -11,9 +13,6 @@ from libs.store.scram import verifier
 
 def test_example_of_the_specification() -> None:
     """RFC 7677, section 3: password `pencil`; its server key signs the example's exchange."""
-    import hashlib
-    import hmac
-
     salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
     told = verifier("pencil", salt=salt)
     head, keys = told.rsplit("$", 1)

@@ -48,7 +48,7 @@ _STATEMENTS = (
     """
     do $$ begin
       execute format(
-        'alter function make_partition(text, date) set search_path = pg_catalog, %I, pg_temp',
+        'alter function make_partition(text, date) set search_path = %I, pg_temp',
         current_schema());
     end $$
     """,
