@@ -27,8 +27,8 @@ from libs.store.queries import query
 from libs.store.scram import verifier
 
 MIGRATIONS_LOCK: Final = 0x0CA0DA1  # two that change the schema: the second waits
-WITHIN: Final = 60.0  # seconds for one statement
-CONNECT_WITHIN: Final = 10.0
+WITHIN: Final = 60  # seconds for one statement
+CONNECT_WITHIN: Final = 10  # seconds
 
 
 class Role(StrEnum):
