@@ -43,6 +43,7 @@ from yarl import URL
 from libs.bus.link import place
 from libs.contracts import event
 from libs.runtime.failures import PermanentError, TemporaryError
+from libs.runtime.transport import tls_complaint
 
 APPLY_WITHIN: Final = 30.0  # seconds; a cluster that elects leaders for new queues is slow
 
@@ -174,7 +175,7 @@ async def apply_topology(
         async with asyncio.timeout(APPLY_WITHIN):
             conflicts = await _declared(url, exchanges, queues, retire=retire)
     except (AMQPError, OSError, TimeoutError) as error:
-        what = type(error).__name__
+        what = tls_complaint(error) or type(error).__name__
         raise TemporaryError(f"the broker at {place(url)} did not do it: {what}") from error
     if conflicts:
         raise TopologyConflictError("; ".join(conflicts))

@@ -30,7 +30,7 @@ LEAVING_SECONDS = 10.0
 
 
 class EmbeddedRabbit:
-    """One node in `data_dir`, its output in `log`.
+    """One node in `data_dir`, its output in `log`; `more` is added to its configuration.
 
     `start()` answers the AMQP URL of vhost `/`. A second `start()` after `stop()`, `kill()`, or in
     a later process finds the same data, user and, if they are free, the same ports.
@@ -38,11 +38,11 @@ class EmbeddedRabbit:
 
     title = "RabbitMQ"
 
-    def __init__(self, data_dir: Path, log: Path) -> None:
+    def __init__(self, data_dir: Path, log: Path, *, more: str = "") -> None:
         self.log = log
         self.node: Child | None = None
         self.epmd: Child | None = None
-        self._files = NodeFiles(data_dir.absolute())
+        self._files = NodeFiles(data_dir.absolute(), more)
         self._server = find_rabbitmq_server()
         self._epmd = find_epmd()
 

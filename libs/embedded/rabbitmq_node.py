@@ -75,6 +75,8 @@ class NodeFiles:
     """The node's directory. Name, cookie and password are made once, ports are kept if free."""
 
     here: Path
+    more: str = ""
+    """Lines of the configuration beside ours."""
 
     @property
     def home(self) -> Path:
@@ -152,6 +154,7 @@ class NodeFiles:
         return datadir.kept_secret(self.here / "password")
 
     def _configuration(self) -> str:
-        return CONFIGURATION.format(
+        ours = CONFIGURATION.format(
             host=ports.LOOPBACK, port=self.port("amqp"), user=USER, password=self._password
         )
+        return ours + self.more

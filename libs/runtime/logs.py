@@ -14,6 +14,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from libs.runtime.harmless import escaped, harmless
 from libs.runtime.scrubbing import scrub
 from libs.runtime.settings import LogFormat, LogLevel
 
@@ -81,12 +82,22 @@ def _route_stdlib(
 
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event).decode()
+    return escaped(orjson.dumps(event).decode())
 
 
 def _console(stream: TextIO) -> Processor:
-    return structlog.dev.ConsoleRenderer(
+    renderer = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
         exception_formatter=structlog.dev.plain_traceback,
         timestamp_key="at",
     )
+
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        """Show nothing that a terminal would obey; other values than text are shown as their repr."""
+        shown = {
+            name: harmless(value, lines=name == "exception") if isinstance(value, str) else value
+            for name, value in event.items()
+        }
+        return renderer(logger, method, shown)
+
+    return render

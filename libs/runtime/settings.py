@@ -16,6 +16,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from libs.runtime.configuration import ConfigurationError, first_error
+from libs.runtime.transport import (
+    Transport,
+    check_amqp,
+    check_postgres,
+    is_checked_amqp,
+    is_checked_postgres,
+)
 
 PREFIX: Final = "CAUDAL_"
 Network = IPv4Network | IPv6Network
@@ -39,14 +46,18 @@ class LogFormat(StrEnum):
 
 
 def _amqp(value: SecretStr) -> SecretStr:
-    return _url(value, ("amqp", "amqps"), "must be a URL that begins with amqp:// or amqps://")
+    _url(value, ("amqp", "amqps"), "must be a URL that begins with amqp:// or amqps://")
+    check_amqp(value.get_secret_value())
+    return value
 
 
 def _postgres(value: SecretStr) -> SecretStr:
-    return _url(value, ("postgres", "postgresql"), "must be a URL that begins with postgresql://")
+    _url(value, ("postgres", "postgresql"), "must be a URL that begins with postgresql://")
+    check_postgres(value.get_secret_value())
+    return value
 
 
-def _url(value: SecretStr, schemes: tuple[str, ...], otherwise: str) -> SecretStr:
+def _url(value: SecretStr, schemes: tuple[str, ...], otherwise: str) -> None:
     """Check the parts of a URL, of which no error may quote any."""
     try:
         parts = urlsplit(value.get_secret_value())
@@ -59,7 +70,6 @@ def _url(value: SecretStr, schemes: tuple[str, ...], otherwise: str) -> SecretSt
         raise ValueError(otherwise)
     if port == 0 or parts.fragment:
         raise ValueError("is not a URL of a server")
-    return value
 
 
 def _networks(value: object) -> object:
@@ -93,6 +103,10 @@ class Settings(BaseSettings):
     )
     postgres_dsn: Annotated[SecretStr, AfterValidator(_postgres)] | None = Field(
         default=None, description="Postgres: postgresql://user:password@host:5432/database"
+    )
+    tls: Annotated[Transport, BeforeValidator(_lower)] = Field(
+        default=Transport.ALLOWED,
+        description="required: no connection to either without a certificate that was checked",
     )
     sources: Path | None = Field(default=None, description="the sources file (TOML)")
     archive_keys: SecretStr | None = Field(
@@ -210,6 +224,16 @@ class Settings(BaseSettings):
         default=True,
         description="whether reconcilers that know the sources file ask the providers back",
     )
+    admin_host: str = Field(default="127.0.0.1", description="address of the port for operators")
+    admin_port: int = Field(
+        default=8081, ge=0, le=65535, description="that port; 0 takes a free one"
+    )
+    admin_token: SecretStr | None = Field(
+        default=None, description="who may use it: name:token, several with commas"
+    )
+    admin_token_file: Path | None = Field(
+        default=None, description="the same in a file, one a line"
+    )
     heartbeat_file: Path | None = Field(
         default=None, description="a file that a running process touches every five seconds"
     )
@@ -218,13 +242,21 @@ class Settings(BaseSettings):
         """Return the broker's URL in the clear, or raise `ConfigurationError`."""
         if self.amqp_url is None:
             raise ConfigurationError(f"{PREFIX}AMQP_URL", "must be set (amqp://…)")
-        return self.amqp_url.get_secret_value()
+        url = self.amqp_url.get_secret_value()
+        if self.tls is Transport.REQUIRED and not is_checked_amqp(url):
+            raise ConfigurationError(f"{PREFIX}AMQP_URL", "must begin with amqps:// (CAUDAL_TLS)")
+        return url
 
     def required_postgres_dsn(self) -> str:
         """Return the database's URL in the clear, or raise `ConfigurationError`."""
         if self.postgres_dsn is None:
             raise ConfigurationError(f"{PREFIX}POSTGRES_DSN", "must be set (postgresql://…)")
-        return self.postgres_dsn.get_secret_value()
+        dsn = self.postgres_dsn.get_secret_value()
+        if self.tls is Transport.REQUIRED and not is_checked_postgres(dsn):
+            raise ConfigurationError(
+                f"{PREFIX}POSTGRES_DSN", "must have sslmode=verify-full (CAUDAL_TLS)"
+            )
+        return dsn
 
     def required_sources(self) -> Path:
         """Return the path of the sources file, or raise `ConfigurationError`."""

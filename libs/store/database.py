@@ -18,6 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 from libs.runtime.failures import ContentionError, TemporaryError
 from libs.runtime.key_ring import NO_KEYS, KeyRing
 from libs.store.array_literal import array_literal, moments_literal
+from libs.store.complaints import complaint
 from libs.store.queries import columns_as_text, query
 from libs.store.sealing import sealed_columns
 
@@ -71,6 +72,7 @@ TEMPORARY: Final = (
     asyncpg.PostgresSystemError,
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
     OSError,
     TimeoutError,
 )
@@ -202,7 +204,7 @@ async def healing() -> AsyncIterator[None]:
     except CONTENTION as error:
         raise ContentionError(f"Postgres: {type(error).__name__}") from error
     except TEMPORARY as error:
-        raise TemporaryError(f"Postgres: {type(error).__name__}") from error
+        raise TemporaryError(complaint(error)) from error
 
 
 async def execute_rows(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
@@ -10,7 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.runtime.failures import TemporaryError
+from libs.store.complaints import complaint
 from libs.store.database import TEMPORARY
+from libs.store.roles import grant_after_migration
 
 _HERE = Path(__file__).parent / "migrations"
 
@@ -18,7 +21,8 @@ _HERE = Path(__file__).parent / "migrations"
 def migrate(dsn: str) -> str:
     """Apply what is missing, and return the newest revision. Not for a running event loop.
 
-    Safe to run again and at the same time elsewhere. Raises `TemporaryError` where the database
+    Where the roles are in use (`libs.store.roles`), it ends with what they may do. Safe to run again
+    and at the same time elsewhere. Raises `TemporaryError` where the database
     is away or does not let us in.
     """
     config = _config()
@@ -26,7 +30,8 @@ def migrate(dsn: str) -> str:
     try:
         command.upgrade(config, "head")
     except (*TEMPORARY, SQLAlchemyError) as error:
-        raise TemporaryError(f"Postgres: {type(error).__name__}") from error
+        raise TemporaryError(complaint(error)) from error
+    asyncio.run(grant_after_migration(dsn))
     return newest_revision()
 
 

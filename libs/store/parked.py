@@ -53,6 +53,18 @@ class Choice:
             )
         )  # fmt: skip
 
+    def told(self) -> dict[str, Any]:
+        """Return what narrows it down, for the record."""
+        named = {
+            "source": self.source,
+            "provider": self.provider,
+            "reason": self.reason,
+            "field": self.field,
+            "value": self.value,
+            "deliveries": None if self.delivery_ids is None else list(self.delivery_ids),
+        }
+        return {name: value for name, value in named.items() if value is not None} or {"all": True}
+
     def arguments(self) -> tuple[object, ...]:
         """Return the first seven parameters of the queries that choose."""
         return (
@@ -123,7 +135,12 @@ async def parked_deliveries(pool: Pool, choice: Choice) -> list[Kept]:
 async def discard(pool: Pool, choice: Choice, reason: str) -> int:
     """Take readings off the list, for a reason that stays on record; return how many."""
     async with transaction(pool) as connection:
-        rows = await connection.fetch(query("discard_parked"), *choice.arguments(), reason)
+        return await discard_in(connection, choice, reason)
+
+
+async def discard_in(connection: Connection, choice: Choice, reason: str) -> int:
+    """Do the same inside a transaction that does more."""
+    rows = await connection.fetch(query("discard_parked"), *choice.arguments(), reason)
     return len(rows)
 
 

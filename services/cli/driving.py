@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import sys
 from collections.abc import AsyncIterator, Collection
@@ -16,6 +15,7 @@ import click
 from libs.bus.tap import bind_tap, delete_tap, tap_exists
 from libs.bus.topology import EVENTS
 from libs.runtime.failures import PermanentError
+from libs.runtime.harmless import json_text
 from libs.runtime.settings import load_settings
 from services.cli import options
 from services.simulator.ledger import read_ledger
@@ -103,7 +103,7 @@ def clean_up(ledger: Path, house: House) -> None:
 def show(verdict: Verdict, *, as_json: bool) -> None:
     """Print a verdict; end with exit code 1 where it is not clean."""
     if as_json:
-        click.echo(json.dumps(verdict.as_json(), ensure_ascii=False, indent=2))
+        click.echo(json_text(verdict.as_json()))
     else:
         _print(verdict)
     if not verdict.clean:

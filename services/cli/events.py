@@ -11,6 +11,7 @@ import click
 from libs.bus.tail import tail as tail_exchange
 from libs.bus.topology import EVENTS
 from libs.runtime.failures import TemporaryError
+from libs.runtime.harmless import escaped
 from libs.runtime.signals import stop_event
 from services.cli import options
 from services.inspection.tables import event_line
@@ -60,7 +61,7 @@ async def _watch(url: str, binding: str, limit: int | None, *, as_json: bool) ->
         click.echo("watching caudal.events; Ctrl-C ends", err=True)
         seen = 0
         async for message in messages:
-            click.echo(message.body.decode() if as_json else event_line(message.body))
+            click.echo(escaped(message.body.decode()) if as_json else event_line(message.body))
             seen += 1
             if limit is not None and seen >= limit:
                 return

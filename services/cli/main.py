@@ -11,6 +11,7 @@ import click
 from libs.embedded.errors import EmbeddedError
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.failures import PermanentError, TemporaryError
+from libs.runtime.harmless import harmless
 
 # Where each command lives. A command is imported when it is called, so that each starts quickly
 # and a worker carries nothing that it does not need.
@@ -20,8 +21,10 @@ COMMANDS: Final = {
     "ingress": "services.cli.processes",
     "normalizer": "services.cli.processes",
     "reconciler": "services.cli.processes",
+    "admin": "services.cli.processes",
     "migrate": "services.cli.preparation",
     "topology": "services.cli.preparation",
+    "roles": "services.cli.roles",
     "objects": "services.cli.objects",
     "parked": "services.cli.parked",
     "sources": "services.cli.sources",
@@ -31,6 +34,7 @@ COMMANDS: Final = {
     "overdue": "services.cli.overdue",
     "poll": "services.cli.poll",
     "events": "services.cli.events",
+    "audit": "services.cli.audit",
     "simulate": "services.cli.simulate",
     "sandbox": "services.cli.sandbox",
     "lifecycle": "services.cli.published",
@@ -88,5 +92,5 @@ def main() -> NoReturn:
 
 
 def _fail(code: int, message: str) -> NoReturn:
-    click.echo(f"caudal: {message}", err=True)
+    click.echo(f"caudal: {harmless(message, lines=True)}", err=True)
     sys.exit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from libs.domain.lifecycle import Kind, State
 from libs.providers.registry import PROVIDERS
+from libs.runtime.harmless import harmless, json_text
 from libs.store.database import Pool
 from libs.store.inspect import Poked, list_objects, pokes_of
 from libs.store.overdue import polls_of
@@ -60,7 +60,7 @@ def list_(  # noqa: PLR0913 - options of a command
         ),
     )
     if as_json:
-        click.echo(json.dumps([object_view(row) for row in rows], ensure_ascii=False, indent=2))
+        click.echo(json_text([object_view(row) for row in rows]))
         return
     show(object_table(rows))
 
@@ -93,10 +93,12 @@ def show_(ref: str, source: str | None, kind: str | None, data_dir: Path, *, as_
             f"{len(found)} objects are called {ref!r}; choose with --source and --kind:", err=True
         )
         for each in found:
-            click.echo(f"  {each.row.source} {each.row.kind} {each.row.provider_ref}", err=True)
+            click.echo(
+                f"  {each.row.source} {each.row.kind} {harmless(each.row.provider_ref)}", err=True
+            )
         sys.exit(1)
     if as_json:
-        click.echo(json.dumps(found[0].as_json(), ensure_ascii=False, indent=2))
+        click.echo(json_text(found[0].as_json()))
         return
     print_explanation(found[0])
 
@@ -105,12 +107,13 @@ def _not_found(ref: str, pokes: list[Poked], polls: list[Poll]) -> None:
     click.echo(f"no object is called {ref!r}", err=True)
     for poke in pokes:
         click.echo(
-            f"but {poke.source} asked us to look it up at the provider: {poke.why}", err=True
+            f"but {poke.source} asked us to look it up at the provider: {harmless(poke.why)}",
+            err=True,
         )
     for poll in polls:
         became = poll.outcome or "not yet"
         click.echo(
-            f"but {poll.source} asked us to look it up at the provider: {poll.note}; answered: {became}",
+            f"but {poll.source} asked us to look it up at the provider: {harmless(poll.note or '')}; answered: {became}",
             err=True,
         )
     sys.exit(1)

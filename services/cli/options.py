@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from libs.runtime.archive_keys import key_ring as told_keys
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.key_ring import KeyRing
 from libs.runtime.settings import load_settings
+from libs.store.acts import Person
 from libs.store.database import Pool, open_pool
 from services.stack.addresses import DATA_DIR, recall
 from services.stack.keys import keys_of_stack
@@ -35,6 +38,20 @@ sources = click.option(
     default=None,
     help="The sources file (TOML); else CAUDAL_SOURCES.",
 )
+
+by = click.option(
+    "--by", default=None, help="Who you are, for the record; else the machine's user."
+)
+why = click.option("--why", default="", help="Why, for the record (`caudal audit list`).")
+
+
+def person(by: str | None) -> Person:
+    """Return who it is: as they say, and as which user of the machine they run this."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's number without a name
+        user = str(os.getuid())
+    return Person((by or "").strip() or user, f"cli:{user}")
 
 
 def postgres_dsn(folder: Path) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from libs.runtime.harmless import json_text
 from libs.store.overdue import list_overdue
 from services.cli import options
 from services.cli.parked_choice import by_provider, by_source
@@ -49,6 +49,6 @@ def list_(  # noqa: PLR0913 - options of a command
         ),
     )
     if as_json:
-        click.echo(json.dumps([overdue_view(each) for each in found], ensure_ascii=False, indent=2))
+        click.echo(json_text([overdue_view(each) for each in found]))
         return
     show(overdue_table(found))

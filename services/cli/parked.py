@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
+from libs.runtime.harmless import harmless, json_text
 from libs.runtime.key_ring import NotOpenedError
 from libs.store.archive import delivery_on_file
 from libs.store.database import Pool
@@ -64,7 +64,7 @@ def list_(  # noqa: PLR0913 - options of a command
         ),
     )
     if as_json:
-        click.echo(json.dumps([parked_view(each) for each in found], ensure_ascii=False, indent=2))
+        click.echo(json_text([parked_view(each) for each in found]))
         return
     show(parked_table(found))
 
@@ -93,7 +93,7 @@ def groups(  # noqa: PLR0913 - options of a command
     choice = Choice(source=source, provider=provider, reason=reason, discarded=discarded)
     found = options.reading(data_dir, lambda pool: parked_groups(pool, choice))
     if as_json:
-        click.echo(json.dumps([group_view(each) for each in found], ensure_ascii=False, indent=2))
+        click.echo(json_text([group_view(each) for each in found]))
         return
     show(group_table(found))
 
@@ -132,7 +132,7 @@ def show_(delivery_id: str, data_dir: Path, *, as_json: bool) -> None:
             "body_hex": None if body is None else body.hex(),
             "not_opened": shut,
         }
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        click.echo(json_text(shown))
     else:
         _show(found, shut or ("not on file" if body is None else _printable(body)))
     if shut is not None:
@@ -144,7 +144,7 @@ def _show(found: list[ParkedReading], body: str) -> None:
     for each in found:
         for name, value in parked_view(each).items():
             if value is not None:
-                click.echo(f"{name:>12}  {value}")
+                click.echo(f"{name:>12}  {harmless(str(value), lines=True)}")
     click.echo(f"{'body':>12}  {body}")
 
 

@@ -11,10 +11,12 @@ from typing import Any, Final
 import click
 
 from libs.bus.publisher import Publisher
+from libs.runtime.harmless import json_text
 from libs.runtime.key_ring import KeyRing
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
 from libs.store import parked as store
+from libs.store.acts import Intent, in_one_transaction, on_record
 from libs.store.database import Pool, open_pool
 from libs.store.parked import Choice, Kept
 from services.cli import options
@@ -36,9 +38,20 @@ _PUBLISH_WITHIN: Final = 10.0  # seconds for each publish
     show_default=True,
     help="Seconds to wait for the workers to take them.",
 )
+@options.by
+@options.why
 @options.data_dir
 @options.as_json
-def replay(*, wait: bool, timeout: float, data_dir: Path, as_json: bool, **told: Any) -> None:  # noqa: ANN401 - the options of `chosen`
+def replay(  # noqa: PLR0913 - options of a command
+    *,
+    wait: bool,
+    timeout: float,
+    by: str | None,
+    why: str,
+    data_dir: Path,
+    as_json: bool,
+    **told: Any,  # noqa: ANN401 - the options of `chosen`
+) -> None:
     """Translate parked deliveries again: all of a group, or those named by their ids.
 
     After a mapping or an alias has been added (and the normalizers run with it):
@@ -61,16 +74,17 @@ def replay(*, wait: bool, timeout: float, data_dir: Path, as_json: bool, **told:
     configure_logs("replay", LogLevel.ERROR, settings.log_format)
     dsn, url = options.postgres_dsn(data_dir), options.amqp_url(data_dir)
     keys = options.key_ring(data_dir)
-    found, unknown = asyncio.run(_replay(dsn, url, keys, choice, timeout if wait else None))
+    intent = Intent(options.person(by), "parked.replay", why, choice.told())
+    found, unknown = asyncio.run(_replay(dsn, url, keys, choice, intent, timeout if wait else None))
     if as_json:
-        click.echo(json.dumps(_report(found, unknown, wait=wait), ensure_ascii=False, indent=2))
+        click.echo(json_text(_report(found, unknown, wait=wait)))
     else:
         _tell(found, unknown, wait=wait)
     sys.exit(0 if found.done and not unknown else 1)
 
 
-async def _replay(
-    dsn: str, url: str, keys: KeyRing, choice: Choice, within: float | None
+async def _replay(  # noqa: PLR0913, PLR0917 - what a replay needs
+    dsn: str, url: str, keys: KeyRing, choice: Choice, intent: Intent, within: float | None
 ) -> tuple[Reentered, list[str]]:
     """Send and wait; also return the deliveries that were named and are not parked."""
     progress = options.echo_progress()
@@ -79,11 +93,13 @@ async def _replay(
         unknown = _unknown(choice, kept)
         if not kept:
             return Reentered(asked=0), unknown
-        publisher = await Publisher.open(url, name="caudal-replay", deadline=_PUBLISH_WITHIN)
-        try:
-            found = await reenter(pool, publisher, kept, progress)
-        finally:
-            await publisher.close()
+        async with on_record(pool, intent) as noted:
+            publisher = await Publisher.open(url, name="caudal-replay", deadline=_PUBLISH_WITHIN)
+            try:
+                found = await reenter(pool, publisher, kept, progress)
+            finally:
+                await publisher.close()
+            noted.outcome |= {"asked": found.asked, "sent": len(found.sent)}
         if within is not None:
             await await_taken(pool, found, within, progress)
         return found, unknown
@@ -138,9 +154,17 @@ def _tell(found: Reentered, unknown: list[str], *, wait: bool) -> None:
 @click.command()
 @chosen("--parked-as")
 @click.option("--reason", "why", required=True, help="Why; it is kept with what is discarded.")
+@options.by
 @options.data_dir
 @options.as_json
-def discard(*, why: str, data_dir: Path, as_json: bool, **told: Any) -> None:  # noqa: ANN401 - the options of `chosen`
+def discard(
+    *,
+    why: str,
+    by: str | None,
+    data_dir: Path,
+    as_json: bool,
+    **told: Any,  # noqa: ANN401 - the options of `chosen`
+) -> None:
     """Take parked readings off the list, for a reason.
 
     Nothing is deleted: the delivery stays in the archive, and the reading with reason and time
@@ -149,10 +173,14 @@ def discard(*, why: str, data_dir: Path, as_json: bool, **told: Any) -> None:  #
     choice = choice_of(**told, discarded_too=False)
     if not why.strip():
         raise click.BadParameter("must not be empty", param_hint="--reason")
+    intent = Intent(options.person(by), "parked.discard", why.strip(), choice.told())
 
     async def ask(pool: Pool) -> tuple[int, list[str]]:
         unknown = _unknown(choice, await store.parked_deliveries(pool, choice))
-        return await store.discard(pool, choice, why.strip()), unknown
+        async with in_one_transaction(pool, intent) as (connection, noted):
+            count = await store.discard_in(connection, choice, why.strip())
+            noted.outcome |= {"discarded": count}
+        return count, unknown
 
     count, unknown = options.reading(data_dir, ask)
     if as_json:

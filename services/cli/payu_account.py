@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -19,6 +18,7 @@ from libs.providers.reading import NotReadableError, read_json
 from libs.providers.registry import PROVIDERS
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.failures import PermanentError, TemporaryError, where
+from libs.runtime.harmless import json_text
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, Settings, load_settings
 from libs.runtime.source_api import Environment
@@ -161,7 +161,7 @@ def _perhaps_done(why: str, attempt: Attempt, *, as_json: bool) -> NoReturn:
     """Say that something was sent and nobody knows what became of it, and end."""
     if as_json and not attempt.shown:
         told = {**attempt.about, "why": why, "payment_orders": attempt.orders}
-        _echo(json.dumps(told, ensure_ascii=False, indent=2))
+        _echo(json_text(told))
     orders = f"PayU has {', '.join(attempt.orders)}" if attempt.orders else "it may have been done"
     fail(UNKNOWN, f"{why}\ncaudal: it was sent: {orders}")
 

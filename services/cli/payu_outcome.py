@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import click
 
+from libs.runtime.harmless import json_text
 from libs.store.payout_request import OPEN, AskedPayout, RequestState, Resolution
 from services.cli.payu_account import DONE, FAILED, PARTLY, UNKNOWN
 from services.inspection.payouts import request_table, request_view
@@ -42,7 +42,7 @@ def show_outcome(done: Requested, *, as_json: bool) -> None:
             "requests": list(map(request_view, done.requests)),
             "unasked": done.unasked,
         }
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json_text(told))
     else:
         show(request_table(done.requests))
     if done.again:
@@ -79,6 +79,6 @@ def done_lately(requests: Sequence[AskedPayout], *, as_json: bool) -> NoReturn:
 def _show_earlier(name: str, requests: Sequence[AskedPayout], *, as_json: bool) -> None:
     if as_json:
         told = {name: list(map(request_view, requests)), "requests": []}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json_text(told))
     else:
         show(request_table(requests))

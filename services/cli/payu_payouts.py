@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from libs.providers.payu import validation
 from libs.providers.payu.findings import NotValidError
 from libs.providers.payu.requests import CancelRequest, PayoutRequest
 from libs.providers.reading import NotReadableError, read_json
+from libs.runtime.harmless import json_text
 from libs.store.database import open_pool
 from libs.store.payouts import DoneLatelyError, InTheWayError
 from services.cli import options
@@ -158,7 +158,7 @@ def cancel(  # noqa: PLR0913 - options of a command
             said = await cancel_payout(pool, client, source, order, request, _now, attempt=attempt)
             if as_json:
                 told = {"payment_order_id": order, "message": said}
-                click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+                click.echo(json_text(told))
             else:
                 click.echo(f"{order}: {said or 'accepted'}")
             attempt.shown = True

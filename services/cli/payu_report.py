@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from libs.providers.payu.report import Row, Unreadable, origin_of, rows_of
 from libs.providers.reading import NotReadableError
+from libs.runtime.harmless import json_text
 from libs.runtime.source_api import Environment
 from libs.store.database import open_pool
 from services.cli import options
@@ -105,7 +105,7 @@ def _lines(file: BinaryIO, name: str) -> list[Row | Unreadable]:
 
 def _tell(found: Imported, left: int | None, name: str, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_view(found, left), ensure_ascii=False, indent=2))
+        click.echo(json_text(_view(found, left)))
     else:
         verb = "would be told" if dry_run else "told"
         click.echo(f"{len(found.rows)} rows {verb}, {len(found.resolved)} requests resolved")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import click
 
 from libs.providers.payu import validation
 from libs.providers.payu.wire import identity
+from libs.runtime.harmless import json_text
 from libs.store import payouts as store
 from libs.store.database import Pool
 from libs.store.payout_request import OPEN, AskedPayout, Resolver
@@ -50,7 +50,7 @@ def requests(
 
     found, left = carried_out(options.asked(data_dir, ask), changes=False)
     if as_json:
-        click.echo(json.dumps(list(map(request_view, found)), ensure_ascii=False, indent=2))
+        click.echo(json_text(list(map(request_view, found))))
     else:
         show(request_table(found))
     say_what_is_left(left)
@@ -87,7 +87,7 @@ def resolve(  # noqa: PLR0913 - options of a command
         changes=False,
     )
     if as_json:
-        click.echo(json.dumps(request_view(found), ensure_ascii=False, indent=2))
+        click.echo(json_text(request_view(found)))
     else:
         show(request_table([found]))
     say_what_is_left(left)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from libs.providers.payu.answers import Webhook
 from libs.providers.payu.requests import WebhookRequest
 from libs.providers.payu.words import Event
 from libs.runtime.configuration import ConfigurationError
+from libs.runtime.harmless import json_text
 from services.cli.payu_account import (
     DONE,
     EXIT_CODES,
@@ -229,7 +229,7 @@ def _difference(step: Step) -> dict[str, Any]:
 def _show_one(webhook: Webhook, *, as_json: bool) -> None:
     view = _view(webhook)
     if as_json:
-        click.echo(json.dumps(view, ensure_ascii=False, indent=2))
+        click.echo(json_text(view))
     else:
         show(webhook_table([view]))
     if webhook.failed:
@@ -238,6 +238,6 @@ def _show_one(webhook: Webhook, *, as_json: bool) -> None:
 
 def _show(views: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(list(views), ensure_ascii=False, indent=2))
+        click.echo(json_text(list(views)))
         return
     show(webhook_table(views))

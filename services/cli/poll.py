@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +14,11 @@ from libs.bus.publisher import Publisher
 from libs.domain.lifecycle import Kind
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failures import PermanentError
+from libs.runtime.harmless import harmless, json_text
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
+from libs.store.acts import Intent, on_record
 from libs.store.database import Pool, open_pool
 from libs.store.inspect import find_objects
 from services.cli import options
@@ -45,6 +46,8 @@ _PUBLISH_WITHIN: Final = 10.0
     show_default=True,
     help="Seconds to wait until the answer is folded.",
 )
+@options.by
+@options.why
 @options.sources
 @options.data_dir
 @options.as_json
@@ -54,6 +57,8 @@ def poll(  # noqa: PLR0913 - options of a command
     source: str | None,
     by_reference: bool,
     wait: float,
+    by: str | None,
+    why: str,
     sources: Path | None,
     data_dir: Path,
     as_json: bool,
@@ -74,16 +79,17 @@ def poll(  # noqa: PLR0913 - options of a command
     known = load_sources(path, PROVIDERS)
     dsn, url = options.postgres_dsn(data_dir), options.amqp_url(data_dir)
     asked = _Asked(ref, source, by_reference=by_reference)
-    done = asyncio.run(_poll(dsn, url, known, asked, wait))
+    intent = Intent(options.person(by), "object.poll", why, {"source": source, "ref": ref})
+    done = asyncio.run(_poll((dsn, url), known, asked, intent, wait))
     if as_json:
-        click.echo(json.dumps([_view(each) for each in done], ensure_ascii=False, indent=2))
+        click.echo(json_text([_view(each) for each in done]))
     else:
         for each in done:
             _tell(each)
     late = [each for each in done if not each.folded]
     for each in late:
         click.echo(
-            f"the answer about {each.key.provider_ref} was not folded within {wait:g} s; do the "
+            f"the answer about {harmless(each.key.provider_ref)} was not folded within {wait:g} s; do the "
             "normalizers and reconcilers run?",
             err=True,
         )
@@ -99,19 +105,24 @@ class _Asked:
         self.by_reference = by_reference
 
 
-async def _poll(dsn: str, url: str, known: Sources, asked: _Asked, within: float) -> list[ByHand]:
-    access = Access(known)
+async def _poll(
+    servers: tuple[str, str], known: Sources, asked: _Asked, intent: Intent, within: float
+) -> list[ByHand]:
+    (dsn, url), access = servers, Access(known)
     try:
         async with open_pool(dsn, size=2) as pool:
             targets = await _targets(pool, access, asked)
-            publisher = await Publisher.open(url, name="caudal-poll", deadline=_PUBLISH_WITHIN)
-            try:
-                return [
-                    await poll_now(pool, publisher, reach, ref, within=within)
-                    for reach, ref in targets
-                ]
-            finally:
-                await publisher.close()
+            async with on_record(pool, intent) as noted:
+                publisher = await Publisher.open(url, name="caudal-poll", deadline=_PUBLISH_WITHIN)
+                try:
+                    done = [
+                        await poll_now(pool, publisher, reach, ref, within=within)
+                        for reach, ref in targets
+                    ]
+                finally:
+                    await publisher.close()
+                noted.outcome |= {"answers": sum(each.answers for each in done)}
+            return done
     finally:
         await access.close()
 
@@ -158,7 +169,9 @@ def _tell(done: ByHand) -> None:
     before, after = done.before, done.after
     was = "not known" if before is None else before.state or "not told"
     now = "not known" if after is None else after.state or "not told"
-    click.echo(f"{done.key.source} {done.key.kind} {done.key.provider_ref}: {was} → {now}")
+    click.echo(
+        f"{done.key.source} {done.key.kind} {harmless(done.key.provider_ref)}: {was} → {now}"
+    )
     if before is not None and after is not None:
         change = change_view(before, after)
         if change["changed"]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from libs.bus import permissions
 from libs.bus.topology import apply_topology
 from libs.bus.topology import topology as described_topology
+from libs.runtime.secret_files import read_secrets
 from libs.runtime.settings import load_settings
 from libs.store.migrate import migrate as apply_migrations
 from services.cli import options
@@ -52,3 +54,32 @@ def apply(data_dir: Path, *, retire: bool, as_json: bool) -> None:
 def show() -> None:
     """Print the topology as JSON."""
     click.echo(json.dumps(described_topology(), indent=2))
+
+
+@topology.command()
+@click.option(
+    "--passwords",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=None,
+    help="A folder with a file for each service (as it is called), which holds its password.",
+)
+@click.option("--vhost", default="/", show_default=True, help="The virtual host.")
+@click.option("--prefix", default="caudal-", show_default=True, help="Before each user's name.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rights alone, for a program.")
+def users(passwords: Path | None, vhost: str, prefix: str, *, as_json: bool) -> None:
+    """Print one user of the broker for each service, with the least that it needs.
+
+    With --passwords: definitions with a salted hash of each, for `rabbitmqctl import_definitions`
+    or the broker's `definitions.import_backend`. Without: calls of `rabbitmqctl`, of which
+    `add_user` reads the password from stdin.
+    """
+    if as_json:
+        click.echo(json.dumps(permissions.described(), indent=2))
+        return
+    if passwords is None:
+        for line in permissions.commands(vhost=vhost, prefix=prefix):
+            click.echo(line)
+        return
+    services = [rights.service for rights in permissions.RIGHTS]
+    found = read_secrets(passwords, services, "--passwords")
+    click.echo(json.dumps(permissions.definitions(found, vhost=vhost, prefix=prefix), indent=2))

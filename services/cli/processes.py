@@ -18,6 +18,8 @@ from libs.runtime.metrics import telling_metrics
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
 from libs.runtime.sources import Sources, load_sources
+from services.admin.run import run as run_admin
+from services.admin.tokens import load_tokens
 from services.cli import options
 from services.ingress.run import run as run_ingress
 from services.normalizer.run import run as run_normalizer
@@ -69,6 +71,24 @@ def reconciler(sources: Path | None, name: str) -> None:
     known = _asked_back(settings, told=sources is not None)
     give_back_what_is_large()
     _serve(name, settings, lambda told, stop: run_reconciler(told, stop, sources=known, name=name))
+
+
+@click.command()
+@options.sources
+@click.option("--host", default=None, help="Address to bind; else CAUDAL_ADMIN_HOST.")
+@click.option("--port", type=int, default=None, help="Port; 0 takes a free one.")
+def admin(sources: Path | None, host: str | None, port: int | None) -> None:
+    """Answer operators over HTTP: read, replay and discard what is parked, poll.
+
+    Whoever asks shows a bearer token of CAUDAL_ADMIN_TOKEN (name:token, several with commas) or
+    CAUDAL_ADMIN_TOKEN_FILE; what they do is on record with their name and their reason (`caudal
+    audit list`). Needs CAUDAL_AMQP_URL and CAUDAL_POSTGRES_DSN; to poll, the sources file.
+    """
+    settings = load_settings(sources=sources, admin_host=host, admin_port=port)
+    tokens = load_tokens(settings)
+    settings.required_postgres_dsn()
+    known = _asked_back(settings, told=sources is not None)
+    _serve("admin", settings, lambda told, stop: run_admin(told, tokens, stop, sources=known))
 
 
 def _asked_back(settings: Settings, *, told: bool) -> Sources | None:

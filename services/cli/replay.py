@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -15,10 +14,12 @@ import uvloop
 
 from libs.providers.registry import PROVIDERS
 from libs.runtime.garbage import collect_seldom
+from libs.runtime.harmless import harmless, json_text
 from libs.runtime.key_ring import KeyRing
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
+from libs.store.acts import Intent, on_record
 from libs.store.database import open_pool
 from services.cli import options
 from services.inspection.tables import change_table, show
@@ -73,6 +74,8 @@ class _When(click.ParamType[datetime]):
     help="How many processes go through a long range.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and touch nothing.")
+@options.by
+@options.why
 @options.sources
 @options.data_dir
 @options.as_json
@@ -83,6 +86,8 @@ def replay(  # noqa: PLR0913 - options of a command
     slugs: tuple[str, ...],
     processes: int,
     dry_run: bool,
+    by: str | None,
+    why: str,
     sources: Path | None,
     data_dir: Path,
     as_json: bool,
@@ -110,10 +115,11 @@ def replay(  # noqa: PLR0913 - options of a command
     known = load_sources(path, PROVIDERS)
     database = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     collect_seldom()
-    found = uvloop.run(_replay(database, known, wanted, processes, dry_run=dry_run))
+    intent = None if dry_run else Intent(options.person(by), "replay", why, _subject(wanted))
+    found = uvloop.run(_replay(database, known, wanted, processes, intent))
     if as_json:
         changes = [change_view(before, after) for before, after in found.changed]
-        click.echo(json.dumps(changes, ensure_ascii=False, indent=2))
+        click.echo(json_text(changes))
     else:
         show(change_table(change_view(before, after) for before, after in found.changed))
     _sum_up(found, dry_run=dry_run)
@@ -121,19 +127,38 @@ def replay(  # noqa: PLR0913 - options of a command
 
 
 async def _replay(
-    database: tuple[str, KeyRing], known: Sources, wanted: Range, processes: int, *, dry_run: bool
+    database: tuple[str, KeyRing],
+    known: Sources,
+    wanted: Range,
+    processes: int,
+    intent: Intent | None,
 ) -> Replayed:
+    """Do it on record; without an intent nothing is touched."""
     translator = Translator(PROVIDERS, terms_of(known))
     dsn, keys = database
-    async with open_pool(dsn, size=2, keys=keys) as pool:
+
+    async def work() -> Replayed:
         return await replay_archived(
             pool,
             translator,
             wanted,
             options.echo_progress(),
-            dry_run=dry_run,
+            dry_run=intent is None,
             processes=processes,
         )
+
+    async with open_pool(dsn, size=2, keys=keys) as pool:
+        if intent is None:
+            return await work()
+        async with on_record(pool, intent) as noted:
+            found = await work()
+            noted.outcome |= {"looked_at": found.looked_at, "changed": len(found.changed)}
+            return found
+
+
+def _subject(wanted: Range) -> dict[str, Any]:
+    times = {"since": wanted.since.isoformat(), "until": wanted.until.isoformat()}
+    return times | ({"sources": list(wanted.sources)} if wanted.sources else {})
 
 
 def _sum_up(found: Replayed, *, dry_run: bool) -> None:
@@ -147,7 +172,7 @@ def _sum_up(found: Replayed, *, dry_run: bool) -> None:
     for key in found.left:
         click.echo(
             f"left as it is, or nothing would tell the state of what is touched: {key.source} {key.kind} "
-            f"{key.provider_ref}",
+            f"{harmless(key.provider_ref)}",
             err=True,
         )
     for unopened in found.unopened:

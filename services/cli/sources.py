@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from libs.contracts.event import timestamp
 from libs.providers.registry import PROVIDERS
+from libs.runtime.harmless import json_text
 from libs.runtime.secret_references import UnreadSecrets
 from libs.runtime.settings import load_settings
 from libs.runtime.sources import load_sources
@@ -48,7 +48,7 @@ def status(sources: Path | None, data_dir: Path, *, check: bool, as_json: bool) 
     _warn(found)
     if as_json:
         rows = [source_view(row, found.counted) for row in found.rows]
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        click.echo(json_text(rows))
     else:
         show(source_table(found))
     if check and any(row.silent for row in found.rows):
@@ -70,7 +70,7 @@ def lost(source: str | None, data_dir: Path, *, as_json: bool) -> None:
     """
     found = options.reading(data_dir, lambda pool: lost_and_found(pool, source))
     if as_json:
-        click.echo(json.dumps([lost_view(one) for one in found], indent=2))
+        click.echo(json_text([lost_view(one) for one in found]))
     else:
         show(lost_table(found))
 

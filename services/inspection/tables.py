@@ -17,6 +17,8 @@ from rich.text import Text
 from libs.contracts.event import timestamp
 from libs.domain.lifecycle import Band, Kind, State, band_of
 from libs.domain.verdict import Outcome
+from libs.runtime.harmless import harmless
+from libs.store.acts import Act
 from libs.store.inspect import ParkedReading
 from libs.store.objects import StoredObject
 from libs.store.parked import ParkedGroup
@@ -152,6 +154,31 @@ def group_table(found: Iterable[ParkedGroup], title: str | None = None) -> Table
     )
 
 
+def act_table(found: Iterable[Act], title: str | None = None) -> Table:
+    """Return what people did as a table; a narrow terminal does not see how they came."""
+    return table_of(
+        title,
+        (
+            {
+                "at": timestamp(each.at),
+                "who": _text(each.who),
+                "via": _text(each.via),
+                "action": _text(each.action),
+                "on": _text(_pairs(each.subject)),
+                "why": _text(each.why),
+                "outcome": _text("not known" if each.outcome is None else _pairs(each.outcome)),
+            }
+            for each in found
+        ),
+        ("at", "who", "via", "action", "on", "why", "outcome"),
+        spared=("via",),
+    )
+
+
+def _pairs(told: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {_told(value)}" for name, value in told.items())
+
+
 def plain_text(value: str | None) -> Text:
     """Return what a stranger wrote, harmlessly."""
     return _text(value)
@@ -172,7 +199,7 @@ def event_line(body: bytes, width: int | None = None) -> str:
     amount = f"{data['amount']} {data['currency']}" if data["amount"] else ""
     colour = _BAND_COLOURS[band_of(Kind(data["kind"]), State(data["state"]))]
     arrow = f"{before:>12} → " + click.style(f"{data['state']:<12}", fg=colour)
-    ref = _cut(_plain(data["provider_ref"]), (width or _width()) - _EVENT_BESIDE_REF)
+    ref = _cut(harmless(data["provider_ref"]), (width or _width()) - _EVENT_BESIDE_REF)
     return (
         f"{data['source']:<10} {data['kind']:<7} {ref} #{event['sequence']:<3}"
         f"{arrow} {amount:>14}  {' '.join(data['flags'])}"
@@ -189,7 +216,7 @@ def print_explanation(explanation: Explanation) -> None:
     """Print an object with everything that was said about it."""
     out = console()
     row = explanation.row
-    out.print(Text(f"{row.source} {row.kind} {row.provider_ref}", style="bold"))
+    out.print(Text(harmless(f"{row.source} {row.kind} {row.provider_ref}"), style="bold"))
     facts = Table.grid(padding=(0, 2))
     for name, value in _facts(explanation).items():
         facts.add_row(Text(name, style="dim"), value if isinstance(value, Text) else _text(value))
@@ -270,8 +297,4 @@ def _money(amount: object, currency: str | None) -> str:
 
 def _text(value: str | None) -> Text:
     """Return what a stranger wrote, harmlessly: no markup, no control characters."""
-    return Text(_plain(value or ""))
-
-
-def _plain(value: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+    return Text(harmless(value or ""))

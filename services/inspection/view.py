@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from libs.contracts.event import EventData, amount_text, timestamp
+from libs.store.acts import Act
 from libs.store.inspect import ParkedReading
 from libs.store.objects import StoredObject
 from libs.store.parked import ParkedGroup
@@ -51,6 +52,11 @@ def parked_view(parked: ParkedReading) -> dict[str, Any]:
 def group_view(group: ParkedGroup) -> dict[str, Any]:
     """Return a group of parked readings."""
     return {field.name: _json(getattr(group, field.name)) for field in fields(group)}
+
+
+def act_view(act: Act) -> dict[str, Any]:
+    """Return what somebody did."""
+    return {field.name: _json(getattr(act, field.name)) for field in fields(act)}
 
 
 def _json(value: object) -> Any:  # noqa: ANN401 - a JSON value

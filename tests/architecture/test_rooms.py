@@ -12,11 +12,9 @@ from tests.architecture.reading import ROOT, imported, nodes, place, sources
 LINES = 400
 _NO_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 _STATEMENT = re.compile(r"(?is)^\s*(select|insert\s+into|update(?=.*\bset\b)|delete\s+from)\s")
-# The schema, partitions whose names are made from dates, named statements put together, and a server
-# asked whether it is there.
+# The schema, named statements put together, and a server asked whether it is there.
 _SQL_IN_PYTHON = (
     "libs/store/migrations/",
-    "libs/store/archive.py",
     "libs/store/queries.py",
     "libs/embedded/",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from libs.store.memory.playing import plays, rows_of
@@ -40,6 +41,12 @@ async def lock_partitions(tx: Transaction, number: int) -> list[Row]:
 @plays("days_with_partition")
 async def days_with_partition(tx: Transaction, table: str) -> list[Row]:
     return [{"day": day} for name, day in tx.database.partitions if name == table]
+
+
+@plays("make_partition")
+async def make_partition(tx: Transaction, table: str, day: date) -> list[Row]:
+    tx.database.partitions.add((table, f"{day:%Y%m%d}"))
+    return []
 
 
 @plays("take_relay")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
@@ -19,34 +18,25 @@ from libs.store.queries import Parts, columns_as_text, named, parameters, parts_
 # Importing them enters their functions in PLAYED.
 PLAYING: Final = (apply, archive, arrivals, inspection, replays, sweep, telling)
 
-_PARTITION: Final = re.compile(r"create table (\w+)_(\d{8}) ")
-_OF_A_PARTITION: Final = ("lock table ", "alter index ", "with moved as ", "alter table ")
-
 
 class UnknownStatementError(Exception):
     """The fake does not know this statement: write a function for it beside the others."""
 
 
 def called(statement: str) -> str:
-    """Return the name of a statement; those that make a partition have no name and are one."""
+    """Return the name of a statement, or the names of its parts."""
     name = named(statement)
     if name is not None:
         return name
     parts = parts_of(statement)
     if parts is not None:
         return "+".join(name for name, _ in parts)
-    if _PARTITION.match(statement) or statement.startswith(_OF_A_PARTITION):
-        return "make_partition"
     raise UnknownStatementError(statement)
 
 
 async def run(transaction: Transaction, statement: str, arguments: Sequence[Any]) -> list[Row]:
     """Run a statement inside a transaction; `UnknownStatementError` where nobody plays it."""
     name = called(statement)
-    if name == "make_partition":
-        if (made := _PARTITION.match(statement)) is not None:
-            transaction.database.partitions.add((made[1], made[2]))
-        return []
     parts = parts_of(statement)
     if parts is None:
         return await _play(transaction, name, arguments)

@@ -11,16 +11,28 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-# Two `caudal migrate` at once: the second waits, then finds nothing to do.
-_LOCK = 0x0CA0DA1
+from libs.store.queries import query
+from libs.store.roles import MIGRATIONS_LOCK, Role
 
 
 def _run(connection: Connection) -> None:
-    connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    # Two `caudal migrate` at once: the second waits, then finds nothing to do.
+    connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATIONS_LOCK})
     connection.commit()
+    _become_owner(connection)
     context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _become_owner(connection: Connection) -> None:
+    """Make things as the role that migrates, where the schema is its own: a login is only a member."""
+    owner = connection.execute(text(query("schema_owner"))).scalar()
+    if owner == Role.MIGRATE:
+        connection.execute(
+            text("select set_config('role', :owner, false)"), {"owner": Role.MIGRATE.value}
+        )
+    connection.commit()
 
 
 async def _main() -> None:

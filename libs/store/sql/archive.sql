@@ -30,3 +30,9 @@ from pg_inherits
 join pg_class child on child.oid = inhrelid
 join pg_class parent on parent.oid = inhparent
 where parent.relname = $1 and child.relname ~ '_\d{8}$'
+
+-- name: make_partition
+-- Its rows move from the default partition. What came on file lately is looked for by a BRIN index:
+-- pages that it knows nothing of yet are read, whatever is looked for; it learns of them when they
+-- are full, and not at the next vacuum.
+select make_partition($1, $2)

@@ -34,7 +34,7 @@ async def _looked_at(pool: Pool, mapped: Mapped) -> tuple[list[Archived], set[st
     """Return the archive, what is in doubt, and what differs (ids)."""
     today = translator(mapped)
     async with read_only(pool) as connection:
-        portions = archived_between(connection, ALL.since, ALL.until, ())
+        portions = archived_between(connection, ALL.since, ALL.until, (), [].append)
         rows = [row async for some in portions for row in some]
         compared, failed = await compare(connection, today, [row.delivery for row in rows])
     assert not failed
