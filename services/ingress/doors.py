@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from libs.providers.card_fields import CardFields
 from libs.providers.port import Provider
 from libs.runtime.sources import Source, Sources
 from services.ingress.authentication import Authenticator, authenticator_of
@@ -73,6 +74,7 @@ def _door(source: Source, provider: Provider) -> Door:
         Redactor(
             (*provider.secret_body_fields, *authenticator.secret_fields),
             (secret.get_secret_value() for secret in source.secrets),
+            CardFields.of(provider.personal_fields),
         ),
         authenticator.carrier_header,
     )

@@ -22,6 +22,7 @@ from libs.providers.port import Answer, Provider, Terms
 from libs.runtime.secret_references import SecretReader
 from libs.runtime.settings import load_settings
 from libs.runtime.sources import read_sources
+from libs.personal.datum import NO_FIELDS, PersonalFields
 from services.ingress.run import serve
 from tests.publishing import PublishingOneByOne
 
@@ -62,6 +63,7 @@ class StandInProvider:
     slug: str
     documented_path: str | None = None
     secret_body_fields: tuple[str, ...] = ()
+    personal_fields: PersonalFields = NO_FIELDS
     answer: Callable[[Delivery], Answer] = lambda _: Answer(body=b"ok")
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
