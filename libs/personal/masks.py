@@ -19,6 +19,8 @@ from libs.personal import numbers
 E_MAIL: Final = "[e-mail]"
 PHONE: Final = "[phone]"
 PIX: Final = "[pix code]"
+# What needs no check: the shape says it all.
+_WHOLE: Final = {"mail": E_MAIL, "phone": PHONE, "pix": PIX}
 
 # Nothing that is looked for has fewer digits than six, but an e-mail address.
 _SUSPECT: Final = re.compile(r"@|%40|[0-9](?:[ ().-]{0,2}[0-9]){5}")
@@ -41,7 +43,10 @@ _FOUND: Final = re.compile(
     """
 )
 _PIECE: Final = re.compile(r"[0-9]+")
-_LONGEST: Final = 60  # digits of a number that is somebody's
+# Digits of a number that is somebody's, and the groups in which it may be written.
+_SHORTEST: Final = 11
+_LONGEST: Final = 60
+_GROUPS: Final = 20
 
 
 def without_personal(text: str) -> str:
@@ -50,21 +55,15 @@ def without_personal(text: str) -> str:
 
 
 def _shown(found: re.Match[str]) -> str:
-    text = found[0]
-    match found.lastgroup:
-        case "pix":
-            return PIX
-        case "mail":
-            return E_MAIL
-        case "phone":
-            return PHONE
-        case "check":
-            return numbers.DOCUMENT if numbers.is_checked_document(text) else text
-        case "letters":
-            return numbers.DOCUMENT if numbers.is_lettered_document(text) else text
-        case "digits":
-            return _of_pieces(text)
-    return text
+    text, kind = found[0], found.lastgroup or ""
+    if kind in _WHOLE:
+        return _WHOLE[kind]
+    if kind == "digits":
+        return _of_pieces(text)
+    document = (kind == "check" and numbers.is_checked_document(text)) or (
+        kind == "letters" and numbers.is_lettered_document(text)
+    )
+    return numbers.DOCUMENT if document else text
 
 
 def _of_pieces(text: str) -> str:
@@ -89,9 +88,11 @@ def _longest(text: str, pieces: list[tuple[int, int]], at: int) -> tuple[str | N
     """Return the mask of the longest number that begins with piece `at`, and the piece behind it."""
     best: tuple[str | None, int] = (None, at + 1)
     digits = ""
-    for after in range(at, len(pieces)):
+    for after in range(at, min(at + _GROUPS, len(pieces))):
         start, end = pieces[after]
         digits += text[start:end]
+        if len(digits) < _SHORTEST:
+            continue
         if len(digits) > _LONGEST:
             break
         mask = numbers.mask_of(digits)

@@ -31,7 +31,7 @@ def mask_of(digits: str) -> str | None:
     `digits` is without blanks and points. A number that passes by chance is masked too.
     """
     length = len(digits)
-    if not any(character != "0" for character in digits):
+    if not digits.strip("0"):
         return None
     if length in _BARCODE_LENGTHS:
         return BARCODE

@@ -45,7 +45,7 @@ class CardFields:
         # The field as nearly everybody writes it, with its value, which is plain and no object.
         self._plain = re.compile(
             b"(?:" + b"|".join(map(re.escape, sorted(self._lasts))) + rb")"
-            rb'(?:"\s*:(?!\s*[{\[])\s*"?|%5d=|\]=|=)([^"&,}\]\\]*+)(?!\\)'
+            rb'(?:"\s*:(?!\s*[{\[])\s*+"?+|%5d=|\]=|=)([^"&,}\]\\]*+)(?!\\)'
         )
 
     @classmethod

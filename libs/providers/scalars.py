@@ -6,11 +6,12 @@ has values as well. So it says where a value stands, and leaves it to others whe
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
+
+from libs.providers.reading import NotReadableError, read_json
 
 # A string may lack its end, where the body was cut off.
 _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
@@ -89,8 +90,8 @@ def unquoted(raw: str) -> str:
     if "\\" not in raw:
         return raw.strip('"')
     try:
-        return str(json.loads(raw, strict=False))
-    except ValueError:
+        return str(read_json(raw))
+    except NotReadableError:
         return raw.strip('"')
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -50,12 +51,15 @@ class Canaries:
         if document is None:
             whole: dict[str, Any] = {}
             for path in fields:
-                _into(whole, path.split("."), lambda path=path: make(path), parents=9)
+                _into(whole, path.split("."), partial(make, path), parents=9)
             return body + b"\n" + json.dumps(whole).encode()
+        tails: set[tuple[str, ...]] = set()
         for path in fields:
-            _replace(document, tail_of(path), lambda path=path: make(path))
+            if tail_of(path) not in tails:  # else they have their canaries
+                _replace(document, tail_of(path), partial(make, path))
+            tails.add(tail_of(path))
             for node in document if isinstance(document, list) else [document]:
-                _into(node, path.split("."), lambda path=path: make(path), parents=1)
+                _into(node, path.split("."), partial(make, path), parents=1)
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
     def in_text(self, text: str) -> list[str]:
@@ -96,7 +100,7 @@ def _canary(datum: Datum, provider: str, number: int) -> tuple[str, str]:
 def _document(provider: str, number: int) -> str:
     if provider == "safe2pay":
         digits = f"{700_000_000 + number}"
-        return digits + cpf.calc_check_digits(digits)
+        return next(found for n in range(100) if cpf.is_valid(found := f"{digits}{n:02d}"))
     if provider == "mobbex":
         digits = f"20{40_000_000 + number}"
         return digits + cuit.calc_check_digit(digits)
@@ -167,6 +171,7 @@ def _into_form(
         for path, tail in wanted.items():
             if equals and tuple(segments[-len(tail) :]) == tail:
                 pairs[place] = f"{name}={quote_plus(make(path))}"
+                break
     known = {unquote_plus(pair.partition("=")[0]) for pair in pairs}
     for path in wanted:
         first, *rest = path.split(".")

@@ -8,8 +8,8 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.asking import is_polled
 from libs.providers.clip import mapping, polled
-from libs.providers.port import RECEIVED, Answer, Provider, Terms
 from libs.providers.clip.personal import PERSONAL
+from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
 

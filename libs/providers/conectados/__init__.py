@@ -7,8 +7,8 @@ from typing import Final
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.conectados import acknowledgement, mapping
-from libs.providers.port import Answer, Provider, Terms
 from libs.providers.conectados.personal import PERSONAL
+from libs.providers.port import Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
 

@@ -8,8 +8,8 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.domain.lifecycle import Authority
 from libs.providers.payu import mapping, own_calls, report
-from libs.providers.port import RECEIVED, Answer, Provider, Terms
 from libs.providers.payu.personal import PERSONAL
+from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
 

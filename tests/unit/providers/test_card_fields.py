@@ -27,11 +27,13 @@ JSON = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
     | st.from_regex(r"[0-9]{11,19}", fullmatch=True),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["number", "source", "card", "cardNumber", "id", "data"]) | st.text(),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["number", "source", "card", "cardNumber", "id", "data"]) | st.text(),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=20,
 )
@@ -76,7 +78,7 @@ def test_json_within_text_is_read() -> None:
     for body in (
         json.dumps({"data": inner}),
         json.dumps({"body": json.dumps({"data": inner})}),
-        json.dumps(json.dumps({"source": {"number": CARD}})),
+        json.dumps(json.dumps({"source": {"number": CARD, "name": "x"}})),
         urlencode({"data": inner}),
         f"data={inner}",
     ):
@@ -106,7 +108,9 @@ def test_identifier_that_looks_like_a_card_is_not_touched(body: str) -> None:
     assert MOBBEX.masked(body.encode()) == body.encode()
 
 
-@pytest.mark.parametrize("sample", list(samples()), ids=lambda each: f"{each.provider}-{each.situation}")
+@pytest.mark.parametrize(
+    "sample", list(samples()), ids=lambda each: f"{each.provider}-{each.situation}"
+)
 def test_corpora_are_not_touched(sample: Any) -> None:  # noqa: ANN401
     """They hold no whole card number."""
     fields = CardFields.of(PROVIDERS[sample.provider].personal_fields)
@@ -152,7 +156,9 @@ def _agrees(expected: Any, found: Any) -> bool:  # noqa: ANN401
 
 @given(JSON, st.booleans(), st.sampled_from([None, 1]))
 def test_any_document_says_the_same_but_for_its_cards(
-    document: Any, ascii_only: bool, indent: int | None  # noqa: ANN401, FBT001
+    document: Any,  # noqa: ANN401
+    ascii_only: bool,  # noqa: FBT001
+    indent: int | None,
 ) -> None:
     body = json.dumps(document, ensure_ascii=ascii_only, indent=indent)
     raw = body.encode("utf-8", "surrogatepass")

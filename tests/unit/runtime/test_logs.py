@@ -127,16 +127,16 @@ def test_messages_of_foreign_exceptions_are_not_shown(stream: io.StringIO, form:
     configure_logs("ingress", LogLevel.INFO, form, stream=stream)
     try:
         try:
-            raise ValueError("Bruce Wayne is no number")
+            int("Bruce Wayne")
         except ValueError as cause:
             raise ExceptionGroup("Bruce", [KeyError("Wayne"), OSError("disk")]) from cause
     except ExceptionGroup as error:
         structlog.get_logger().exception("failed")
-        logging.getLogger("somebody").error("failed", exc_info=error)
+        logging.getLogger("somebody").exception("failed", exc_info=error)
     text = stream.getvalue()
     assert "Bruce" not in text
     assert "Wayne" not in text
-    assert text.count("ValueError: <text of 24>") == 2
+    assert text.count("ValueError: <text of ") == 2
     assert text.count("KeyError: <text of 7>") == 2
     assert text.count("OSError: disk") == 2
     assert "test_messages_of_foreign_exceptions_are_not_shown" in text
