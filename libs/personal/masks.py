@@ -22,8 +22,9 @@ PIX: Final = "[pix code]"
 # What needs no check: the shape says it all.
 _WHOLE: Final = {"mail": E_MAIL, "phone": PHONE, "pix": PIX}
 
-# Nothing that is looked for has fewer digits than six, but an e-mail address.
-_SUSPECT: Final = re.compile(r"@|%40|[0-9](?:[ ().-]{0,2}[0-9]){5}")
+# What is looked for has an @, or six digits at least.
+_SHORT: Final = 6
+_SIX_DIGITS: Final = re.compile(r"[0-9](?:[ ().-]{0,2}[0-9]){5}")
 _FOUND: Final = re.compile(
     r"""(?x)
     (?P<ours>  \b [0-9a-fA-F]{8} (?: -[0-9a-fA-F]{4} ){3} - [0-9a-fA-F]{12} \b
@@ -51,7 +52,9 @@ _GROUPS: Final = 20
 
 def without_personal(text: str) -> str:
     """Return the text with a mask in place of whatever belongs to a person."""
-    return _FOUND.sub(_shown, text) if _SUSPECT.search(text) else text
+    if len(text) < _SHORT or not ("@" in text or "%40" in text or _SIX_DIGITS.search(text)):
+        return text
+    return _FOUND.sub(_shown, text)
 
 
 def _shown(found: re.Match[str]) -> str:

@@ -23,7 +23,10 @@ from libs.providers.scalars import Names, Place, Scalar, scalars, unquoted
 EVERYWHERE: Final = ("card_number", "cardNumber", "card.number", "cc_number")
 
 _SHOWN: Final = FIRST + LAST
-_DIGIT: Final = re.compile(rb"[0-9]")
+_MORE_DIGITS: Final = re.compile(rb"(?:[^0-9]*+[0-9]){%d}" % (_SHOWN + 1))
+# What JSON within a string may begin with.
+_BEGINS: Final = frozenset("{[ \\\t\r\n")
+_STAR: Final = b"%2a"  # as a form has it: in masks, and its digit is none
 # Letters and digits that are written as escapes, which no sender does without a reason.
 _IN_JSON: Final = re.compile(rb"\\+u00[3-7][0-9a-f]")
 _IN_FORM: Final = re.compile(rb"%(?:3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])")
@@ -78,15 +81,16 @@ class CardFields:
         if not named:
             return False
         plain = self._plain.findall(flat)
-        if any(len(_DIGIT.findall(value)) > _SHOWN for value in plain):
-            return True
+        for value in plain:
+            if len(value) > _SHOWN and _MORE_DIGITS.match(value.replace(_STAR, b"")):
+                return True
         # a name that stands there in another way: JSON in a string, a list, the word in a text
-        return len(plain) != named and len(_DIGIT.findall(flat)) > _SHOWN
+        return len(plain) != named and _MORE_DIGITS.match(flat) is not None
 
     def _json(self, text: str, top: Place, depth: int) -> str:
         parts: list[str] = []
         done = 0
-        for scalar in scalars(text, self._names, top):
+        for scalar in scalars(text, self._names, top, longer_than=_SHOWN):
             written = self._scalar(scalar, depth)
             if written is not None:
                 parts += (text[done : scalar.start], written)
@@ -96,10 +100,10 @@ class CardFields:
     def _scalar(self, scalar: Scalar, depth: int) -> str | None:
         """Return a value as it is written when it is masked, or None where it stays."""
         raw = scalar.raw
-        if len(raw) <= _SHOWN:
-            return None
         if not raw.startswith('"'):
             return _number(raw) if scalar.place.inside else None
+        if not scalar.place.inside and raw[1] not in _BEGINS:
+            return None
         value = unquoted(raw)
         masked = self._value(value, scalar.place, depth)
         if masked == value:

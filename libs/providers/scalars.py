@@ -15,6 +15,8 @@ from libs.providers.reading import NotReadableError, read_json
 
 # A string may lack its end, where the body was cut off.
 _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
+_MARKS: Final = frozenset("{}[],:")
+_OPEN: Final = frozenset("{[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class Place:
     inside: bool = False
 
     def below(self, name: str | None, names: Names) -> Place:
-        """Go down by one name; an element of a list has none."""
+        """Go down by one name, as JSON writes it; an element of a list has none."""
         if name is None:
             return self
-        path = (*self.path, name.lower())[-max(names.longest, 1) :]
+        path = (*self.path, unquoted(name).lower())[-max(names.longest, 1) :]
         return Place(path, self.inside or names.end(path))
 
 
@@ -57,31 +59,31 @@ class Scalar:
     place: Place
 
 
-def scalars(text: str, names: Names, top: Place) -> Iterator[Scalar]:
-    """Yield every value that is neither an object nor a list; `top` is where the document stands."""
+def scalars(text: str, names: Names, top: Place, *, longer_than: int) -> Iterator[Scalar]:
+    """Yield the longer values that are neither an object nor a list; `top` is where the document stands."""
     trail: list[Place] = [top]
-    name: str | None = None
+    name: str | None = None  # as it is written: most need not be read
     waiting: re.Match[str] | None = None  # a value, or the name of one: what follows tells
     for token in _TOKEN.finditer(text):
         mark = token[0]
-        if mark == ":" and waiting is not None:
-            name, waiting = unquoted(waiting[0]), None
-            continue
-        if waiting is not None:
-            yield _scalar(waiting, trail[-1].below(name, names))
-            waiting = None
-        if mark in {"{", "["}:
-            trail.append(trail[-1].below(name, names))
-            name = None
-        elif mark in {"}", "]"}:
-            if len(trail) > 1:
-                trail.pop()
-            name = None
-        elif mark == ",":
-            name = None
-        elif mark != ":":
+        if mark not in _MARKS:
+            if waiting is not None and waiting.end() - waiting.start() > longer_than:
+                yield _scalar(waiting, trail[-1].below(name, names))
             waiting = token
-    if waiting is not None:
+            continue
+        if mark == ":":
+            if waiting is not None:
+                name, waiting = waiting[0], None
+            continue
+        if waiting is not None and waiting.end() - waiting.start() > longer_than:
+            yield _scalar(waiting, trail[-1].below(name, names))
+        waiting = None
+        if mark in _OPEN:
+            trail.append(trail[-1].below(name, names))
+        elif mark != "," and len(trail) > 1:
+            trail.pop()
+        name = None
+    if waiting is not None and waiting.end() - waiting.start() > longer_than:
         yield _scalar(waiting, trail[-1].below(name, names))
 
 

@@ -16,10 +16,8 @@ from libs.personal.masks import without_personal
 def discreet(reading: Reading) -> Reading:
     """Return a reading whose words may be shown to anybody; nearly always the same."""
     if isinstance(reading, Observation):
-        status = without_personal(reading.provider_status)
-        reason = _masked(reading.failure_reason)
-        method = _masked(reading.method)
-        told = (reading.provider_status, reading.failure_reason, reading.method)
+        told = reading.provider_status, reading.failure_reason, reading.method
+        status, reason, method = without_personal(told[0]), _masked(told[1]), _masked(told[2])
         if (status, reason, method) == told:
             return reading
         return replace(reading, provider_status=status, failure_reason=reason, method=method)
