@@ -1,4 +1,4 @@
-"""What every provider is to the rest of Caudal: two facts and two pure functions over one delivery.
+"""What every provider is to the rest of Caudal: a few facts and two pure functions over one delivery.
 
 Pure: no clock, no network, no database. Whatever a function needs is in the `Delivery` or in the
 `Terms` of its source. Unknown is a value (`Unknown`), never an exception.
@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.domain.observation import Observation
+from libs.personal.datum import PersonalFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,10 @@ class Provider(Protocol):
     @property
     def secret_body_fields(self) -> tuple[str, ...]:
         """Body fields that are credentials: taken out at any depth, whatever a source's settings."""
+
+    @property
+    def personal_fields(self) -> PersonalFields:
+        """Body fields that hold personal data. Of a card's number no more than the mask is kept."""
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         """Say what the delivery means: one or more readings, never none, never an exception."""

@@ -7,6 +7,10 @@ next asks only which of them it is. Any other exception is a bug and treated as 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from typing import Final
+
+_OURS: Final = frozenset({"libs", "services"})
 
 
 class TemporaryError(Exception):
@@ -55,10 +59,42 @@ def where(error: BaseException) -> str:
     The message of a foreign exception often quotes the value that it choked on.
     """
     lines: list[str] = []
-    link: BaseException | None = error
-    while link is not None:
-        frames = traceback.extract_tb(link.__traceback__)
-        lines += [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    for link in _chain(error):
+        lines += _frames(link)
         lines.append(type(link).__qualname__)
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return "\n".join(lines)
+
+
+def told(error: BaseException) -> str:
+    """Return what a log may tell of an error: as `where`, with the messages that quote no stranger.
+
+    Those are of our own errors and of the operating system's; of any other only the length is told.
+    """
+    lines: list[str] = []
+    for link in _chain(error):
+        lines += _frames(link)
+        lines.append(f"{type(link).__qualname__}: {_message(link)}")
+        if isinstance(link, BaseExceptionGroup):
+            lines += [told(each) for each in link.exceptions]
+    return "\n".join(lines)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Go through an error and its causes, each once."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _frames(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _message(error: BaseException) -> str:
+    ours = type(error).__module__.partition(".")[0] in _OURS
+    text = str(error)
+    return text if ours or isinstance(error, OSError) else f"<text of {len(text)}>"

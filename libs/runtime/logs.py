@@ -1,6 +1,8 @@
 """Logs: one line per event on stderr, JSON or for a person, ours and the libraries' alike.
 
-Every line passes `scrub` last, exception text included.
+Every line passes `scrub` last: what is not on the list of `log_fields` shows its type alone. Of an exception
+the frames are told, and its message where it is one of ours (`failures.told`); also of the one that ends
+the process.
 """
 
 from __future__ import annotations
@@ -8,12 +10,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Final, TextIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
+from libs.runtime.failures import told
 from libs.runtime.harmless import escaped, harmless
 from libs.runtime.scrubbing import scrub
 from libs.runtime.settings import LogFormat, LogLevel
@@ -43,6 +47,7 @@ def configure_logs(
         cache_logger_on_first_use=True,
     )
     _route_stdlib(stream, number, processors, renderer)
+    sys.excepthook = _process_failed
     for name in quiet:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
@@ -50,6 +55,8 @@ def configure_logs(
 def _processors(service: str) -> list[Processor]:
     def name_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["service"] = service
+        if "at" in event:  # the place that a caller tells; a line has its time under that name
+            event["where"] = event.pop("at")
         return event
 
     return [
@@ -58,8 +65,22 @@ def _processors(service: str) -> list[Processor]:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_told),
     ]
+
+
+def _told(exc_info: ExcInfo) -> str:
+    return told(exc_info[1])
+
+
+def _process_failed(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Log what ends the process; the interpreter would print its message as it is."""
+    if isinstance(error, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    structlog.get_logger().critical("process_failed", exc_info=(kind, error, trace))
 
 
 def _route_stdlib(

@@ -12,6 +12,7 @@ from typing import Final
 
 from multidict import istr
 
+from libs.providers.card_fields import CardFields
 from libs.providers.port import Provider
 from libs.runtime.authentication.kinds import IpAllowList, parts
 from libs.runtime.sources import Source, Sources
@@ -81,6 +82,7 @@ def _door(source: Source, provider: Provider) -> Door:
         Redactor(
             (*provider.secret_body_fields, *authenticator.secret_fields),
             (secret.get_secret_value() for secret in source.secrets),
+            CardFields.of(provider.personal_fields),
         ),
         travelling_for(authenticator),
         any(isinstance(part, IpAllowList) for part in parts(source.authentication)),

@@ -4,6 +4,8 @@ Two ways at once. A body field that is a credential loses its value however the 
 spelled: keys are compared after JSON's escapes are read. And the text of every unmistakable secret is
 looked for in the rest of the body; only the string or number that holds it is written anew. What cannot
 be freed of its secret with certainty is refused.
+
+Of a card's number, in a field for it, no more travels on than its first six and last four digits.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from libs.providers.card_fields import CardFields
 from libs.providers.reading import Json, NotReadableError, read_json, read_object
 from services.ingress.spellings import REDACTED, Spellings
 
@@ -35,9 +38,12 @@ class RedactionError(Exception):
 
 
 class Redactor:
-    """Frees the deliveries of one source of its `secrets` and of the values of `fields`."""
+    """Frees the deliveries of one source of its `secrets`, of the values of `fields`, and of whole `cards`."""
 
-    def __init__(self, fields: Iterable[str], secrets: Iterable[str]) -> None:
+    def __init__(
+        self, fields: Iterable[str], secrets: Iterable[str], cards: CardFields | None = None
+    ) -> None:
+        self._cards = CardFields(()) if cards is None else cards
         self._fields = frozenset(name.casefold() for name in fields)
         self._secrets = Spellings(filter(_unmistakable, secrets))
         names = b"|".join(re.escape(name.encode()) for name in sorted(self._fields))
@@ -46,15 +52,17 @@ class Redactor:
         )
 
     def body(self, body: bytes, document: Mapping[str, Json] | None = None) -> bytes:
-        """Return the body without credentials; `document` is what it says, where that is known.
+        """Return the body without credentials, and with masks for card numbers.
+
+        `document` is what it says, where that is known.
 
         Raises `RedactionError` where a credential may be left, or cannot be looked for.
         """
         if self._fields and document is not None:
             redacted = self.plainly(body)
             if redacted is not None:
-                return redacted
-        return self.thoroughly(body, document)
+                return self._cards.masked(redacted)
+        return self._cards.masked(self.thoroughly(body, document))
 
     def plainly(self, body: bytes) -> bytes | None:
         """Redact a readable document whose text leaves no doubt, or return None.

@@ -14,6 +14,7 @@ from libs.domain.fold import Folded, fold
 from libs.domain.lifecycle import Kind
 from libs.domain.observation import FacetStatus, Observation, Refund
 from libs.domain.verdict import Outcome, Rule
+from libs.personal.masks import without_personal
 from libs.store.database import Pool
 from libs.store.inspect import Repeated, find_objects, told_about, told_again
 from libs.store.objects import StoredObject
@@ -111,5 +112,5 @@ def _line(
         "amount": str(said.amount.amount) if said.amount else None,
         "currency": said.amount.currency if said.amount else said.currency,
         "flags": sorted(said.flags),
-        "facts": said.facts,
+        "facts": {name: without_personal(text) for name, text in said.facts.items()},
     }

@@ -13,6 +13,7 @@ from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
 from libs.providers.port import Provider, Terms, identity_of
 from libs.runtime.failures import PermanentError
+from services.normalizer.discretion import discreet
 
 # Longer than any identifier of any provider; the database's keys have a limit too.
 REFERENCE_LIMIT: Final = 200
@@ -35,7 +36,7 @@ class Translator:
 
     def readings_of(self, delivery: Delivery) -> tuple[Reading, ...]:
         """Say the same without an outcome around it, the making of which is an eighth of the time."""
-        return tuple([_bounded(reading) for reading in self._readings(delivery)])
+        return tuple([discreet(_bounded(reading)) for reading in self._readings(delivery)])
 
     def _readings(self, delivery: Delivery) -> tuple[Reading, ...]:
         provider = self.providers.get(delivery.provider)

@@ -8,6 +8,7 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.asking import is_polled
 from libs.providers.clip import mapping, polled
+from libs.providers.clip.personal import PERSONAL
 from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
@@ -17,6 +18,7 @@ class _Clip:
     slug: Final = "clip"
     documented_path: Final = None
     secret_body_fields: Final[tuple[str, ...]] = ()
+    personal_fields: Final = PERSONAL
 
     def translate(
         self,

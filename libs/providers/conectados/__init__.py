@@ -7,6 +7,7 @@ from typing import Final
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.conectados import acknowledgement, mapping
+from libs.providers.conectados.personal import PERSONAL
 from libs.providers.port import Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
@@ -18,6 +19,7 @@ class _Conectados:
     # `approval_sale_code` is a credential too, but it tells two approvals of one sale apart: it
     # stays in the archived body and never leaves it.
     secret_body_fields: Final[tuple[str, ...]] = ()
+    personal_fields: Final = PERSONAL
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         return mapping.translate(delivery, terms)

@@ -7,6 +7,7 @@ from typing import Final
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.mobbex import translation
+from libs.providers.mobbex.personal import PERSONAL
 from libs.providers.port import Answer, Terms
 
 
@@ -16,6 +17,7 @@ class Mobbex:
     slug = "mobbex"
     documented_path = None
     secret_body_fields: tuple[str, ...] = ()
+    personal_fields = PERSONAL
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         return translation.translate(delivery, terms)

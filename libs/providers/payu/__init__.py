@@ -8,6 +8,7 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.domain.lifecycle import Authority
 from libs.providers.payu import mapping, own_calls, report
+from libs.providers.payu.personal import PERSONAL
 from libs.providers.port import RECEIVED, Answer, Provider, Terms
 
 __all__ = ["PROVIDER"]
@@ -17,6 +18,7 @@ class _PayU:
     slug: Final = "payu"
     documented_path: Final = None
     secret_body_fields: Final[tuple[str, ...]] = ()
+    personal_fields: Final = PERSONAL
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         """Translate a notification, a row of the report, or a call of ours.

@@ -10,6 +10,7 @@ from libs.providers.asking import is_polled
 from libs.providers.port import RECEIVED, Answer, Provider, Terms
 from libs.providers.safe2pay import polled
 from libs.providers.safe2pay.mapping import translate
+from libs.providers.safe2pay.personal import PERSONAL
 
 __all__ = ["PROVIDER"]
 
@@ -19,6 +20,7 @@ class _Safe2Pay:
     documented_path: Final = None
     # Whoever sees one notice could forge all later ones.
     secret_body_fields: Final[tuple[str, ...]] = ("SecretKey",)
+    personal_fields: Final = PERSONAL
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         if is_polled(delivery):

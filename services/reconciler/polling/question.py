@@ -26,12 +26,14 @@ from libs.providers.asking import (
     NotThereError,
     Wanted,
 )
+from libs.providers.card_fields import CardFields
 from libs.providers.port import Terms
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failures import where
 from services.reconciler.polling.access import Reach
 from services.reconciler.polling.scrubbing import without_secrets
 
+_CARDS: Final = {slug: CardFields.of(each.personal_fields) for slug, each in PROVIDERS.items()}
 LIMITED_FOR: Final = 30  # seconds, where the provider does not say for how long
 
 log = structlog.get_logger()
@@ -107,16 +109,17 @@ def _without_answer(error: Exception, reach: Reach) -> Result:  # noqa: PLR0911 
 
 
 def delivery_of(reach: Reach, asked: Asked) -> Delivery:
-    """Put an answer into the envelope in which it enters."""
+    """Put an answer into the envelope in which it enters, without credentials and whole card numbers."""
+    body = without_secrets(
+        asked.body,
+        PROVIDERS[reach.provider].secret_body_fields,
+        reach.credentials.values(),
+    )
     return Delivery(
         id=str(uuid_utils.uuid7()),
         source=reach.source,
         provider=reach.provider,
-        body=without_secrets(
-            asked.body,
-            PROVIDERS[reach.provider].secret_body_fields,
-            reach.credentials.values(),
-        ),
+        body=_CARDS[reach.provider].masked(body),
         received_at=datetime.now(UTC),
         authority=Authority.POLL,
         content_type=asked.content_type,

@@ -10,6 +10,7 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown
 from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
+from libs.personal.datum import NO_FIELDS, PersonalFields
 from libs.providers.port import Answer, Terms
 from libs.store.database import Pool
 from services.normalizer.translate import Translator
@@ -29,6 +30,7 @@ class Mapped:
     slug: str = "clip"
     documented_path: str | None = None
     secret_body_fields: tuple[str, ...] = ()
+    personal_fields: PersonalFields = field(default_factory=lambda: NO_FIELDS)
 
     def translate(self, delivery: Delivery, _terms: Terms) -> tuple[Reading, ...]:
         found = self.meanings.get(delivery.body)

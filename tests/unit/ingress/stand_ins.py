@@ -18,6 +18,7 @@ from libs.bus.publisher import Outcome
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Reading, Unknown
 from libs.contracts.webhook_received import decode
+from libs.personal.datum import NO_FIELDS, PersonalFields
 from libs.providers.port import Answer, Provider, Terms
 from libs.runtime.secret_references import SecretReader
 from libs.runtime.settings import load_settings
@@ -62,6 +63,7 @@ class StandInProvider:
     slug: str
     documented_path: str | None = None
     secret_body_fields: tuple[str, ...] = ()
+    personal_fields: PersonalFields = field(default_factory=lambda: NO_FIELDS)
     answer: Callable[[Delivery], Answer] = lambda _: Answer(body=b"ok")
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:

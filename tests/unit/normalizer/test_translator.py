@@ -13,6 +13,7 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Ignored, ParkReason, Poke, Reading, Unknown
 from libs.domain.lifecycle import Authority, Kind
 from libs.domain.observation import Observation
+from libs.personal.datum import NO_FIELDS, PersonalFields
 from libs.providers.port import Answer, Terms
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failures import PermanentError
@@ -39,6 +40,7 @@ class StandIn:
     slug: str = "odd"
     documented_path: str | None = None
     secret_body_fields: tuple[str, ...] = ()
+    personal_fields: PersonalFields = field(default_factory=lambda: NO_FIELDS)
 
     def translate(self, delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
         self.heard.append(terms)

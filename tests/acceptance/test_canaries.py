@@ -1,0 +1,256 @@
+"""Nobody's data gets out: a canary in every personal field of every payload, and everything is searched.
+
+Every payload of the corpora goes through a whole stack at debug level. Searched are the logs of all processes
+and servers, their metrics, the messages of the public exchange with their headers, what the operator's commands
+print, and what senders are answered. `caudal parked show` prints a raw body, because it is asked to: that shows
+that the canaries were there.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import aio_pika
+import asyncpg
+import pytest
+
+from libs.embedded.ports import free_port
+from libs.providers.registry import PROVIDERS
+from tests.acceptance.canaries import Canaries
+from tests.acceptance.stack import CAUDAL, Answer, Request, Stack, environment, source
+from tests.processes import wait_until
+from tests.providers.corpora import samples
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+LOUD: Final = {"CAUDAL_LOG_LEVEL": "debug", "CAUDAL_LOG_FORMAT": "json"}
+LOCKED: Final = '{ kind = "query_token", parameter = "token", secrets = ["literal:of-nobody-2"] }'
+SOURCES: Final = "".join(
+    source(slug, slug, '{ kind = "none" }') + source(f"{slug}-locked", slug, LOCKED)
+    for slug in PROVIDERS
+)
+COMMANDS: Final = (
+    ("objects", "list"),
+    ("parked", "list"),
+    ("parked", "groups"),
+    ("sources", "status"),
+    ("overdue", "list"),
+)
+# What most payloads of a provider are about: here each is about an object of its own, so that all are told.
+USUAL: Final = {
+    "clip": b"e1961597-eccd-4bf5-94f3-c343d529caaa",
+    "payu": b"7202a9a7-ef51-4202-bd23-e604f9cbb25b",
+    "conectados": b'"transaction_id": 12345',
+    "mobbex": b"5dyoqM7kH",
+    "safe2pay": b"71585474",
+}
+SECONDS: Final = 60.0
+LISTED: Final = 2  # objects, and parked deliveries, that are looked at one by one
+
+
+@dataclass
+class Run:
+    """One run: what was planted, and where it is searched, by the name of the place."""
+
+    stack: Stack
+    canaries: Canaries = field(default_factory=Canaries)
+    places: dict[str, str] = field(default_factory=dict)
+    posted: int = 0
+    raw: str = ""
+    database: str = ""
+
+
+@contextmanager
+def worker(stack: Stack, role: str) -> Iterator[tuple[Path, int]]:
+    """Run one more worker, which tells its metrics; give its log and the port of these."""
+    port, log = free_port(), stack.home / f"{role}.log"
+    env = environment(
+        {
+            **LOUD,
+            "CAUDAL_AMQP_URL": stack.line["amqp_url"],
+            "CAUDAL_POSTGRES_DSN": stack.line["postgres_dsn"],
+            "CAUDAL_METRICS_PORT": str(port),
+            "CAUDAL_SOURCES": str(stack.home / "sources.toml"),
+        }
+    )
+    with log.open("wb") as output:
+        process = subprocess.Popen([CAUDAL, role, "--name", f"{role}-9"], stderr=output, env=env)
+        try:
+            yield log, port
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
+
+
+def answers(port: int) -> bool:
+    try:
+        metrics(f"http://127.0.0.1:{port}")
+    except OSError:
+        return False
+    return True
+
+
+def metrics(url: str) -> str:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310 - our own address
+        return str(answer.read(), "utf-8")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    home = tmp_path_factory.mktemp("canaries")
+    with ExitStack() as stack:
+        up = stack.enter_context(
+            Stack(home, "--data-dir", str(home / "data"), sources=SOURCES, env=LOUD)
+        )
+        workers = {
+            role: stack.enter_context(worker(up, role)) for role in ("normalizer", "reconciler")
+        }
+        for log, port in workers.values():
+            assert wait_until(partial(answers, port), seconds=SECONDS), log.read_text()
+        found = Run(up)
+        everything_posted(found)
+        found.places["metrics of the ingress"] = metrics(up.line["ingress_url"])
+        for role, (_, port) in workers.items():
+            found.places[f"metrics of the {role}"] = metrics(f"http://127.0.0.1:{port}")
+        asyncio.run(read_servers(found))
+        read_commands(found)
+        for role, (log, _) in workers.items():
+            found.places[f"log of the {role}"] = log.read_text(errors="replace")
+        found.places["log of the stack"] = up.log()
+        for log in (home / "data").rglob("*.log"):
+            if text := log.read_text(errors="replace"):
+                found.places[f"log {log.name} of a server"] = text
+        yield found
+
+
+def everything_posted(run: Run) -> None:
+    requests = []
+    for number, sample in enumerate(samples()):
+        fields = PROVIDERS[sample.provider].personal_fields
+        usual = USUAL[sample.provider]
+        own = sample.body.replace(usual, usual[:-4] + b"%04d" % number)
+        body = run.canaries.plant(sample.provider, sample.situation, own, fields)
+        told = sample.expected.get("delivery", {}).get("content_type", "application/json")
+        headers = {"Content-Type": told} if told else {}
+        requests.append(Request(f"/webhooks/{sample.provider}", body, headers))
+    refused = [
+        Request(f"/webhooks/{slug}-locked?token=wrong", body)
+        for slug, body in {each.path.split("/")[2]: each.body for each in requests}.items()
+    ]
+    answered = run.stack.send_all([*requests, *refused], at_once=8)
+    run.posted = sum(answer.status < 300 for answer in answered)
+    assert {answer.status for answer in answered} <= {200, 201, 400, 401}
+    assert [answer.status for answer in answered[len(requests) :]] == [401] * len(refused)
+    run.places["answers to senders"] = "\n".join(map(_shown, answered))
+    assert wait_until(
+        lambda: asyncio.run(drained(run.stack.line["postgres_dsn"], run.posted)), seconds=SECONDS
+    )
+
+
+def _shown(answer: Answer) -> str:
+    return f"{answer.status} {answer.content_type} {answer.body!r}"
+
+
+async def drained(dsn: str, posted: int) -> bool:
+    """Tell whether everything is on file, translated, and published."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        row = await connection.fetchrow(
+            "select (select count(*) from deliveries), (select count(*) from translations),"
+            " (select count(*) from outbox)"
+        )
+    finally:
+        await connection.close()
+    assert row is not None
+    return tuple(row) == (posted, posted, 0)
+
+
+async def read_servers(run: Run) -> None:
+    """Take all messages of the public exchange, and everything that the database holds."""
+    connection = await aio_pika.connect(run.stack.line["amqp_url"])
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue("caudal.events.all", ensure=False)
+        messages = []
+        while message := await queue.get(no_ack=True, fail=False):
+            messages.append(f"{message.info()!r} {message.body.decode()}")
+    run.places["public exchange"] = "\n".join(messages)
+    assert len(messages) > 300
+    database = await asyncpg.connect(run.stack.line["postgres_dsn"])
+    try:
+        rows = await database.fetch("select encode(body, 'escape') as body from deliveries")
+        run.database = "\n".join(row["body"] for row in rows)
+    finally:
+        await database.close()
+
+
+def read_commands(run: Run) -> None:
+    """Run what an operator runs, as a table and as JSON."""
+    objects: list[Any] = run.stack.ask("objects", "list")
+    parked: list[Any] = run.stack.ask("parked", "list")
+    run.places["caudal parked list --json"] = json.dumps(parked, ensure_ascii=False)
+    run.places["caudal objects list --json"] = json.dumps(objects, ensure_ascii=False)
+    asked: list[tuple[str, ...]] = [*COMMANDS, *((*each, "--json") for each in COMMANDS[2:])]
+    declined = [each for each in objects if each["failure_reason"]]
+    asked += [
+        ("objects", "show", each["provider_ref"], "--json")
+        for each in (*objects[:LISTED], *declined[:LISTED])
+    ]
+    shown = [each["delivery_id"] for each in parked[:: max(1, len(parked) // LISTED)]]
+    raw = [("parked", "show", delivery, "--json") for delivery in shown]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        ran = list(pool.map(lambda command: run.stack.caudal(*command), [*asked, *raw]))
+    for command, done in zip(asked, ran, strict=False):
+        assert done.returncode == 0, done.stderr
+        run.places[f"caudal {' '.join(command)}"] = done.stdout + done.stderr
+    for done in ran[len(asked) :]:
+        told = json.loads(done.stdout)
+        run.raw += told.pop("body")
+        run.places["readings of caudal parked show"] = json.dumps(told["readings"])
+
+
+def test_no_canary_is_anywhere(run: Run) -> None:
+    found = {place: run.canaries.in_text(text)[:5] for place, text in run.places.items()}
+
+    assert {place: canaries for place, canaries in found.items() if canaries} == {}
+
+
+def test_every_place_was_searched(run: Run) -> None:
+    assert run.posted > 700
+    assert len(run.canaries.planted) > 4_000
+    assert all(run.places.values()), [place for place, text in run.places.items() if not text]
+    for event in ("delivery_accepted", "delivery_translated", "batch_applied"):
+        logs = [text for place, text in run.places.items() if place.startswith("log of")]
+        assert any(event in text for text in logs), event
+    # what is looked for can be found: the same search in bodies that were asked for
+    assert run.canaries.in_text(run.raw)
+
+
+def test_card_numbers_are_nowhere_whole(run: Run) -> None:
+    """Also not in the bodies that are kept, and in those that `parked show` prints."""
+    assert run.canaries.cards_in(run.database + run.raw) == []
+    assert "450799******" in run.database
+    assert "450799******" in run.raw
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    """Each canary that was planted is found where it was planted: the search is not blind."""
+    canaries, bare = Canaries(), 0
+    for sample in samples():
+        before = set(canaries.planted)
+        fields = PROVIDERS[sample.provider].personal_fields
+        body = canaries.plant(sample.provider, sample.situation, sample.body, fields)
+        new = {canaries.planted[each] for each in canaries.planted.keys() - before}
+        text = body.decode("latin-1").replace("%40", "@").replace("%2B", "+")
+        assert new <= set(canaries.in_text(text)), sample.situation
+        bare += not new
+    assert bare < 10  # bodies in which there is no place for a person
