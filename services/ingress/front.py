@@ -9,18 +9,24 @@ ever: a look into a dictionary instead of 6 µs of splitting and parsing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from libs.runtime.metrics import answer_metrics
-from services.ingress.answering import SERVER
+from services.ingress.answering import SERVER, Last
 from services.ingress.failing import rejection_of
 from services.ingress.health import Health
+from services.ingress.peer import Peer
 from services.ingress.rejections import Rejection, error_response, not_found
 from services.ingress.ways import Ways
 from services.ingress.webhooks import Webhooks
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+_VERSIONS: Final = (HttpVersion11, HttpVersion10)
+# in the words of a version that we speak
+_OTHER_VERSION: Final = Rejection(505, "version not supported", close=True)
 
 
 class Front:
@@ -28,7 +34,7 @@ class Front:
 
     def __init__(self, webhooks: Webhooks, health: Health) -> None:
         self._webhooks = webhooks
-        self.ways = Ways(webhooks.doors)
+        self.ways = Ways(webhooks.doors, webhooks.guard)
         self._pages: Mapping[str, Handler] = {
             "/health/live": health.live,
             "/health/ready": health.ready,
@@ -37,6 +43,8 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever is raised becomes a small answer that tells a stranger nothing."""
+        if request.version not in _VERSIONS:
+            return Last(_OTHER_VERSION)
         try:
             response = await self._answer(request)
         except Rejection as rejection:
@@ -54,7 +62,7 @@ class Front:
             request.method == "POST"
             and (way := self.ways.of(request.raw_path, request.rel_url)) is not None
         ):
-            return await self._webhooks.receive(request, way)
+            return await self._webhooks.receive(request, way, peer_of(request))
         path = request.rel_url.path_safe
         page = self._pages.get(path)
         if page is not None:
@@ -64,6 +72,12 @@ class Front:
         if request.method != "POST" and self.ways.takes(path):
             raise _not_allowed("POST")
         raise not_found()
+
+
+def peer_of(request: web.BaseRequest) -> Peer:
+    """Return who is connected."""
+    peer: Peer = request.protocol.peer  # type: ignore[attr-defined] - of `Connection`
+    return peer
 
 
 def _not_allowed(allowed: str) -> Rejection:

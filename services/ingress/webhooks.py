@@ -21,8 +21,10 @@ from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
 from services.ingress.envelope import wrap
 from services.ingress.failing import rejection_of
+from services.ingress.guard import Guard
 from services.ingress.ladder import RefusedError
 from services.ingress.notices import Notices
+from services.ingress.peer import Peer
 from services.ingress.receiving import check_head, check_whole, continue_if_welcome, read_body
 from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Rejection, unauthorized, unavailable
@@ -39,6 +41,7 @@ class Webhooks:
     doors: Doors
     acceptor: Acceptor
     budget: Budget
+    guard: Guard
     max_body_bytes: int
     body_timeout: float
     tally: Tally = field(default_factory=Tally)
@@ -46,28 +49,40 @@ class Webhooks:
     tells_all: bool = field(default_factory=lambda: log.is_enabled_for(logging.DEBUG))
     """Whether every delivery has a line in the log; asking the log each time takes 1 µs."""
 
-    async def receive(self, request: web.BaseRequest, way: Way) -> web.StreamResponse:
-        """Handle a request that has found its door."""
+    async def receive(
+        self, request: web.BaseRequest, way: Way, peer: Peer
+    ) -> web.StreamResponse:
+        """Handle a request that has found its door. Raises `Rejection`."""
+        try:
+            with self.budget.hold(way.turnstile.share) as hold:
+                return await self._receive(request, way, peer, hold)
+        except Rejection as rejection:
+            raise self.guard.told(rejection, way.turnstile, peer) from None
+
+    async def _receive(
+        self, request: web.BaseRequest, way: Way, peer: Peer, hold: Hold
+    ) -> web.StreamResponse:
         door = way.door
+        self.guard.admit(way.turnstile, peer)
         if "Expect" in request.headers:
             refused = await continue_if_welcome(request, self.max_body_bytes)
             if refused is not None:
                 return refused
         check_head(request, self.max_body_bytes)
-        with self.budget.hold() as hold:
-            delivery = await self._read(request, way, hold)
-            answer = door.provider.acknowledge(delivery)
-            if answer.status < 400:
-                await self._accept(door, delivery)
+        delivery = await self._read(request, way, peer, hold)
+        answer = door.provider.acknowledge(delivery)
+        if answer.status < 400:
+            await self._accept(door, delivery)
         return answered(request, answer)
 
     def delivery(
-        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, hold: Hold
+        self, way: Way, peer: Peer, headers: CIMultiDictProxy[str], body: bytes, hold: Hold
     ) -> Delivery:
         """Let in a webhook that is here as a whole. Raises `Rejection`."""
+        self.guard.admit(way.turnstile, peer)
         authority = self._verified_by_head(way, headers, hold)
         check_whole(body, hold, self.max_body_bytes)
-        return self._delivery(way, headers, body, authority)
+        return self._delivery(way, peer, headers, body, authority)
 
     def rejection(self, door: Door, outcome: RefusedError | ContractError) -> Rejection:
         """Say what the sender is told of a delivery that was not kept, and count it."""
@@ -86,13 +101,15 @@ class Webhooks:
                 authority=delivery.authority.value,
             )
 
-    async def _read(self, request: web.BaseRequest, way: Way, hold: Hold) -> Delivery:
+    async def _read(
+        self, request: web.BaseRequest, way: Way, peer: Peer, hold: Hold
+    ) -> Delivery:
         """Let in a webhook of which the head is here; what the head proves is asked first."""
         authority = self._verified_by_head(way, request.headers, hold)
         body = await read_body(
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
-        return self._delivery(way, request.headers, body, authority)
+        return self._delivery(way, peer, request.headers, body, authority)
 
     def _verified_by_head(
         self, way: Way, headers: CIMultiDictProxy[str], hold: Hold
@@ -105,7 +122,12 @@ class Webhooks:
         return self._verify(way.door, Attempt(headers=headers, query=way.query))
 
     def _delivery(
-        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, authority: Authority | None
+        self,
+        way: Way,
+        peer: Peer,
+        headers: CIMultiDictProxy[str],
+        body: bytes,
+        authority: Authority | None,
     ) -> Delivery:
         door = way.door
         document = None
@@ -113,6 +135,7 @@ class Webhooks:
             document = _document(body)
             attempt = Attempt(headers=headers, query=way.query, document=document)
             authority = self._verify(door, attempt)
+        self.guard.charge(way.turnstile, peer, authority)
         try:
             redacted = door.redactor.body(body, document)
         except RedactionError:
