@@ -23,7 +23,7 @@ class Bucket:
         """Take one, whether it is there or not: ask `opens_at` first."""
         full = now - self._reach
         opens_at = self.opens_at
-        self.opens_at = (full if opens_at < full else opens_at) + self._interval
+        self.opens_at = (max(opens_at, full)) + self._interval
 
     def wait(self, now: float) -> int:
         """Return the whole seconds after which there is one again, at least 1."""

@@ -9,12 +9,13 @@ ever: a look into a dictionary instead of 6 µs of splitting and parsing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from libs.runtime.metrics import answer_metrics
 from services.ingress.answering import SERVER, Last
+from services.ingress.connection import Connection
 from services.ingress.failing import rejection_of
 from services.ingress.health import Health
 from services.ingress.peer import Peer
@@ -76,8 +77,7 @@ class Front:
 
 def peer_of(request: web.BaseRequest) -> Peer:
     """Return who is connected."""
-    peer: Peer = request.protocol.peer  # type: ignore[attr-defined] - of `Connection`
-    return peer
+    return cast(Connection, request.protocol).peer
 
 
 def _not_allowed(allowed: str) -> Rejection:

@@ -27,7 +27,7 @@ _LINE_ENDS: Final = 4  # bytes of a header line beside its name and its value
 _TOO_MANY: Final = "Too many headers received"  # aiohttp's words
 
 
-class HeadTooLarge(BadHttpMessage):  # noqa: N818 - named as aiohttp's own are
+class HeadTooLarge(BadHttpMessage):
     """All of a head's fields together are too much."""
 
 

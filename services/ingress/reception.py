@@ -1,8 +1,9 @@
 """Which connections may be open: so many in all, so many from one address.
 
-Where all are taken, those that have been idle for longest make room, a quarter of what there may be at a
-look: whoever holds many open and sends nothing holds up nobody. What is turned away is told 503 or 429
-at once, without a word having been read.
+Where all are taken, one that is idle makes room for whoever is known, or has fewer than its share: of the
+address that has most, and of one that has proven who it is last of all. So whoever holds many open and
+sends nothing holds up nobody. What is turned away is told 503 or 429 at once, without a word
+having been read.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ from services.ingress.peer import Peer, address_of
 from services.ingress.rejections import Rejection, unavailable
 
 KEPT_FREE: Final = 64  # descriptors, for the broker, the spool and the log
-LOOK_EVERY: Final = 0.5  # seconds between two looks for idle ones, at least
-ROOM: Final = 4  # a look makes room for one of so many
+LOOK_EVERY: Final = 0.05  # seconds between two looks for idle ones, at least: each takes 2 ms
 _RETRY: Final = 1  # second
 
 
@@ -46,6 +46,8 @@ class Reception:
         self.limits = limits
         self._most = min(limits.max_connections, _descriptors())
         self._open: dict[Idle, Peer] = {}
+        self._addresses = 0  # from which any is open
+        self._may_go: list[Idle] = []  # idle at the last look; the first to go at the end
         self._clock = clock
         self._looked = float("-inf")
 
@@ -53,13 +55,15 @@ class Reception:
         """Return who it is; None where there is no room, of which the sender has been told."""
         peer = self.guard.peers.at(address_of(transport))
         if peer.connections >= self.limits.address_connections:
-            return _turned_away(transport, too_many(_RETRY, close=True), Reason.ADDRESS_CONNECTIONS)
-        if len(self._open) >= self._most:
-            self._make_room()
-        if len(self._open) >= self._most:
-            return _turned_away(transport, unavailable(close=True), Reason.CONNECTIONS)
+            _turn_away(transport, too_many(_RETRY, close=True), Reason.ADDRESS_CONNECTIONS)
+            return None
+        if len(self._open) >= self._most and not self._make_room(peer):
+            _turn_away(transport, unavailable(close=True), Reason.CONNECTIONS)
+            return None
         self._open[connection] = peer
         peer.connections += 1
+        if peer.connections == 1:
+            self._addresses += 1
         return peer
 
     def left(self, connection: Idle) -> None:
@@ -67,21 +71,45 @@ class Reception:
         peer = self._open.pop(connection, None)
         if peer is not None:
             peer.connections -= 1
+            if not peer.connections:
+                self._addresses -= 1
 
-    def _make_room(self) -> None:
+    def _make_room(self, newcomer: Peer) -> bool:
+        """Close an idle connection for a newcomer; False where there is none for it."""
+        if not newcomer.proven and newcomer.connections * self._addresses >= self._most:
+            return False
+        if not self._may_go:
+            self._look()
+        while self._may_go:
+            one = self._may_go[-1]
+            peer = self._open.get(one)
+            if peer is None or one.idle_since() is None:
+                self._may_go.pop()
+                continue
+            if peer.proven and not newcomer.proven:
+                return False
+            self._may_go.pop()
+            count(Reason.IDLE)
+            self.left(one)
+            one.force_close()
+            return True
+        return False
+
+    def _look(self) -> None:
         now = self._clock()
         if now - self._looked < LOOK_EVERY:
             return
         self._looked = now
-        idle = [(since, one) for one in self._open if (since := one.idle_since()) is not None]
-        idle.sort(key=lambda pair: pair[0])
-        for _, one in idle[: max(1, self._most // ROOM)]:
-            count(Reason.IDLE)
-            self.left(one)
-            one.force_close()
+        idle = [
+            ((peer.proven, -peer.connections, since), one)
+            for one, peer in self._open.items()
+            if (since := one.idle_since()) is not None
+        ]
+        idle.sort(key=lambda pair: pair[0], reverse=True)
+        self._may_go = [one for _, one in idle]
 
 
-def _turned_away(transport: asyncio.Transport, rejection: Rejection, reason: Reason) -> None:
+def _turn_away(transport: asyncio.Transport, rejection: Rejection, reason: Reason) -> None:
     count(reason)
     transport.write(rejected(rejection))
     transport.close()

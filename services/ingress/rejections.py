@@ -72,6 +72,4 @@ def too_large() -> Rejection:
 
 def unavailable(*, close: bool = False) -> Rejection:
     """Say that we could not keep it, which is our fault: the sender shall send it again."""
-    return Rejection(
-        503, "try again later", close=close, headers={"Retry-After": str(RETRY_AFTER)}
-    )
+    return Rejection(503, "try again later", close=close, headers={"Retry-After": str(RETRY_AFTER)})

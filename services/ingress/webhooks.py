@@ -49,9 +49,7 @@ class Webhooks:
     tells_all: bool = field(default_factory=lambda: log.is_enabled_for(logging.DEBUG))
     """Whether every delivery has a line in the log; asking the log each time takes 1 µs."""
 
-    async def receive(
-        self, request: web.BaseRequest, way: Way, peer: Peer
-    ) -> web.StreamResponse:
+    async def receive(self, request: web.BaseRequest, way: Way, peer: Peer) -> web.StreamResponse:
         """Handle a request that has found its door. Raises `Rejection`."""
         try:
             with self.budget.hold(way.turnstile.share) as hold:
@@ -101,9 +99,7 @@ class Webhooks:
                 authority=delivery.authority.value,
             )
 
-    async def _read(
-        self, request: web.BaseRequest, way: Way, peer: Peer, hold: Hold
-    ) -> Delivery:
+    async def _read(self, request: web.BaseRequest, way: Way, peer: Peer, hold: Hold) -> Delivery:
         """Let in a webhook of which the head is here; what the head proves is asked first."""
         authority = self._verified_by_head(way, request.headers, hold)
         body = await read_body(

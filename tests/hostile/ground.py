@@ -104,8 +104,9 @@ async def _empty(amqp_url: str) -> None:
             await asyncio.sleep(EMPTY_EVERY)
 
 
-async def flood(told: dict[str, Any]) -> dict[str, Any]:
-    """Run a hostile sender to its end."""
+@asynccontextmanager
+async def flood(told: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    """Run a hostile sender as long as the block lasts; what it was told is there afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -113,12 +114,18 @@ async def flood(told: dict[str, Any]) -> dict[str, Any]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[2],
+        limit=1 << 20,
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    found: dict[str, Any] = {}
     try:
-        out, _ = await process.communicate(json.dumps(told).encode() + b"\n")
+        process.stdin.write(json.dumps(told).encode() + b"\n")
+        await asyncio.wait_for(process.stdout.readline(), 30)
+        yield found
+        process.stdin.write(b"\n")
+        found.update(json.loads(await asyncio.wait_for(process.stdout.readline(), 30)))
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
-    found: dict[str, Any] = json.loads(out)
-    return found
+        await process.wait()

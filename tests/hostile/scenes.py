@@ -38,11 +38,10 @@ class Scene:
     requests: tuple[bytes, ...]
     status: str | None = None
 
-    def told(self, port: int, seconds: float) -> dict[str, Any]:
+    def told(self, port: int) -> dict[str, Any]:
         """Return what the sender reads."""
         return {
             "port": port,
-            "seconds": seconds,
             "mode": self.mode,
             "connections": self.connections,
             "addresses": addresses(self.addresses),

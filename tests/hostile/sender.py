@@ -1,7 +1,7 @@
-"""A hostile sender as a process: reads what to do as one line of JSON, does it, tells what it was told.
+"""A hostile sender as a process: does what one line of JSON says until there is another line.
 
-in   {"port", "connections", "seconds", "addresses", "mode", "requests"}; requests in base64
-out  {"statuses": {"401": n, …}, "connections": n, "cut": n}
+in   {"port", "connections", "addresses", "mode", "requests"}, requests in base64; later an empty line
+out  an empty line when it has begun; {"statuses": {"401": n, …}, "seconds", "connections", "cut"}
 
 modes: `again` sends the next request as soon as the last was answered; `fresh` does so on another
 connection; `hold` sends one and waits; `endless` never comes to the end of one.
@@ -16,7 +16,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from itertools import cycle
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvloop
 
@@ -31,7 +31,6 @@ class Flood:
     def __init__(self, told: dict[str, Any]) -> None:
         self.port = int(told["port"])
         self.mode = str(told["mode"])
-        self.seconds = float(told["seconds"])
         self.count = int(told["connections"])
         self.addresses = cycle(told["addresses"])
         self.requests = cycle([base64.b64decode(one) for one in told["requests"]])
@@ -41,14 +40,22 @@ class Flood:
 
     async def run(self) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
+        begun = loop.time()
         keeping = [loop.create_task(self._keep_open()) for _ in range(self.count)]
-        await asyncio.sleep(self.seconds)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.readline)
+        seconds = loop.time() - begun
         self.over = True
         for one in keeping:
             one.cancel()
         await asyncio.wait(keeping)
-        told = {"connections": self.connections, "cut": self.cut}
-        return told | {"statuses": dict(self.statuses)}
+        return {
+            "seconds": seconds,
+            "statuses": dict(self.statuses),
+            "connections": self.connections,
+            "cut": self.cut,
+        }
 
     async def _keep_open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -82,8 +89,7 @@ class Line(asyncio.Protocol):
         self._writable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -102,7 +108,7 @@ class Line(asyncio.Protocol):
         self._writable = True
         self._go_on()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however
         self._end()
 
     def _end(self) -> None:

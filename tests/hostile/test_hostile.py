@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +42,8 @@ class Row:
 
     def line(self) -> str:
         told = self.hostile.get("statuses", {})
-        answers = ", ".join(f"{status} {n / SECONDS:,.0f}/s" for status, n in sorted(told.items()))
+        seconds = self.hostile.get("seconds", 1.0)
+        answers = ", ".join(f"{status} {n / seconds:,.0f}/s" for status, n in sorted(told.items()))
         cut = self.hostile.get("cut", 0)
         return _ROW.format(
             self.name,
@@ -48,16 +51,13 @@ class Row:
             len(self.felt.failures),
             f"{self.rss:.0f} MB",
             f"{self.cpu:.0%}",
-            answers + (f", {cut / SECONDS:,.0f}/s cut" if cut else ""),
+            answers + (f", {cut / seconds:,.0f}/s cut" if cut else ""),
         )
 
 
 async def test_floods_starve_nobody(amqp_url: str, tmp_path: Path) -> None:
     async with ground(amqp_url, tmp_path) as there:
-        rows = [await _measured(there, None)]
-        for scene in SCENES:
-            rows.append(await _measured(there, scene))
-        rows.append(await _measured(there, None))
+        rows = [await _measured(there, scene) for scene in (None, *SCENES, None)]
     header = _ROW.format("flood", "p50 ms", "p99", "max", "failed", "RSS", "CPU", "it was told")
     sys.stdout.write("\n" + header + "".join(row.line() for row in rows))
     log = (tmp_path / "log").read_text()
@@ -75,15 +75,14 @@ async def test_floods_starve_nobody(amqp_url: str, tmp_path: Path) -> None:
 
 
 async def _measured(there: Ground, scene: Scene | None) -> Row:
-    watching = asyncio.create_task(there.watch())
-    cpu, loop = there.cpu(), asyncio.get_running_loop()
-    began = loop.time()
-    flooding = None
-    if scene is not None:
-        flooding = asyncio.create_task(flood(scene.told(there.port, SECONDS + 2 * SETTLE)))
-        await asyncio.sleep(2 * SETTLE)  # a process has to start
-    felt = await Honest(there.port, OTHER).post(RATE, SECONDS)
-    used = (there.cpu() - cpu) / (loop.time() - began)
-    hostile = {} if flooding is None else await flooding
+    async with AsyncExitStack() as stack:
+        hostile: dict[str, Any] = {}
+        if scene is not None:
+            hostile = await stack.enter_async_context(flood(scene.told(there.port)))
+            await asyncio.sleep(SETTLE)
+        watching = asyncio.create_task(there.watch())
+        cpu, began = there.cpu(), time.perf_counter()
+        felt = await Honest(there.port, OTHER).post(RATE, SECONDS)
+        used = (there.cpu() - cpu) / (time.perf_counter() - began)
     watching.cancel()
     return Row(scene.name if scene else "none", felt, await watching, used, hostile)

@@ -14,7 +14,9 @@ from typing import Final
 FRESH: Final = 5  # one in so many
 PATIENCE: Final = 10.0  # seconds
 LINES: Final = 8  # kept connections
-BODY: Final = b'{"type":"checkout","data":{"result":true,"payment":{"id":"%d","status":{"code":"2"}}}}'
+BODY: Final = (
+    b'{"type":"checkout","data":{"result":true,"payment":{"id":"%d","status":{"code":"2"}}}}'
+)
 
 
 @dataclass

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 import pytest
+
 from libs.runtime.metrics import REGISTRY
 from tests.unit.ingress.stand_ins import Ingress, running_ingress, until
 
@@ -73,7 +74,9 @@ async def test_slow_body_gives_its_memory_back() -> None:
         lines = []
         for _ in range(2):
             reader, writer = await connect(run)
-            writer.write(f"POST {TARGET} HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n".encode())
+            writer.write(
+                f"POST {TARGET} HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n".encode()
+            )
             lines.append((reader, writer))
         await asyncio.sleep(0.1)
         assert (await run.post(TARGET, b"x" * 2000))[0] == 503
@@ -106,8 +109,9 @@ async def test_too_many_of_one_address_are_turned_away() -> None:
         for reader, writer in lines:  # each of them has been accepted
             writer.write(WHOLE)
             await asyncio.wait_for(reader.readuntil(b"ok"), 5)
-        reader, _ = await connect(run)
+        reader, writer = await connect(run)
         answer = await rest(reader)
+        writer.close()
         assert answer.startswith(b"HTTP/1.1 429 ")
         assert b"\r\nRetry-After: 1\r\n" in answer
         assert limited("address_connections") == before + 1
@@ -131,20 +135,20 @@ async def test_idle_ones_make_room_busy_ones_do_not() -> None:
             writer.write(WHOLE)
             await asyncio.wait_for(reader.readuntil(b"ok"), 5)
             lines.append((reader, writer))
+        for nth in range(3):
+            lines.append(await connect(run))
+            assert await rest(lines[nth][0]) == b""  # the one that was idle for longest
+        for _, writer in lines[3:]:
+            writer.write(WHOLE[:-1])
+        await asyncio.sleep(0.1)
         reader, writer = await connect(run)
-        await asyncio.sleep(0.05)
-        assert await rest(lines[0][0]) == b""  # the one that was idle for longest
-        reader, writer = await connect(run)
-        answer = await rest(reader)  # so soon, nobody is looked for
+        answer = await rest(reader)  # all of them have begun something
+        writer.close()
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: " in answer
         slow.write(WHOLE[-1:])
         assert b"200 OK" in await asyncio.wait_for(slow_reader.readuntil(b"ok"), 5)
-        await asyncio.sleep(0.6)
-        reader, writer = await connect(run)
-        writer.write(WHOLE)
-        assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"ok"), 5)
-        for _, open_one in [*lines, (slow_reader, slow), (reader, writer)]:
+        for _, open_one in [*lines, (slow_reader, slow)]:
             open_one.close()
 
 
@@ -159,10 +163,10 @@ async def test_bombs_are_not_opened(ingress: Ingress) -> None:
     for body in (
         b"[" * 100_000,
         b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-        b"{%b,\"a\":[%b]}" % (key, b",".join([b"0"] * 300_000)),
-        b"{%b,\"a\":%b}" % (key, b"9" * 1_000_000),
-        b"{%b,\"a\":-0.%b}" % (key, b"1" * 1_000_000),
-        b"{%b,\"a\":1e%b}" % (key, b"9" * 100),
+        b'{%b,"a":[%b]}' % (key, b",".join([b"0"] * 300_000)),
+        b'{%b,"a":%b}' % (key, b"9" * 1_000_000),
+        b'{%b,"a":-0.%b}' % (key, b"1" * 1_000_000),
+        b'{%b,"a":1e%b}' % (key, b"9" * 100),
     ):
         began = time.perf_counter()
         assert (await ingress.post("/webhooks/body", body))[0] == 400
