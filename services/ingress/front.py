@@ -26,6 +26,7 @@ from services.ingress.webhooks import Webhooks
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _VERSIONS: Final = (HttpVersion11, HttpVersion10)
+_TOO_MANY: Final = 429
 # in the words of a version that we speak
 _OTHER_VERSION: Final = Rejection(505, "version not supported", close=True)
 
@@ -50,6 +51,8 @@ class Front:
             response = await self._answer(request)
         except Rejection as rejection:
             response = rejection.response()
+            if rejection.status == _TOO_MANY and rejection.close:
+                _connection(request).end_with_answer()
         except web.HTTPException as error:
             response = error_response(error.status, (error.reason or "error").lower())
         except Exception as error:  # noqa: BLE001  # a bug becomes a 500
@@ -77,7 +80,11 @@ class Front:
 
 def peer_of(request: web.BaseRequest) -> Peer:
     """Return who is connected."""
-    return cast(Connection, request.protocol).peer
+    return _connection(request).peer
+
+
+def _connection(request: web.BaseRequest) -> Connection:
+    return cast(Connection, request.protocol)
 
 
 def _not_allowed(allowed: str) -> Rejection:

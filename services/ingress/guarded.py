@@ -23,6 +23,8 @@ from services.ingress.peer import Peer
 from services.ingress.reception import Reception
 from services.ingress.rejections import Rejection
 
+# Of a refused body, what is read and thrown away so that its sender sees the answer: no more than this.
+LINGERS_FOR: Final = 8_388_608  # bytes
 _LINE_ENDS: Final = 4  # bytes of a header line beside its name and its value
 _TOO_MANY: Final = "Too many headers received"  # aiohttp's words
 
@@ -35,8 +37,8 @@ class Guarded(RequestHandler):
     """A connection that ends in time, whatever is sent or not sent."""
 
     __slots__ = (
-        "_broken", "_head_limit", "_head_size", "_head_timer", "_reception", "_unfinished",
-        "_unread_timer", "peer",
+        "_broken", "_head_limit", "_head_size", "_head_timer", "_reception", "_thrown_away",
+        "_unfinished", "_unread_timer", "peer",
     )  # fmt: skip
 
     peer: Peer
@@ -49,6 +51,7 @@ class Guarded(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
         self._unfinished: StreamReader | None = None  # the body of which more is to come
+        self._thrown_away = 0  # bytes of a body that was refused
         self._broken = False  # what was sent is no HTTP from some place on
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -69,6 +72,10 @@ class Guarded(RequestHandler):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+
+    def end_with_answer(self) -> None:
+        """Read nothing more once the answer to this request has been sent."""
+        self._lingering_time = 0.0
 
     def idle_since(self) -> float | None:
         """Return when it fell idle, half a head or not; None while a request is under way."""
@@ -100,6 +107,10 @@ class Guarded(RequestHandler):
                 self._head_goes_on(len(data))
         elif self._unfinished.is_eof():
             self._unfinished = None
+        elif not self._request_in_progress:  # it has been answered
+            self._thrown_away += len(data)
+            if self._thrown_away > LINGERS_FOR:
+                self._break_off()
 
     def _came(self, size: int, fresh: int) -> None:
         """Look at requests of which the head has come, or at the sign that there is none."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from libs.runtime.metrics import REGISTRY
+from services.ingress.guarded import LINGERS_FOR
 from tests.unit.ingress.stand_ins import Ingress, running_ingress, until
 
 TARGET = "/webhooks/shop?token=open-sesame"
@@ -84,6 +85,26 @@ async def test_slow_body_gives_its_memory_back() -> None:
             assert (await rest(reader)).startswith(b"HTTP/1.1 408 ")
             writer.close()
         assert (await run.post(TARGET, b"x" * 2000))[0] == 200
+
+
+async def test_refused_body_is_not_read_for_ever() -> None:
+    """Whoever sends on and on after the answer is cut off: after so many bytes, however fast they came."""
+    async with running_ingress() as run:
+        reader, writer = await connect(run)
+        writer.write(
+            f"POST {TARGET} HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999\r\n\r\n".encode()
+        )
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(
+            b"HTTP/1.1 413 "
+        )
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 10 * LINGERS_FOR:
+                writer.write(b"x" * 100_000)
+                sent += 100_000
+                await writer.drain()
+        assert sent < 4 * LINGERS_FOR  # what lies in the kernel's buffers counts as well
+        writer.transport.abort()
 
 
 async def test_who_reads_nothing_is_cut_off() -> None:
