@@ -72,6 +72,17 @@ class Guarded(RequestHandler):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let go of what came: whatever refers to itself in a circle waits for the next collection."""
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None and not unfinished.is_eof():
+            unfinished._buffer.clear()  # noqa: SLF001 - nobody reads it any more
+        for message, payload in self._messages:
+            if isinstance(message, RawRequestMessage) and payload is not EMPTY_PAYLOAD:
+                payload._buffer.clear()  # noqa: SLF001 - the same
+        self._messages.clear()
 
     def end_with_answer(self) -> None:
         """Read nothing more once the answer to this request has been sent."""
@@ -124,6 +135,7 @@ class Guarded(RequestHandler):
             self._measure(fresh)
         message, payload = self._messages[-1]
         if isinstance(message, _ErrInfo):
+            message.exc.__traceback__ = None  # it leads to what was sent, and back to itself
             self._break_off()
         else:
             self._unfinished = None if payload.is_eof() else payload
