@@ -83,7 +83,7 @@ SCENES: Final = (
     Scene(
         name="bodies beyond the limit, announced",
         requests=(post(AUTHENTIC, b"x" * 65_536, length=1 << 30),),
-        status="413",
+        status="429",
     ),
     Scene(
         name="bodies without an end",
