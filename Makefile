@@ -2,7 +2,7 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers faults faults-soak lives faults-table faults-mutations check lint clean \
+.PHONY: help demo up test test-containers hostile faults faults-soak lives faults-table faults-mutations check lint clean \
 	bench bench-quick bench-memory venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind
 
 # apt-get and pip tolerate no second of their kind beside them
@@ -30,6 +30,7 @@ help:
 	@echo 'make check   linters, types, import contracts, and the tests that need no servers'
 	@echo 'make test    the same, and the tests against a real RabbitMQ and a real Postgres'
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
+	@echo 'make hostile  floods, slow senders and bombs on one source of a real ingress; what another feels'
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
 	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
 	@echo 'make lives   LIVES=10000 payments and payouts in the sandbox, a twentieth of the news lost'
@@ -54,6 +55,9 @@ test: rabbitmq valgrind venv-dev lint
 
 test-containers: venv-dev
 	$(BIN)/python -m pytest -q -m containers
+
+hostile: rabbitmq venv-dev
+	CAUDAL_HOSTILE_SECONDS=8 $(BIN)/python -m pytest -q -s tests/hostile
 
 faults: rabbitmq faketime venv-dev
 	@mkdir -p build && rm -f build/faults.jsonl

@@ -53,6 +53,13 @@ NOT_LET_IN: Final = Counter(
     ["source", "kind"],  # slugs of the sources file ("": there is none of that name); `AuthFailure`
     registry=REGISTRY,
 )
+INGRESS_LIMITED: Final = Counter(
+    "caudal_ingress_limited",
+    "Requests and connections that a limit of the ingress ended; no source where none was known yet.",
+    # rate, requests, failures, address: 429; the others are of connections, see services/ingress/limited.py
+    ["source", "reason"],
+    registry=REGISTRY,
+)
 SPOOL_BYTES: Final = Gauge(
     "caudal_spool_bytes",
     "Bytes of the spool of this process on its disk, damaged ones included.",

@@ -13,9 +13,10 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from libs.runtime.configuration import ConfigurationError, first_error
+from libs.runtime.limits import IngressLimits
 from libs.runtime.transport import (
     Transport,
     check_amqp,
@@ -86,7 +87,7 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-class Settings(BaseSettings):
+class Settings(IngressLimits):
     """Everything that one process can be told. Times are seconds, sizes bytes."""
 
     model_config = SettingsConfigDict(

@@ -39,6 +39,7 @@ def ingress(sources: Path | None, host: str | None, port: int | None) -> None:
     """
     settings = load_settings(sources=sources, ingress_host=host, ingress_port=port)
     known = load_sources(settings.required_sources(), PROVIDERS)
+    give_back_what_is_large()
     _serve("ingress", settings, lambda told, stop: run_ingress(told, known, stop))
 
 

@@ -4,7 +4,7 @@ Group commit: while one message is under way, what arrives waits together and le
 There is no timer, so nothing waits when there is nothing to wait for, and under load the messages
 grow by themselves. When enough has gathered to be worth a message of its own, it leaves beside the
 one that is under way: with one at a time, the process was idle for a sixth of the time at full load.
-Where a message goes is the ladder's affair.
+Where a message goes is the ladder's affair. Sources take turns in it: one that floods waits for itself.
 
 What a delivery looks like on the wire is written when its message is put together, all of them in
 one go, instead of one in each request with everything of that request in between.
@@ -32,6 +32,7 @@ from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import where
 from libs.runtime.metrics import INGRESS_ANSWERS
 from services.ingress.ladder import Kept, Ladder, RefusedError
+from services.ingress.turns import Turns
 
 # Of the deadline, from the arrival of the oldest delivery of a message:
 PUBLISH_PART: Final = 0.75  # until then the broker may confirm it
@@ -78,7 +79,7 @@ class Acceptor:
         self._deadline = deadline
         self._batch_deliveries = batch_deliveries
         self._batch_bytes = batch_bytes
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: Turns[_Waiting] = Turns()  # a line for each source
         self._unanswered: deque[_Waiting] = deque()  # in order of arrival, so of deadline
         self._alarm: asyncio.TimerHandle | None = None
         # asking for it is a system call each time: a twentieth of its samples at full load
@@ -110,12 +111,12 @@ class Acceptor:
             self._loop = asyncio.get_running_loop()
         loop = self._loop
         waiting = _Waiting(delivery, loop.time(), settle)
-        self._waiting.append(waiting)
+        self._waiting.put(delivery.source, waiting)
         self._unanswered.append(waiting)
         if self._alarm is None:
             self._alarm = loop.call_at(waiting.arrived + self._deadline, self._expire)
         if not self._under_way or (
-            self._under_way < UNDER_WAY and len(self._waiting) >= WORTH_A_MESSAGE
+            self._under_way < UNDER_WAY and self._waiting.waiting >= WORTH_A_MESSAGE
         ):
             self._under_way += 1
             pump = asyncio.create_task(self._keep_all(), name="ingress-accept")
@@ -146,11 +147,11 @@ class Acceptor:
     async def _keep_all(self) -> None:
         """Send one message after the other; of two that do so, the last to leave leaves nothing."""
         try:
-            if len(self._waiting) < WORTH_A_MESSAGE:
+            if self._waiting.waiting < WORTH_A_MESSAGE:
                 await self._pace.turn()
             while batch := self._next_batch():
                 await self._keep(batch)
-                if len(self._waiting) < WORTH_A_MESSAGE:
+                if self._waiting.waiting < WORTH_A_MESSAGE:
                     if self._under_way > 1:
                         return
                     await self._pace.turn()
@@ -161,20 +162,20 @@ class Acceptor:
         """Take what waits, at least one and within the limits; whoever gave up is left out."""
         batch: list[_Waiting] = []
         size = 0
-        while self._waiting and len(batch) < self._batch_deliveries:
-            first = self._waiting[0]
-            packed = _packed(first)
+        queue = self._waiting
+        while queue.waiting and len(batch) < self._batch_deliveries:
+            packed = _packed(queue.first())
             if packed is None:
-                self._waiting.popleft()
+                queue.take()
                 continue
             size += packed.size
             if batch and size > self._batch_bytes:
                 break
-            batch.append(self._waiting.popleft())
+            batch.append(queue.take())
         return batch
 
     async def _keep(self, batch: list[_Waiting]) -> None:
-        arrived = batch[0].arrived
+        arrived = min([waiting.arrived for waiting in batch])  # sources take turns
         answer: Kept | RefusedError = RefusedError("bug")
         try:
             answer = await self._ladder.keep(

@@ -53,6 +53,28 @@ class _Written(web.StreamResponse):
         transport.write(written(self._answer))
 
 
+class Last(web.StreamResponse):
+    """A rejection after which the connection ends, whatever version its request was of."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(status=rejection.status)
+        self._bytes = rejected(rejection)
+        self._request: web.BaseRequest | None = None
+
+    @property
+    def keep_alive(self) -> bool:
+        return False
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        self._request = request
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - nothing follows
+        transport = None if self._request is None else self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the sender is gone")
+        transport.write(self._bytes)
+
+
 def has_plain_head(answer: Answer) -> bool:
     """Tell whether it is an answer as nearly all are, which `written` can write."""
     return 200 <= answer.status < 300 and answer.status != HTTPStatus.NO_CONTENT

@@ -1,9 +1,8 @@
 """One connection: whole webhooks take the express lane, whatever else is aiohttp's.
 
-The one place that knows how aiohttp's `RequestHandler` works inside (3.14, which is pinned). It reads and
-parses as ever; before it wakes up its task for a request, the lane is asked. While a webhook is on the lane,
-the task goes on waiting for its next request, and what the sender sends meanwhile waits here: answers
-leave in the order of their requests.
+It reads and parses as ever (what bounds that is in `guarded.py`); before it wakes up its task for a
+request, the lane is asked. While a webhook is on the lane, the task goes on waiting for its next request, and what
+the sender sends meanwhile waits here: answers leave in the order of their requests.
 """
 
 from __future__ import annotations
@@ -16,7 +15,12 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from libs.runtime.limits import IngressLimits
 from services.ingress.express import Asking
+from services.ingress.guard import Guard
+from services.ingress.guarded import Guarded
+from services.ingress.reception import Reception
+from services.ingress.tally import Tally
 
 HELD_BACK: Final = 65_536  # bytes of further requests that may wait for an answer
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -29,13 +33,19 @@ class TakesWhole(Protocol):
         """Take a request, and call `asking.answered` later; False: it is not for this lane."""
 
 
-class Connection(RequestHandler):
-    """aiohttp's connection with a lane beside it."""
+class Connection(Guarded):
+    """A connection with a lane beside it."""
 
     __slots__ = ("_held_back", "_held_size", "_lane", "_on_lane")
 
-    def __init__(self, manager: Server, lane: TakesWhole, **settings: Any) -> None:  # noqa: ANN401
-        super().__init__(manager, **settings)
+    def __init__(
+        self,
+        manager: Server,
+        lane: TakesWhole,
+        reception: Reception,
+        **settings: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(manager, reception, **settings)
         self._lane = lane
         self._on_lane = False
         self._held_back: list[bytes] = []
@@ -48,11 +58,11 @@ class Connection(RequestHandler):
             return
         waiter = self._waiter
         if waiter is None or waiter.done() or self._messages or self._paused:
-            super().data_received(data)  # a request is under way, or answers are not read
+            self.parse(data)  # a request is under way, or answers are not read
             return
         self._waiter = None  # so that its task is not woken up for what the lane takes
         try:
-            super().data_received(data)
+            self.parse(data)
         finally:
             self._waiter = waiter
         if self._messages and not self._taken() and not waiter.done():
@@ -119,6 +129,10 @@ class Connection(RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
+    def idle_since(self) -> float | None:
+        """Return when it fell idle; one with a webhook on the lane is not."""
+        return None if self._on_lane else super().idle_since()
+
     def _process_keepalive(self) -> None:
         """Close an idle connection; one with a webhook on the lane is not idle."""
         if self._on_lane:
@@ -130,10 +144,20 @@ class Connection(RequestHandler):
 class Server(web.Server):
     """aiohttp's low-level server, each connection of which has the lane beside it."""
 
-    def __init__(self, handler: Handler, lane: TakesWhole, **settings: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        handler: Handler,
+        lane: TakesWhole,
+        reception: Reception | None = None,
+        **settings: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(handler, **settings)
         self._lane = lane
+        if reception is None:
+            limits = IngressLimits()
+            reception = Reception(Guard(limits, Tally()), limits)
+        self._reception = reception
 
     def __call__(self) -> RequestHandler:
         """Make what handles one connection."""
-        return Connection(self, self._lane, loop=self._loop, **self._kwargs)
+        return Connection(self, self._lane, self._reception, loop=self._loop, **self._kwargs)

@@ -9,18 +9,26 @@ ever: a look into a dictionary instead of 6 µs of splitting and parsing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from libs.runtime.metrics import answer_metrics
-from services.ingress.answering import SERVER
+from services.ingress.answering import SERVER, Last
+from services.ingress.connection import Connection
 from services.ingress.failing import rejection_of
 from services.ingress.health import Health
+from services.ingress.peer import Peer
 from services.ingress.rejections import Rejection, error_response, not_found
 from services.ingress.ways import Ways
 from services.ingress.webhooks import Webhooks
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+_VERSIONS: Final = (HttpVersion11, HttpVersion10)
+_TOO_MANY: Final = 429
+# in the words of a version that we speak
+_OTHER_VERSION: Final = Rejection(505, "version not supported", close=True)
 
 
 class Front:
@@ -28,7 +36,7 @@ class Front:
 
     def __init__(self, webhooks: Webhooks, health: Health) -> None:
         self._webhooks = webhooks
-        self.ways = Ways(webhooks.doors)
+        self.ways = Ways(webhooks.doors, webhooks.guard)
         self._pages: Mapping[str, Handler] = {
             "/health/live": health.live,
             "/health/ready": health.ready,
@@ -37,10 +45,14 @@ class Front:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever is raised becomes a small answer that tells a stranger nothing."""
+        if request.version not in _VERSIONS:
+            return Last(_OTHER_VERSION)
         try:
             response = await self._answer(request)
         except Rejection as rejection:
             response = rejection.response()
+            if rejection.status == _TOO_MANY and rejection.close:
+                _connection(request).end_with_answer()
         except web.HTTPException as error:
             response = error_response(error.status, (error.reason or "error").lower())
         except Exception as error:  # noqa: BLE001  # a bug becomes a 500
@@ -54,7 +66,7 @@ class Front:
             request.method == "POST"
             and (way := self.ways.of(request.raw_path, request.rel_url)) is not None
         ):
-            return await self._webhooks.receive(request, way)
+            return await self._webhooks.receive(request, way, peer_of(request))
         path = request.rel_url.path_safe
         page = self._pages.get(path)
         if page is not None:
@@ -66,6 +78,15 @@ class Front:
                 raise _not_allowed("POST")
             self._webhooks.lead_nowhere(request)
         raise not_found()
+
+
+def peer_of(request: web.BaseRequest) -> Peer:
+    """Return who is connected."""
+    return _connection(request).peer
+
+
+def _connection(request: web.BaseRequest) -> Connection:
+    return cast(Connection, request.protocol)
 
 
 def _not_allowed(allowed: str) -> Rejection:

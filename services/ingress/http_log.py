@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from services.ingress.tally import Tally
@@ -23,7 +24,7 @@ class _Strangers(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
+        if isinstance(error, HttpProcessingError | web.RequestPayloadError):
             self._tally.note("request_malformed", "")
             return False
         if error is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import StreamReader, web
 from aiohttp.web_exceptions import HTTPException
@@ -12,12 +13,19 @@ from services.ingress.rejections import Rejection, error_response, too_large, un
 
 
 def check_head(request: web.BaseRequest, max_body_bytes: int) -> None:
-    """Refuse by the header fields alone what need not be read: 413 and 415."""
+    """Refuse by the header fields alone what need not be read: 413, 415, and 501 of a transfer."""
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
         raise Rejection(415, "content encoding not supported", close=True)
+    if "Transfer-Encoding" in request.headers and not is_plainly_chunked(request.headers):
+        raise Rejection(501, "transfer coding not supported", close=True)
     if request.content_length is not None and request.content_length > max_body_bytes:
         raise too_large()
+
+
+def is_plainly_chunked(headers: Mapping[str, str]) -> bool:
+    """Tell whether a body is in chunks and nothing else: a compressed one would be a bomb."""
+    return headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
 
 
 async def read_body(

@@ -70,6 +70,6 @@ def too_large() -> Rejection:
     return Rejection(413, "body too large", close=True)
 
 
-def unavailable() -> Rejection:
+def unavailable(*, close: bool = False) -> Rejection:
     """Say that we could not keep it, which is our fault: the sender shall send it again."""
-    return Rejection(503, "try again later", headers={"Retry-After": str(RETRY_AFTER)})
+    return Rejection(503, "try again later", close=close, headers={"Retry-After": str(RETRY_AFTER)})

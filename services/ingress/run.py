@@ -31,10 +31,12 @@ from services.ingress.doors import Doors, build_doors
 from services.ingress.draining import Drain
 from services.ingress.express import Lane
 from services.ingress.front import Front
+from services.ingress.guard import Guard
 from services.ingress.health import Health
 from services.ingress.http_log import http_log
 from services.ingress.ladder import Broker, Ladder, Level
 from services.ingress.notices import Notices
+from services.ingress.reception import Reception
 from services.ingress.tally import Tally
 from services.ingress.webhooks import Webhooks
 
@@ -109,10 +111,12 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         batch_bytes=settings.batch_bytes,
     )
     tally, notices = Tally(), Notices(noticing)
+    guard = Guard(settings, tally)
     webhooks = Webhooks(
         doors=doors,
         acceptor=acceptor,
         budget=Budget(settings.pending_bytes),
+        guard=guard,
         max_body_bytes=settings.max_body_bytes,
         body_timeout=settings.body_timeout,
         tally=tally,
@@ -124,10 +128,14 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     server = Server(
         front.handle,
         Lane(webhooks, front.ways),
+        Reception(guard, settings),
         access_log=None,
         auto_decompress=False,
         keepalive_timeout=settings.keepalive_timeout,
         lingering_time=LINGERING,
+        max_line_size=settings.max_field_bytes,
+        max_field_size=settings.max_field_bytes,
+        max_headers=settings.max_headers,
         logger=http_log(tally),
     )
     runner = web.ServerRunner(server, shutdown_timeout=settings.grace)

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Final
 
 REDACTED: Final = "[redacted]"
-_SLASH: Final = re.compile(rb"\\+/")
+# from the first of a run of backslashes: tried at each of them, a body of backslashes takes hours
+_SLASH: Final = re.compile(rb"(?<!\\)\\+/")
 
 
 class Spellings:
@@ -81,7 +82,7 @@ def _escaped(characters: bytes) -> re.Pattern[bytes]:
     """
     codes = {b"%02x" % code for code in characters + characters.upper()}
     either = b"|".join(sorted(codes)) or b"(?!)"
-    return re.compile(rb"\\+u00(%b)|%%(%b)" % (either, either))
+    return re.compile(rb"(?<!\\)\\+u00(%b)|%%(%b)" % (either, either))
 
 
 def _unescaped(escape: re.Match[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from multidict import MultiMapping
 from yarl import URL
 
 from services.ingress.doors import Door, Doors
+from services.ingress.guard import Guard, Turnstile
 from services.ingress.rejections import Rejection, not_found
 
 _PREFIX: Final = "/webhooks/"
@@ -31,13 +32,16 @@ class Way:
     door: Door
     route_event: str | None
     query: MultiMapping[str]
+    turnstile: Turnstile
+    """What the door's source has used of its limits."""
 
 
 class Ways:
     """The ways to all doors."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: Doors, guard: Guard) -> None:
         self._doors = doors
+        self._guard = guard
         self._known: dict[str, Way] = {}
 
     def of(self, target: str, url: URL) -> Way | None:
@@ -52,7 +56,8 @@ class Ways:
         if found is None:
             return None
         door, in_path = found
-        way = Way(door, _route_event(in_path, url.query.get("event")), url.query)
+        event = _route_event(in_path, url.query.get("event"))
+        way = Way(door, event, url.query, self._guard.turnstile(door.source.slug))
         if len(target) <= _LONGEST:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()

@@ -24,8 +24,10 @@ from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
 from services.ingress.envelope import wrap
 from services.ingress.failing import rejection_of
+from services.ingress.guard import Guard
 from services.ingress.ladder import RefusedError
 from services.ingress.notices import Notices
+from services.ingress.peer import Peer
 from services.ingress.receiving import check_head, check_whole, continue_if_welcome, read_body
 from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Rejection, unauthorized, unavailable
@@ -35,12 +37,12 @@ from services.ingress.ways import Way
 log = structlog.get_logger()
 
 
-class Peer(Protocol):
-    """The other end of a connection."""
+class Wire(Protocol):
+    """The connection that a request came over."""
 
     @property
     def peername(self) -> Any:  # noqa: ANN401 - as the socket has it
-        """Its address and port, where it has any."""
+        """The address and port at its other end, where it has any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class Webhooks:
     doors: Doors
     acceptor: Acceptor
     budget: Budget
+    guard: Guard
     max_body_bytes: int
     body_timeout: float
     tally: Tally = field(default_factory=Tally)
@@ -58,29 +61,45 @@ class Webhooks:
     tells_all: bool = field(default_factory=lambda: log.is_enabled_for(logging.DEBUG))
     """Whether every delivery has a line in the log; asking the log each time takes 1 µs."""
 
-    async def receive(self, request: web.BaseRequest, way: Way) -> web.StreamResponse:
-        """Handle a request that has found its door."""
+    async def receive(self, request: web.BaseRequest, way: Way, peer: Peer) -> web.StreamResponse:
+        """Handle a request that has found its door. Raises `Rejection`."""
+        try:
+            with self.budget.hold(way.turnstile.share) as hold:
+                return await self._receive(request, way, peer, hold)
+        except Rejection as rejection:
+            raise self.guard.told(rejection, way.turnstile, peer) from None
+
+    async def _receive(
+        self, request: web.BaseRequest, way: Way, peer: Peer, hold: Hold
+    ) -> web.StreamResponse:
         door = way.door
+        self.guard.admit(way.turnstile, peer)
         if "Expect" in request.headers:
             refused = await continue_if_welcome(request, self.max_body_bytes)
             if refused is not None:
                 return refused
         check_head(request, self.max_body_bytes)
-        with self.budget.hold() as hold:
-            delivery = await self._read(request, way, hold)
-            answer = door.provider.acknowledge(delivery)
-            if answer.status < 400:
-                await self._accept(door, delivery)
+        delivery = await self._read(request, way, peer, hold)
+        answer = door.provider.acknowledge(delivery)
+        if answer.status < 400:
+            await self._accept(door, delivery)
         return answered(request, answer)
 
-    def delivery(
-        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, hold: Hold, peer: Peer
+    def delivery(  # noqa: PLR0913, PLR0917 - what a request is, made for each
+        self,
+        way: Way,
+        peer: Peer,
+        headers: CIMultiDictProxy[str],
+        body: bytes,
+        hold: Hold,
+        wire: Wire,
     ) -> Delivery:
         """Let in a webhook that is here as a whole. Raises `Rejection`."""
+        self.guard.admit(way.turnstile, peer)
         if not hold.take(REQUEST_COST):
             raise self._unavailable(way.door, "memory")
         check_whole(body, hold, self.max_body_bytes)
-        return self._delivery(way, headers, body, self._address(way.door, headers, peer))
+        return self._delivery(way, peer, headers, body, self._address(way.door, headers, wire))
 
     def rejection(self, door: Door, outcome: RefusedError | ContractError) -> Rejection:
         """Say what the sender is told of a delivery that was not kept, and count it."""
@@ -99,7 +118,7 @@ class Webhooks:
                 authority=delivery.authority.value,
             )
 
-    async def _read(self, request: web.BaseRequest, way: Way, hold: Hold) -> Delivery:
+    async def _read(self, request: web.BaseRequest, way: Way, peer: Peer, hold: Hold) -> Delivery:
         """Let in a webhook of which the head is here; what the head proves is asked first."""
         if not hold.take(REQUEST_COST):
             raise self._unavailable(way.door, "memory")
@@ -111,17 +130,22 @@ class Webhooks:
         body = await read_body(
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
-        return self._delivery(way, headers, body, address)
+        return self._delivery(way, peer, headers, body, address)
 
-    def _address(self, door: Door, headers: CIMultiDictProxy[str], peer: Peer) -> Address | None:
+    def _address(self, door: Door, headers: CIMultiDictProxy[str], wire: Wire) -> Address | None:
         """Return where a request comes from, where that matters."""
         if not door.needs_address:
             return None
-        name = peer.peername
+        name = wire.peername
         return client_address(name[0] if name else None, headers, self.trusted_proxies)
 
     def _delivery(
-        self, way: Way, headers: CIMultiDictProxy[str], body: bytes, address: Address | None
+        self,
+        way: Way,
+        peer: Peer,
+        headers: CIMultiDictProxy[str],
+        body: bytes,
+        address: Address | None,
     ) -> Delivery:
         door = way.door
         document = _document(body) if door.authenticator.needs_document else None
@@ -133,6 +157,7 @@ class Webhooks:
             address=address,
         )
         authority = self._verify(door, attempt, body, len(body))
+        self.guard.charge(way.turnstile, peer, authority)
         try:
             redacted = door.redactor.body(body, document)
         except RedactionError:

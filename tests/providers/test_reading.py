@@ -96,3 +96,38 @@ def test_form_of_too_many_fields_is_refused() -> None:
     assert len(read_form("&".join(fields).encode())) == reading.FORM_LIMIT
     with pytest.raises(NotReadableError):
         read_form("&".join([*fields, "x="]).encode())
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[" * 100_000, b"[" + b"0," * 20_000 + b"0]", b"[" + b"{}," * 6_000 + b"{}]"]
+)
+def test_too_many_values_are_refused_before_they_are_parsed(
+    raw: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(_: str) -> Json:
+        pytest.fail("parsed")
+
+    monkeypatch.setattr(reading, "_parsed", parse)
+    with pytest.raises(NotReadableError, match="values"):
+        read_json(raw)
+
+
+def test_as_many_values_as_may_be_are_read() -> None:
+    count = reading.VALUE_LIMIT - 1
+    value = read_json(b"[" + b",".join([b"0"] * count) + b"]")
+    assert isinstance(value, list)
+    assert len(value) == count
+    prose = "a, b " * 2000
+    assert read_json(json.dumps({"a": prose})) == {"a": prose}
+
+
+@given(st.text(st.characters(min_codepoint=0xD700, max_codepoint=0xE100), min_size=1, max_size=8))
+def test_surrogates_are_refused_one_by_one_or_not(text: str) -> None:
+    """Escaped: two halves make a character, one alone makes none."""
+    raw = json.dumps([text]).encode()
+    whole = json.loads(raw)[0]
+    if any("\ud800" <= character <= "\udfff" for character in whole):
+        with pytest.raises(NotReadableError, match="surrogate"):
+            read_json(raw)
+    else:
+        assert read_json(raw) == [whole]

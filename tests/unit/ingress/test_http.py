@@ -268,7 +268,8 @@ async def test_refusal_of_provider_keeps_nothing(ingress: Ingress) -> None:
 
 
 async def test_full_memory_is_unavailable() -> None:
-    async with running_ingress(pending_bytes=5000) as ingress:
+    # a source may hold half of it
+    async with running_ingress(pending_bytes=10_000) as ingress:
         assert (await ingress.post(TOKEN, b"x" * 900))[0] == 200
         async with ingress.http.post(ingress.url + TOKEN, data=b"x" * 1000) as answer:
             assert answer.status == 503

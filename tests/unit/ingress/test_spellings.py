@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from services.ingress.spellings import Spellings
@@ -46,3 +48,13 @@ def test_all_characters_in_another_spelling_hide_no_secret(way: str) -> None:
 )
 def test_escapes_without_the_secret_are_not_taken_for_it(body: bytes) -> None:
     assert not Spellings([SECRET]).may_be_in(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"\\" * 1_000_000, b"\\" * 1_000_000 + b"u00", b"\\u00" * 250_000, b"%" * 1_000_000]
+)
+def test_body_of_backslashes_is_searched_in_linear_time(body: bytes) -> None:
+    """Anybody may send one to an open door; each run of them used to be tried from each of its places."""
+    began = time.perf_counter()
+    assert not Spellings(["open-sesame/0123"]).may_be_in(body)
+    assert time.perf_counter() - began < 2
