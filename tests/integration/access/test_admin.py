@@ -187,7 +187,9 @@ async def test_unknown_things_are_said_to_be_so(port: aiohttp.ClientSession, poo
 
 async def test_large_body_is_refused(port: aiohttp.ClientSession) -> None:
     with suppress(aiohttp.ClientError):
-        async with port.post("/parked/discard", data=io.BytesIO(b" " * 2_000_000), headers=ANA) as said:
+        async with port.post(
+            "/parked/discard", data=io.BytesIO(b" " * 2_000_000), headers=ANA
+        ) as said:
             assert said.status == 413
 
 
