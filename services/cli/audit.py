@@ -9,7 +9,8 @@ import click
 from libs.runtime.harmless import json_text
 from libs.store.acts import list_acts
 from services.cli import options
-from services.inspection.tables import act_table, show
+from services.inspection.acts import act_table
+from services.inspection.tables import show
 from services.inspection.view import act_view
 
 

@@ -18,7 +18,6 @@ from libs.contracts.event import timestamp
 from libs.domain.lifecycle import Band, Kind, State, band_of
 from libs.domain.verdict import Outcome
 from libs.runtime.harmless import harmless
-from libs.store.acts import Act
 from libs.store.inspect import ParkedReading
 from libs.store.objects import StoredObject
 from libs.store.parked import ParkedGroup
@@ -152,31 +151,6 @@ def group_table(found: Iterable[ParkedGroup], title: str | None = None) -> Table
         ("count", "provider", "reason", "field", "value", "first seen", "last seen", "sample"),
         spared=("first seen", "sample"),
     )
-
-
-def act_table(found: Iterable[Act], title: str | None = None) -> Table:
-    """Return what people did as a table; a narrow terminal does not see how they came."""
-    return table_of(
-        title,
-        (
-            {
-                "at": timestamp(each.at),
-                "who": _text(each.who),
-                "via": _text(each.via),
-                "action": _text(each.action),
-                "on": _text(_pairs(each.subject)),
-                "why": _text(each.why),
-                "outcome": _text("not known" if each.outcome is None else _pairs(each.outcome)),
-            }
-            for each in found
-        ),
-        ("at", "who", "via", "action", "on", "why", "outcome"),
-        spared=("via",),
-    )
-
-
-def _pairs(told: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {_told(value)}" for name, value in told.items())
 
 
 def plain_text(value: str | None) -> Text:

@@ -17,6 +17,7 @@ from libs.store.acts import Act
 from libs.store.inspect import ParkedReading
 from libs.store.parked import ParkedGroup
 from services.inspection import tables
+from services.inspection.acts import act_table
 from services.inspection.explanation import Explanation
 from tests.unit.domain.saying import paid
 from tests.unit.reconciler.arriving import arrive
@@ -52,7 +53,7 @@ def test_tables(odd: str) -> None:
         tables.object_table([row]),
         tables.parked_table([parked, replace(parked, discarded_at=NOW, discard_reason=odd)]),
         tables.group_table([group]),
-        tables.act_table([act]),
+        act_table([act]),
         tables.change_table([change]),
     ):
         text = printed(table)
