@@ -58,12 +58,15 @@ _TEXTS: Final = frozenset(
         "providers",
         "readings",
         "room",
+        "rule",
         "segment",
         "server",
         "url",
         "worker",
         # counts, sizes and times
         "again_in",
+        "act",
+        "action",
         "attempt",
         "attempts",
         "bytes",
@@ -82,9 +85,11 @@ _TEXTS: Final = frozenset(
         "port",
         "repeats",
         "share",
+        "shown",
         "size",
         "sources",
         "spooled",
+        "tokens",
         "version",
     }
 )

@@ -108,7 +108,7 @@ def _let_in(tokens: Tokens) -> Any:  # noqa: ANN401 - what aiohttp takes for a m
         shown = request.headers.getall("Authorization", [])
         who = tokens.who(shown[0]) if len(shown) == 1 else None
         if who is None:
-            log.warning("admin_not_let_in", peer=request.remote, shown=bool(shown))
+            log.warning("admin_not_let_in", shown=bool(shown))
             return _json({}, status=401, headers={"WWW-Authenticate": "Bearer"})
         request[_WHO] = who
         return await handler(request)

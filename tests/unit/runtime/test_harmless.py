@@ -59,9 +59,9 @@ def test_letters_stay_as_they_are() -> None:
 def test_logs(form: LogFormat, odd: str) -> None:
     stream = io.StringIO()
     configure_logs("test", form=form, stream=stream)
-    structlog.get_logger().warning("odd", ref=odd, many=[odd], who=odd)
+    structlog.get_logger().warning("odd", why=odd, failed=[odd], who=odd)
     text = stream.getvalue()
     assert text.count("\n") == 1
     assert obeyed(text) == []
     if form is LogFormat.JSON:
-        assert json.loads(text)["ref"] == odd
+        assert json.loads(text)["why"] == odd
