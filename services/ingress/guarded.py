@@ -133,6 +133,7 @@ class Guarded(RequestHandler):
                 self._head_timer = None
         if size > self._head_limit:
             self._measure(fresh)
+        self._thrown_away = 0
         message, payload = self._messages[-1]
         if isinstance(message, _ErrInfo):
             message.exc.__traceback__ = None  # it leads to what was sent, and back to itself

@@ -107,6 +107,20 @@ async def test_refused_body_is_not_read_for_ever() -> None:
         writer.transport.abort()
 
 
+async def test_bodies_that_had_no_room_add_up_to_nothing() -> None:
+    """What is thrown away of each counts by itself: the connection is as good as ever."""
+    async with running_ingress(pending_bytes=300_000) as run:
+        reader, writer = await connect(run)
+        head = f"POST {TARGET} HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n".encode()
+        for _ in range(LINGERS_FOR // 500_000 + 3):
+            writer.write(head + b"x" * 400_000)
+            answer = await asyncio.wait_for(reader.readuntil(b"}"), 5)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            writer.write(b"x" * 500_000)  # after the answer: it is thrown away
+            await writer.drain()
+        writer.close()
+
+
 async def test_who_reads_nothing_is_cut_off() -> None:
     before = limited("unread")
     async with running_ingress(write_timeout=0.3) as run:
