@@ -72,7 +72,7 @@ class Errand:
         self._lane = lane
         self._asking: Asking | None = asking
         self._wire = asking
-        self.peer = asking.peer
+        self.peer = lane.webhooks.sender(asking.peer, headers, asking)
         self.way = way
         self.headers = headers
         self.body = body

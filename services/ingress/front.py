@@ -66,7 +66,8 @@ class Front:
             request.method == "POST"
             and (way := self.ways.of(request.raw_path, request.rel_url)) is not None
         ):
-            return await self._webhooks.receive(request, way, peer_of(request))
+            sender = self._webhooks.sender(peer_of(request), request.headers, request.protocol)
+            return await self._webhooks.receive(request, way, sender)
         path = request.rel_url.path_safe
         page = self._pages.get(path)
         if page is not None:

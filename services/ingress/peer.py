@@ -78,12 +78,18 @@ class Peers:
 
 def address_of(transport: asyncio.BaseTransport) -> str:
     """Return the address of whoever is connected: the only place that asks for it."""
+    return one_sender(name_of(transport))
+
+
+def name_of(transport: asyncio.BaseTransport) -> str:
+    """Return the address as the socket has it; "" where it has none."""
     name = transport.get_extra_info("peername")
-    return _network(str(name[0])) if isinstance(name, tuple) else ""
+    return str(name[0]) if isinstance(name, tuple) else ""
 
 
 @lru_cache(maxsize=1024)
-def _network(address: str) -> str:
+def one_sender(address: str) -> str:
+    """Return what counts as one sender: an address of IPv4, a /64 of IPv6."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

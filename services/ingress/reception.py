@@ -11,14 +11,15 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from libs.runtime.limits import IngressLimits
 from services.ingress.answering import rejected
+from services.ingress.authentication.addresses import Network, is_proxy
 from services.ingress.guard import Guard
 from services.ingress.limited import Reason, count, too_many
-from services.ingress.peer import Peer, address_of
+from services.ingress.peer import Peer, address_of, name_of
 from services.ingress.rejections import Rejection, unavailable
 
 KEPT_FREE: Final = 64  # descriptors, for the broker, the spool and the log
@@ -40,9 +41,15 @@ class Reception:
     """Counts the connections that are open."""
 
     def __init__(
-        self, guard: Guard, limits: IngressLimits, *, clock: Callable[[], float] = time.monotonic
+        self,
+        guard: Guard,
+        limits: IngressLimits,
+        *,
+        trusted_proxies: Sequence[Network] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.guard = guard
+        self._trusted = trusted_proxies
         self.limits = limits
         self._most = min(limits.max_connections, _descriptors())
         self._open: dict[Idle, Peer] = {}
@@ -54,7 +61,10 @@ class Reception:
     def admit(self, connection: Idle, transport: asyncio.Transport) -> Peer | None:
         """Return who it is; None where there is no room, of which the sender has been told."""
         peer = self.guard.peers.at(address_of(transport))
-        if peer.connections >= self.limits.address_connections:
+        proxy = bool(self._trusted) and is_proxy(name_of(transport), self._trusted)
+        if proxy and not peer.proven:
+            self.guard.peers.prove(peer)
+        if peer.connections >= self.limits.address_connections and not proxy:
             _turn_away(transport, too_many(_RETRY, close=True), Reason.ADDRESS_CONNECTIONS)
             return None
         if len(self._open) >= self._most and not self._make_room(peer):

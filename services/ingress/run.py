@@ -128,7 +128,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     server = Server(
         front.handle,
         Lane(webhooks, front.ways),
-        Reception(guard, settings),
+        Reception(guard, settings, trusted_proxies=settings.trusted_proxies),
         access_log=None,
         auto_decompress=False,
         keepalive_timeout=settings.keepalive_timeout,

@@ -27,7 +27,7 @@ from services.ingress.failing import rejection_of
 from services.ingress.guard import Guard
 from services.ingress.ladder import RefusedError
 from services.ingress.notices import Notices
-from services.ingress.peer import Peer
+from services.ingress.peer import Peer, one_sender
 from services.ingress.receiving import check_head, check_whole, continue_if_welcome, read_body
 from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Rejection, unauthorized, unavailable
@@ -131,6 +131,14 @@ class Webhooks:
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
         return self._delivery(way, peer, headers, body, address)
+
+    def sender(self, peer: Peer, headers: CIMultiDictProxy[str], wire: Wire) -> Peer:
+        """Return who is to be held to the limits: behind a trusted proxy whom it tells of."""
+        if not self.trusted_proxies:
+            return peer
+        name = wire.peername
+        address = client_address(name[0] if name else None, headers, self.trusted_proxies)
+        return peer if address is None else self.guard.peers.at(one_sender(str(address)))
 
     def _address(self, door: Door, headers: CIMultiDictProxy[str], wire: Wire) -> Address | None:
         """Return where a request comes from, where that matters."""

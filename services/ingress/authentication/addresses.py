@@ -54,6 +54,12 @@ def client_address(
     return None if not told else address
 
 
+def is_proxy(peer: str, trusted: Sequence[Network]) -> bool:
+    """Tell whether the other end of a connection is a proxy that is trusted."""
+    address = _address(peer)
+    return address is not None and _in(address, trusted)
+
+
 def _address(text: str | None) -> Address | None:
     """Read an address; one of IPv4 that came over IPv6 is one of IPv4. A zone or port is left out."""
     if not text:
