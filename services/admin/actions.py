@@ -105,7 +105,12 @@ class Actions:
 
 
 def _view(found: Reentered, *, waited: bool) -> dict[str, Any]:
-    told = {"asked": found.asked, "sent": len(found.sent), "missing": found.missing}
+    told = {
+        "asked": found.asked,
+        "sent": len(found.sent),
+        "missing": found.missing,
+        "not_opened": [each.id for each in found.unopened],
+    }
     if not waited:
         return told
     return told | {

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from libs.bus.publisher import Publisher
+from libs.runtime.archive_keys import key_ring
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
@@ -37,7 +38,9 @@ async def run(
     """Answer until `stop` is set. Raises `ConfigurationError` where it cannot listen."""
     dsn, url = settings.required_postgres_dsn(), settings.required_amqp_url()
     async with contextlib.AsyncExitStack() as ending:
-        pool = await ending.enter_async_context(open_pool(dsn, size=POOL_SIZE))
+        pool = await ending.enter_async_context(
+            open_pool(dsn, size=POOL_SIZE, keys=key_ring(settings))
+        )
         publisher = await Publisher.open(url, name="caudal-admin", deadline=_PUBLISH_WITHIN)
         ending.push_async_callback(publisher.close)
         access = None if sources is None else Access(sources)
