@@ -226,9 +226,16 @@ class Guarded(RequestHandler):
         self._reception.guard.malformed(self.peer)
         if isinstance(exc, HeadTooLarge | LineTooLong) or _TOO_MANY in str(exc):
             count(Reason.HEAD)
+            if isinstance(exc, LineTooLong) and _is_target(exc):
+                return Last(Rejection(414, "target too long", close=True))
             return Last(Rejection(431, "head too large", close=True))
         count(Reason.MALFORMED)
         return Last(Rejection(400, "request not readable", close=True))
+
+
+def _is_target(error: LineTooLong) -> bool:
+    """Tell a target from a field, by how it begins: the parser raises the same for both."""
+    return bytes(error.args[0]).startswith((b"/", b"http")) if error.args else False
 
 
 def _head_size(message: RawRequestMessage) -> int:

@@ -200,7 +200,7 @@ async def test_large_head_is_refused(ingress: Ingress, fields: str) -> None:
 
 async def test_long_target_is_refused(ingress: Ingress) -> None:
     answer = await ingress.raw(f"POST /{'a' * 9000} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.startswith(b"HTTP/1.1 414 ")
 
 
 async def test_part_of_a_head_behind_a_request_is_bounded(ingress: Ingress) -> None:
