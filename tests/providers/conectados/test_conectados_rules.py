@@ -99,7 +99,12 @@ def test_echo_keeps_the_event_as_received() -> None:
 @pytest.mark.parametrize("line", [1, {"amount": 1}, {"amount": []}])
 @pytest.mark.timeout(5)
 def test_endless_details_are_parked(line: object) -> None:
-    (reading,) = conectados.PROVIDER.translate(_delivery(aproved_details=[line] * 200_000), Terms())
-
-    assert isinstance(reading, Unknown)
-    assert (reading.reason, reading.field) == (ParkReason.MALFORMED, "aproved_details")
+    """As what they are, up to what is read as JSON at all; beyond that as not readable."""
+    for count, reason, field in (
+        (3_000, ParkReason.MALFORMED, "aproved_details"),
+        (200_000, ParkReason.NOT_READABLE, None),
+    ):
+        told = _delivery(aproved_details=[line] * count)
+        (reading,) = conectados.PROVIDER.translate(told, Terms())
+        assert isinstance(reading, Unknown)
+        assert (reading.reason, reading.field) == (reason, field)
