@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from libs.runtime.key_ring import KeyRing
 from libs.spool.disk import Figures
 from libs.spool.errors import SpoolError, SpoolFullError
 from tests.simulated.loop import PROCESS, Process
@@ -134,7 +135,8 @@ def _settle(future: asyncio.Future[Any], result: object, error: Exception | None
 def install(house: House) -> tuple[Callable[..., Disk], Callable[[str], DiskThread]]:
     """Return what takes the place of the two classes in `libs.spool.spool`."""
 
-    def disk(_root: Path, *, max_bytes: int) -> Disk:
+    def disk(_root: Path, *, max_bytes: int, keys: KeyRing) -> Disk:
+        assert not keys  # what is sealed is a matter of bytes: `tests/unit/spool/test_sealed.py`
         return Disk(house, max_bytes)
 
     def thread(_name: str) -> DiskThread:

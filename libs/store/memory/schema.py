@@ -240,7 +240,10 @@ TABLES: Final = (
             "size": I8, "sha256": B, "headers": T,
         },
         optional=frozenset({"sha256"}),
-        checks={"lost_and_found_size_check": _at_least("size", 0)},
+        checks={
+            "lost_and_found_size_check": _at_least("size", 0),
+            "lost_and_found_sha256_check": lambda row: len(row["sha256"] or bytes(32)) == 32,
+        },
     ),
     Table("notices", ("id",), {"id": U, "noted_at": Z}, defaults={"noted_at": NOW}),
 )  # fmt: skip

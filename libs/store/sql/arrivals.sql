@@ -100,7 +100,7 @@ on conflict (source, at, kind) do update set requests = known.requests + exclude
 -- name: add_lost
 -- What requests that were not let in looked like; a notice that comes twice adds nothing.
 insert into lost_and_found (notice, number, at, source, failure, rule, why, size, sha256, headers)
-select * from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+select * from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
                      $7::text[], $8::bigint[], $9::bytea[], $10::text[])
 on conflict (notice, number) do nothing
 
