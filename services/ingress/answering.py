@@ -26,22 +26,23 @@ def answered(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
     plain = request.version == HttpVersion11 and request.keep_alive and has_plain_head(answer)
     # aiohttp's own waits for a sender that does not read its answers
     if plain and not request.protocol.writing_paused:
-        return _Written(answer)
+        return _Written(answer.status, written(answer), keep_alive=True)
     headers = {"Content-Type": answer.content_type}
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
 class _Written(web.StreamResponse):
-    """An answer on a connection that stays open; the three methods are all that aiohttp calls."""
+    """An answer that is written already; the three methods are all that aiohttp calls."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(status=answer.status)
+    def __init__(self, status: int, answer: bytes, *, keep_alive: bool) -> None:
+        super().__init__(status=status)
         self._answer = answer
+        self._stays_open = keep_alive
         self._request: web.BaseRequest | None = None
 
     @property
     def keep_alive(self) -> bool:
-        return True
+        return self._stays_open
 
     async def prepare(self, request: web.BaseRequest) -> None:
         self._request = request
@@ -50,29 +51,12 @@ class _Written(web.StreamResponse):
         transport = None if self._request is None else self._request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the sender is gone")
-        transport.write(written(self._answer))
+        transport.write(self._answer)
 
 
-class Last(web.StreamResponse):
-    """A rejection after which the connection ends, whatever version its request was of."""
-
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(status=rejection.status)
-        self._bytes = rejected(rejection)
-        self._request: web.BaseRequest | None = None
-
-    @property
-    def keep_alive(self) -> bool:
-        return False
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        self._request = request
-
-    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - nothing follows
-        transport = None if self._request is None else self._request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the sender is gone")
-        transport.write(self._bytes)
+def last(rejection: Rejection) -> web.StreamResponse:
+    """Give a rejection after which the connection ends, whatever version its request was of."""
+    return _Written(rejection.status, rejected(rejection), keep_alive=False)
 
 
 def has_plain_head(answer: Answer) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, cast
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from libs.runtime.metrics import answer_metrics
-from services.ingress.answering import SERVER, Last
+from services.ingress.answering import SERVER, last
 from services.ingress.connection import Connection
 from services.ingress.failing import rejection_of
 from services.ingress.health import Health
@@ -46,7 +46,7 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever is raised becomes a small answer that tells a stranger nothing."""
         if request.version not in _VERSIONS:
-            return Last(_OTHER_VERSION)
+            return last(_OTHER_VERSION)
         try:
             response = await self._answer(request)
         except Rejection as rejection:

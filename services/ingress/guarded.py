@@ -17,7 +17,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
-from services.ingress.answering import Last, rejected
+from services.ingress.answering import last, rejected
 from services.ingress.limited import Reason, count
 from services.ingress.peer import Peer
 from services.ingress.reception import Reception
@@ -222,15 +222,15 @@ class Guarded(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
         if status >= 500:
-            return Last(Rejection(500, "internal error", close=True))
+            return last(Rejection(500, "internal error", close=True))
         self._reception.guard.malformed(self.peer)
         if isinstance(exc, HeadTooLarge | LineTooLong) or _TOO_MANY in str(exc):
             count(Reason.HEAD)
             if isinstance(exc, LineTooLong) and _is_target(exc):
-                return Last(Rejection(414, "target too long", close=True))
-            return Last(Rejection(431, "head too large", close=True))
+                return last(Rejection(414, "target too long", close=True))
+            return last(Rejection(431, "head too large", close=True))
         count(Reason.MALFORMED)
-        return Last(Rejection(400, "request not readable", close=True))
+        return last(Rejection(400, "request not readable", close=True))
 
 
 def _is_target(error: LineTooLong) -> bool:

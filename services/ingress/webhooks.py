@@ -98,8 +98,10 @@ class Webhooks:
         self.guard.admit(way.turnstile, peer)
         if not hold.take(REQUEST_COST):
             raise self._unavailable(way.door, "memory")
+        address = self._address(way.door, headers, wire)
+        authority = self._by_head(way, headers, address, body, len(body))
         check_whole(body, hold, self.max_body_bytes)
-        return self._delivery(way, peer, headers, body, self._address(way.door, headers, wire))
+        return self._delivery(way, peer, headers, body, address, authority)
 
     def rejection(self, door: Door, outcome: RefusedError | ContractError) -> Rejection:
         """Say what the sender is told of a delivery that was not kept, and count it."""
@@ -124,13 +126,28 @@ class Webhooks:
             raise self._unavailable(way.door, "memory")
         headers = request.headers
         address = self._address(way.door, headers, request.protocol)
-        if not way.door.authenticator.needs_body:
-            attempt = Attempt(headers=headers, query=way.query, address=address)
-            self._verify(way.door, attempt, None, request.content_length or 0)
+        authority = self._by_head(way, headers, address, None, request.content_length or 0)
         body = await read_body(
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
-        return self._delivery(way, peer, headers, body, address)
+        return self._delivery(way, peer, headers, body, address, authority)
+
+    def _by_head(
+        self,
+        way: Way,
+        headers: CIMultiDictProxy[str],
+        address: Address | None,
+        body: bytes | None,
+        size: int,
+    ) -> Authority | None:
+        """Return what the head proves; None where only the body can prove something.
+
+        On both lanes it comes before anything is said of the body, which is for the lost-and-found alone.
+        """
+        if way.door.authenticator.needs_body:
+            return None
+        attempt = Attempt(headers=headers, query=way.query, address=address)
+        return self._verify(way.door, attempt, body, size)
 
     def sender(self, peer: Peer, headers: CIMultiDictProxy[str], wire: Wire) -> Peer:
         """Return who is to be held to the limits: behind a trusted proxy whom it tells of."""
@@ -147,24 +164,27 @@ class Webhooks:
         name = wire.peername
         return client_address(name[0] if name else None, headers, self.trusted_proxies)
 
-    def _delivery(
+    def _delivery(  # noqa: PLR0913, PLR0917 - what a request is, made for each
         self,
         way: Way,
         peer: Peer,
         headers: CIMultiDictProxy[str],
         body: bytes,
         address: Address | None,
+        authority: Authority | None,
     ) -> Delivery:
+        """Make the delivery; `authority` is what the head alone has proven already."""
         door = way.door
         document = _document(body) if door.authenticator.needs_document else None
-        attempt = Attempt(
-            headers=headers,
-            query=way.query,
-            body=body,
-            document=document or {},
-            address=address,
-        )
-        authority = self._verify(door, attempt, body, len(body))
+        if authority is None:
+            attempt = Attempt(
+                headers=headers,
+                query=way.query,
+                body=body,
+                document=document or {},
+                address=address,
+            )
+            authority = self._verify(door, attempt, body, len(body))
         self.guard.charge(way.turnstile, peer, authority)
         try:
             redacted = door.redactor.body(body, document)

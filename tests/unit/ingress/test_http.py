@@ -349,3 +349,10 @@ async def test_taken_port_is_named() -> None:
         with pytest.raises(ConfigurationError, match="CAUDAL_INGRESS_PORT"):
             async with running_ingress(ingress_port=port):
                 pytest.fail("two on one port")
+
+
+async def test_who_proves_nothing_is_told_nothing_of_the_body(ingress: Ingress) -> None:
+    """On both lanes the head is judged first where it can be, whatever stands in the body."""
+    for body in (b"", b"x"):
+        assert (await ingress.post("/webhooks/shop?token=wrong", body))[0] == 401
+        assert (await ingress.post("/webhooks/header", body, {"X-Word": "wrong"}))[0] == 401

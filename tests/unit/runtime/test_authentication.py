@@ -156,4 +156,9 @@ def test_set_up_that_is_shipped_can_be_used(path: Path, tmp_path: Path) -> None:
     assert not found.source.closed
     assert sources.warnings == ()
     if path.stem == "conectados":
-        assert JwsAlgorithm.PS256 in kinds.JwsAlgorithm
+        [signed] = [
+            part
+            for part in kinds.parts(found.source.authentication)
+            if isinstance(part, kinds.JwsDetached)
+        ]
+        assert signed.algorithms == (JwsAlgorithm.PS256,)
