@@ -68,7 +68,7 @@ class Line:
             return await self._reader.read(1) == b""
 
     async def rest(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):  # refused bodies linger for 3 s, on a machine that is busy
             return await self._reader.read()
 
     def abort(self) -> None:
