@@ -59,7 +59,7 @@ def where(error: BaseException) -> str:
     The message of a foreign exception often quotes the value that it choked on.
     """
     lines: list[str] = []
-    for link in _chain(error):
+    for link in chain(error):
         lines += _frames(link)
         lines.append(type(link).__qualname__)
     return "\n".join(lines)
@@ -71,7 +71,7 @@ def told(error: BaseException) -> str:
     Those are of our own errors and of the operating system's; of any other only the length is told.
     """
     lines: list[str] = []
-    for link in _chain(error):
+    for link in chain(error):
         lines += _frames(link)
         lines.append(f"{type(link).__qualname__}: {_message(link)}")
         if isinstance(link, BaseExceptionGroup):
@@ -79,8 +79,12 @@ def told(error: BaseException) -> str:
     return "\n".join(lines)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Go through an error and its causes, each once."""
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Go through an error and its causes, each once.
+
+    They can form a ring: a connection that is reset while it is closed raises an error that it has
+    kept from before, and that then is the context of its own cause.
+    """
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:

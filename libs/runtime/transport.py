@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+from libs.runtime.failures import chain
+
 _AMQP_FILES: Final = ("cafile", "certfile", "keyfile")
 _POSTGRES_FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _POSTGRES_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -67,15 +69,13 @@ def is_checked_postgres(dsn: str) -> bool:
 
 def tls_complaint(error: BaseException) -> str | None:
     """Say what is wrong with TLS, where an error or one of its causes is about it."""
-    link: BaseException | None = error
-    while link is not None:
+    for link in chain(error):
         if isinstance(link, ssl.SSLCertVerificationError):
             return f"the server's certificate is not accepted: {link.verify_message}"
         if isinstance(link, ssl.SSLError):
-            return f"no TLS with the server: {link.reason or type(link).__name__}"
+            return f"no TLS with the server: {getattr(link, 'reason', None) or type(link).__name__}"
         if isinstance(link, ConnectionError) and "SSL upgrade" in str(link):
             return "the server speaks no TLS, which is asked for"
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return None
 
 

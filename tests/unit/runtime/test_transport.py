@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import ssl
 from pathlib import Path
 
 import pytest
 
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import load_settings
+from libs.runtime.transport import tls_complaint
 
 WORD = "word-that-nobody-may-read"
 
@@ -98,3 +100,13 @@ def test_every_port_is_on_loopback_unless_told_otherwise() -> None:
     }
     assert set(hosts) >= {"ingress_host", "metrics_host", "admin_host"}
     assert set(hosts.values()) == {"127.0.0.1"}
+
+
+@pytest.mark.timeout(10)
+def test_causes_in_a_ring_are_gone_through_once() -> None:
+    """A connection that is reset while it is closed leaves such a ring."""
+    outer, inner = OSError("closing"), ConnectionResetError("reset")
+    outer.__cause__, inner.__cause__ = inner, outer
+    assert tls_complaint(outer) is None
+    inner.__cause__ = ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] alert unknown ca")
+    assert "no TLS with the server" in (tls_complaint(outer) or "")
