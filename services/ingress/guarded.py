@@ -95,12 +95,29 @@ class Guarded(RequestHandler):
             return None
         return self._next_keepalive_close_time - self._keepalive_timeout
 
+    def rest(self) -> bool:
+        """Read nothing more for now, see `intake.py`."""
+        transport = self.transport
+        if transport is None or transport.is_closing() or not transport.is_reading():
+            return False
+        transport.pause_reading()
+        return True
+
+    def go_on(self) -> None:
+        """Read again, unless aiohttp has come to wait for something."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if not self._reading_paused and not self._buffer_paused:
+            transport.resume_reading()
+
     def parse(self, data: bytes) -> None:
         """Parse what came, no more at once than a head may have: so none grows in between."""
         limit = self._head_limit
         if len(data) <= limit:
             self._parse(data)
             return
+        self._reception.intake.brought(self, len(data))
         for start in range(0, len(data), limit):
             self._parse(data[start : start + limit])
 

@@ -160,7 +160,7 @@ class Ladder:
             INGRESS_ACCEPT_LEVEL.labels(each.value).set(each is level)
         if level is not self._told:
             log_of_level = log.info if level is Level.CONFIRMED else log.warning
-            log_of_level("accept_level", now=level.value)
+            log_of_level("accept_level", state=level.value)
         self._told = level
         return level
 

@@ -18,17 +18,19 @@ from libs.runtime.limits import IngressLimits
 from services.ingress.answering import rejected
 from services.ingress.authentication.addresses import Network, is_proxy
 from services.ingress.guard import Guard
+from services.ingress.intake import Intake, Reads
 from services.ingress.limited import Reason, count, too_many
 from services.ingress.peer import Peer, address_of, name_of
 from services.ingress.rejections import Rejection, unavailable
 
 KEPT_FREE: Final = 64  # descriptors, for the broker, the spool and the log
 LOOK_EVERY: Final = 0.05  # seconds between two looks for idle ones, at least: each takes 2 ms
+LOOK_AGAIN: Final = 0.01  # before one goes that belongs to somebody known
 _RETRY: Final = 1  # second
 
 
-class Idle(Protocol):
-    """What may be closed to make room."""
+class Idle(Reads, Protocol):
+    """A connection: it may be left unread, and closed to make room."""
 
     def idle_since(self) -> float | None:
         """Return the time of the event loop at which it fell idle; None while it is not."""
@@ -53,6 +55,7 @@ class Reception:
         self.limits = limits
         self._most = min(limits.max_connections, _descriptors())
         self._open: dict[Idle, Peer] = {}
+        self.intake = Intake(self._open)
         self._addresses = 0  # from which any is open
         self._may_go: list[Idle] = []  # idle at the last look; the first to go at the end
         self._clock = clock
@@ -89,15 +92,18 @@ class Reception:
         if not newcomer.proven and newcomer.connections * self._addresses >= self._most:
             return False
         if not self._may_go:
-            self._look()
+            self._look(LOOK_EVERY)
         while self._may_go:
             one = self._may_go[-1]
             peer = self._open.get(one)
             if peer is None or one.idle_since() is None:
                 self._may_go.pop()
                 continue
-            if peer.proven and not newcomer.proven:
-                return False
+            if peer.proven:
+                if not newcomer.proven:
+                    return False
+                if self._look(LOOK_AGAIN):  # strangers may have fallen idle since
+                    continue
             self._may_go.pop()
             count(Reason.IDLE)
             self.left(one)
@@ -105,10 +111,11 @@ class Reception:
             return True
         return False
 
-    def _look(self) -> None:
+    def _look(self, every: float) -> bool:
+        """Look which are idle; False where the last look is not so long ago."""
         now = self._clock()
-        if now - self._looked < LOOK_EVERY:
-            return
+        if now - self._looked < every:
+            return False
         self._looked = now
         idle = [
             ((peer.proven, -peer.connections, since), one)
@@ -117,6 +124,7 @@ class Reception:
         ]
         idle.sort(key=lambda pair: pair[0], reverse=True)
         self._may_go = [one for _, one in idle]
+        return True
 
 
 def _turn_away(transport: asyncio.Transport, rejection: Rejection, reason: Reason) -> None:

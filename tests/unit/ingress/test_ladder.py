@@ -284,7 +284,7 @@ async def test_each_level_is_logged_once(tmp_path: Path) -> None:
             broker.mood = Outcome.CONFIRMED
             await until(lambda: len(publisher.messages) == 6)
             await until(lambda: level_told() == ["confirmed"])
-    told = [line["now"] for line in logs if line["event"] == "accept_level"]
+    told = [line["state"] for line in logs if line["event"] == "accept_level"]
     assert told == ["confirmed", "spooling", "confirmed"]
 
 
