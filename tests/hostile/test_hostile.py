@@ -74,7 +74,7 @@ async def test_floods_starve_nobody(amqp_url: str, tmp_path: Path) -> None:
     for row, scene in zip(rows[1:], SCENES, strict=False):
         if scene.most:
             told = row.hostile["statuses"]
-            assert scene.most <= told.keys(), scene.name
+            assert scene.some <= told.keys(), scene.name
             assert max(told, key=told.get) in scene.most, scene.name
 
 
