@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.bus.publisher import Outcome
 from libs.providers.port import Answer
 from services.ingress.connection import HELD_BACK
 from services.ingress.express import Lane
 from tests.unit.ingress.stand_ins import (
     PROVIDERS,
+    Gate,
     Ingress,
     StandInProvider,
     StandInPublisher,
@@ -83,19 +83,6 @@ async def line_to(ingress: Ingress) -> AsyncIterator[Line]:
         yield Line(reader, writer)
     finally:
         writer.close()
-
-
-class Gate:
-    """A broker that confirms nothing until it is opened."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.arrived = 0
-
-    async def __call__(self, _message: bytes) -> Outcome:
-        self.arrived += 1
-        await self.open.wait()
-        return Outcome.CONFIRMED
 
 
 @pytest.fixture
