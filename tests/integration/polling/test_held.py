@@ -201,7 +201,10 @@ async def test_held_until_somebody_better_agrees_and_then_told_once(
             assert (await here.state(REF), await here.state(NEVER)) == (held, held)
             provider.hold.set()
             await until(lambda: len(here.told(REF)) == 2, SECONDS)
-            released = [(1, None, "created", []), (2, "created", "paid", [])]
+            released: list[tuple[object, ...]] = [
+                (1, None, "created", []),
+                (2, "created", "paid", []),
+            ]
             assert (here.told(REF), here.told(SIGNED_REF)) == (released, released)
 
             # and nothing tells it twice
