@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -21,7 +22,43 @@ Places = dict[str, str]
 TOKEN: Final = "token-of-ana-which-is-long-enough"
 RIGHT, WRONG = "of-nobody-2", "of-nobody-1"  # credentials of the locked sources
 SECONDS: Final = 60.0
+LOUD: Final = {"CAUDAL_LOG_LEVEL": "debug", "CAUDAL_LOG_FORMAT": "json"}
 LET_IN, NOT_LET_IN, CANNOT_BE_SAID = 0, 1, 3
+
+
+@contextmanager
+def worker(stack: Stack, role: str) -> Iterator[tuple[Path, int]]:
+    """Run one more worker, which tells its metrics; give its log and the port of these."""
+    port, log = free_port(), stack.home / f"{role}.log"
+    env = environment(
+        {
+            **LOUD,
+            "CAUDAL_AMQP_URL": stack.line["amqp_url"],
+            "CAUDAL_POSTGRES_DSN": stack.line["postgres_dsn"],
+            "CAUDAL_METRICS_PORT": str(port),
+            "CAUDAL_SOURCES": str(stack.home / "sources.toml"),
+        }
+    )
+    with log.open("wb") as output:
+        process = subprocess.Popen([CAUDAL, role, "--name", f"{role}-9"], stderr=output, env=env)
+        try:
+            yield log, port
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
+
+
+def answers(port: int) -> bool:
+    try:
+        metrics(f"http://127.0.0.1:{port}")
+    except OSError:
+        return False
+    return True
+
+
+def metrics(url: str) -> str:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310 - our own address
+        return str(answer.read(), "utf-8")
 
 
 def run_all(stack: Stack, commands: Sequence[Sequence[str]]) -> list[Ran]:
@@ -61,7 +98,9 @@ def check(stack: Stack, given: Mapping[str, Request], stored: Mapping[str, str])
             asked.append((on_file, CANNOT_BE_SAID))
     # what is no request at all is refused in words of our own
     torn = stack.home / "torn.http"
-    torn.write_bytes(next(iter(given.values())).body)
+    torn.write_bytes(
+        (stack.home / f"{next(iter(given))}-{WRONG}.http").read_bytes().split(b"\r\n\r\n")[1]
+    )
     asked.append((("sources", "check", next(iter(given)), "--request", str(torn)), 2))
     found: Places = {}
     for (command, code), done in zip(
@@ -92,8 +131,7 @@ def port_for_operators(stack: Stack) -> Iterator[str]:
     port = free_port()
     env = {
         **stack.variables,
-        "CAUDAL_LOG_LEVEL": "debug",
-        "CAUDAL_LOG_FORMAT": "json",
+        **LOUD,
         "CAUDAL_ADMIN_TOKEN": f"ana:{TOKEN}",
         "CAUDAL_ADMIN_PORT": str(port),
         "CAUDAL_SOURCES": str(stack.home / "sources.toml"),
@@ -178,3 +216,29 @@ async def tables(dsn: str) -> Places:
         return found
     finally:
         await connection.close()
+
+
+async def on_file(dsn: str) -> dict[str, str]:
+    """Return a delivery of each locked source."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "select source, id from deliveries where source like '%-locked'"
+        )
+    finally:
+        await connection.close()
+    return {row["source"]: str(row["id"]) for row in rows}
+
+
+async def drained(dsn: str, posted: int) -> bool:
+    """Tell whether everything is on file, translated, and published."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        row = await connection.fetchrow(
+            "select (select count(*) from deliveries), (select count(*) from translations),"
+            " (select count(*) from outbox)"
+        )
+    finally:
+        await connection.close()
+    assert row is not None
+    return tuple(row) == (posted, posted, 0)

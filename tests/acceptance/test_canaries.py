@@ -9,31 +9,35 @@ that shows that the canaries were there.
 
 import asyncio
 import json
-import subprocess
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import aio_pika
 import asyncpg
 import pytest
 
-from libs.embedded.ports import free_port
 from libs.providers.registry import PROVIDERS
 from tests.acceptance import canary_desk
 from tests.acceptance.canaries import Canaries
-from tests.acceptance.canary_desk import RIGHT, WRONG, run_all
-from tests.acceptance.stack import CAUDAL, Answer, Request, Stack, environment, source
+from tests.acceptance.canary_desk import (
+    LOUD,
+    RIGHT,
+    WRONG,
+    answers,
+    drained,
+    metrics,
+    run_all,
+    worker,
+)
+from tests.acceptance.stack import Answer, Request, Stack, source
 from tests.processes import wait_until
 from tests.providers.corpora import samples
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-LOUD: Final = {"CAUDAL_LOG_LEVEL": "debug", "CAUDAL_LOG_FORMAT": "json"}
 LOCKED: Final = f'{{ kind = "query_token", parameter = "token", secrets = ["literal:{RIGHT}"] }}'
 SOURCES: Final = "".join(
     source(slug, slug, '{ kind = "none" }') + source(f"{slug}-locked", slug, LOCKED)
@@ -69,41 +73,6 @@ class Run:
     raw: str = ""
     database: str = ""
     locked: dict[str, Request] = field(default_factory=dict)
-
-
-@contextmanager
-def worker(stack: Stack, role: str) -> Iterator[tuple[Path, int]]:
-    """Run one more worker, which tells its metrics; give its log and the port of these."""
-    port, log = free_port(), stack.home / f"{role}.log"
-    env = environment(
-        {
-            **LOUD,
-            "CAUDAL_AMQP_URL": stack.line["amqp_url"],
-            "CAUDAL_POSTGRES_DSN": stack.line["postgres_dsn"],
-            "CAUDAL_METRICS_PORT": str(port),
-            "CAUDAL_SOURCES": str(stack.home / "sources.toml"),
-        }
-    )
-    with log.open("wb") as output:
-        process = subprocess.Popen([CAUDAL, role, "--name", f"{role}-9"], stderr=output, env=env)
-        try:
-            yield log, port
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
-
-
-def answers(port: int) -> bool:
-    try:
-        metrics(f"http://127.0.0.1:{port}")
-    except OSError:
-        return False
-    return True
-
-
-def metrics(url: str) -> str:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310 - our own address
-        return str(answer.read(), "utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -169,20 +138,6 @@ def _shown(answer: Answer) -> str:
     return f"{answer.status} {answer.content_type} {answer.body!r}"
 
 
-async def drained(dsn: str, posted: int) -> bool:
-    """Tell whether everything is on file, translated, and published."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        row = await connection.fetchrow(
-            "select (select count(*) from deliveries), (select count(*) from translations),"
-            " (select count(*) from outbox)"
-        )
-    finally:
-        await connection.close()
-    assert row is not None
-    return tuple(row) == (posted, posted, 0)
-
-
 async def read_servers(run: Run) -> None:
     """Take all messages of the public exchange, and everything that the database holds."""
     connection = await aio_pika.connect(run.stack.line["amqp_url"])
@@ -226,21 +181,9 @@ def read_commands(run: Run) -> None:
         run.places["readings of caudal parked show"] = json.dumps(told["readings"])
     dsn = run.stack.line["postgres_dsn"]
     run.places |= canary_desk.look_at_what_was_lost(run.stack)
-    run.places |= canary_desk.check(run.stack, run.locked, asyncio.run(on_file(dsn)))
+    run.places |= canary_desk.check(run.stack, run.locked, asyncio.run(canary_desk.on_file(dsn)))
     run.places |= canary_desk.act(run.stack, objects, parked)
     run.places |= asyncio.run(canary_desk.tables(dsn))
-
-
-async def on_file(dsn: str) -> dict[str, str]:
-    """Return a delivery of each locked source."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        rows = await connection.fetch(
-            "select source, id from deliveries where source like '%-locked'"
-        )
-    finally:
-        await connection.close()
-    return {row["source"]: str(row["id"]) for row in rows}
 
 
 def test_no_canary_is_anywhere(run: Run) -> None:
