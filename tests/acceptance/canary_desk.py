@@ -72,7 +72,7 @@ def look_at_what_was_lost(stack: Stack) -> Places:
 
     def all_there() -> bool:
         slugs = {each["source"] for each in stack.ask("sources", "lost")}
-        return slugs >= {f"{slug}-locked" for slug in PROVIDERS}
+        return slugs >= {"signed", *(f"{slug}-locked" for slug in PROVIDERS)}
 
     assert wait_until(all_there, seconds=SECONDS)
     commands = [("sources", "lost"), ("sources", "lost", "--json")]
@@ -150,22 +150,23 @@ def port_for_operators(stack: Stack) -> Iterator[str]:
 
 def act(stack: Stack, objects: Sequence[Any], parked: Sequence[Any]) -> Places:
     """Have an operator look and act, by the port and by commands; return what is answered and on record."""
-    replayed, discarded, another = (parked[n]["delivery_id"] for n in (0, 1, 2))
-    requests: list[tuple[str, dict[str, Any] | None]] = [
-        ("/parked", None),
-        ("/parked/groups", None),
-        (f"/objects/{objects[0]['provider_ref']}", None),
-        ("/parked/replay", {"deliveries": [replayed], "why": "again", "wait": 30}),
-        ("/parked/discard", {"deliveries": [discarded], "why": "a test"}),
-        ("/objects/poll", {"ref": objects[0]["provider_ref"], "why": "to be sure"}),
-        (f"/deliveries/{another}/replay", {"why": "again"}),
-        ("/nowhere", None),
-        ("/acts", None),
+    discarded, another = (parked[n]["delivery_id"] for n in (0, 1))
+    requests: list[tuple[int, str, dict[str, Any] | None]] = [
+        (200, "/parked", None),
+        (200, "/parked/groups", None),
+        (200, f"/objects/{objects[0]['provider_ref']}", None),
+        (200, "/parked/replay", {"provider": "payu", "why": "again", "wait": 30}),
+        (200, "/parked/discard", {"deliveries": [discarded], "why": "a test"}),
+        (409, "/objects/poll", {"ref": objects[0]["provider_ref"], "why": "to be sure"}),
+        (200, f"/deliveries/{another}/replay", {"why": "again"}),
+        (404, "/nowhere", None),
+        (200, "/acts", None),
     ]
     found: Places = {}
     with port_for_operators(stack) as url:
-        for path, told in requests:
-            found[f"answer of the port to {path}"] = _asked(url + path, told)
+        for code, path, told in requests:
+            answer = found[f"answer of the port to {path}"] = _asked(url + path, told)
+            assert answer.startswith(f"{code} "), f"{path}: {answer}"
         found["answer of the port to nobody"] = _asked(f"{url}/acts", None, token="no-one")
     sources = ("--sources", str(stack.home / "sources.toml"))
     for commands in (

@@ -39,7 +39,9 @@ from tests.providers.corpora import samples
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 LOCKED: Final = f'{{ kind = "query_token", parameter = "token", secrets = ["literal:{RIGHT}"] }}'
-SOURCES: Final = "".join(
+# with a signature, whose body has to be read before it is refused
+SIGNED: Final = '{ kind = "hmac", algorithm = "sha256", header = "X-Signature", secrets = ["literal:of-nobody-3"] }'
+SOURCES: Final = source("signed", "safe2pay", SIGNED) + "".join(
     source(slug, slug, '{ kind = "none" }') + source(f"{slug}-locked", slug, LOCKED)
     for slug in PROVIDERS
 )
@@ -126,6 +128,9 @@ def everything_posted(run: Run) -> None:
         )
         assert {answer.status for answer in shown} <= wanted
         answered += shown
+    body = run.locked["safe2pay-locked"].body
+    forged = Request("/webhooks/signed", body, {"X-Signature": "00" * 32})
+    assert run.stack.send(forged).status == 401
     run.posted = sum(answer.status < 300 for answer in answered)
     assert {answer.status for answer in answered} <= {200, 201, 400, 401}
     run.places["answers to senders"] = "\n".join(map(_shown, answered))
