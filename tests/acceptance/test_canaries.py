@@ -128,8 +128,8 @@ def everything_posted(run: Run) -> None:
         )
         assert {answer.status for answer in shown} <= wanted
         answered += shown
-    body = run.locked["safe2pay-locked"].body
-    forged = Request("/webhooks/signed", body, {"X-Signature": "00" * 32})
+    forged_body = run.locked["safe2pay-locked"].body
+    forged = Request("/webhooks/signed", forged_body, {"X-Signature": "00" * 32})
     assert run.stack.send(forged).status == 401
     run.posted = sum(answer.status < 300 for answer in answered)
     assert {answer.status for answer in answered} <= {200, 201, 400, 401}
