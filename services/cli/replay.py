@@ -145,6 +145,7 @@ async def _replay(
             options.echo_progress(),
             dry_run=intent is None,
             processes=processes,
+            holds=known.holding,
         )
 
     async with open_pool(dsn, size=2, keys=keys) as pool:

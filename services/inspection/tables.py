@@ -69,7 +69,7 @@ def object_table(rows: Iterable[StoredObject], title: str | None = None) -> Tabl
                 "state": state_text(row.kind, row.state),
                 "amount": _money(row.amount, row.currency),
                 "refunded": _money(row.refunded_amount or None, row.currency),
-                "flags": " ".join(row.flags),
+                "flags": _flags(row),
                 "events": str(row.sequence),
             }
             for row in rows
@@ -117,6 +117,11 @@ def change_table(found: Iterable[Mapping[str, Any]], title: str | None = None) -
         ),
         ("source", "kind", "ref", "field", "before", "after"),
     )
+
+
+def _flags(row: StoredObject) -> str:
+    """Return the flags, and whether no event tells yet what the row says."""
+    return " ".join([*row.flags, "(held)"] if row.held else row.flags)
 
 
 def _told(value: object) -> str:
@@ -223,7 +228,7 @@ def _facts(explanation: Explanation) -> dict[str, str | Text]:
         "amount": _money(row.amount, row.currency),
         "refunded": _money(row.refunded_amount or None, row.currency),
         "fees / net": f"{row.fees} / {row.net}" if row.fees is not None else "",
-        "flags": " ".join(row.flags),
+        "flags": _flags(row),
         "attempts": str(row.attempts) if row.attempts else "",
         "settlement step": row.settlement_step,
         "method": row.method,

@@ -13,8 +13,9 @@ from libs.store.inspect import ParkedReading
 from libs.store.objects import StoredObject
 from libs.store.parked import ParkedGroup
 
-# What lies beside the event's data in a row. `sequence` is the number of events so far.
-BESIDE: Final = ("sequence", "attempts", "settlement_step")
+# What lies beside the event's data in a row. `sequence` is the number of events so far; `held` says that no
+# event tells what the row says, until somebody better than an unsigned notice says it too.
+BESIDE: Final = ("sequence", "attempts", "settlement_step", "held")
 # How an object came to its state, which depends on the order of arrival; its state does not.
 PATH: Final = ("previous_state", "sequence")
 

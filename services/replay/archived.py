@@ -10,7 +10,7 @@ replay, did meanwhile is seen. Doing it again changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -74,10 +74,11 @@ async def replay(  # noqa: PLR0913 - the last is how, and not what
     *,
     dry_run: bool,
     processes: int = 1,
+    holds: Collection[str] = (),
 ) -> Replayed:
     """Correct what today's mappings say otherwise; a dry run computes the same and writes nothing.
 
-    So many processes, this one among them, go through the archive.
+    `holds` are the sources whose uncorroborated money is not told. So many processes, this one among them, go through the archive.
     """
     found = Replayed()
     with screen(translator, processes) as screening:
@@ -85,7 +86,7 @@ async def replay(  # noqa: PLR0913 - the last is how, and not what
     found.differing = len(differing)
     done = 0
     for chunk in _chunks(groups(differing)):
-        planned = await _healed(pool, translator, chunk, dry_run=dry_run)
+        planned = await _healed(pool, translator, chunk, dry_run=dry_run, holds=holds)
         _take(found, planned)
         done += len(chunk)
         on_progress(f"{done} of {len(differing)} differing deliveries corrected")
@@ -128,27 +129,39 @@ def _chunks(found: Iterable[list[Touching]]) -> Iterable[list[Touching]]:
 
 
 async def _healed(
-    pool: Pool, translator: Translator, chunk: Sequence[Touching], *, dry_run: bool
+    pool: Pool,
+    translator: Translator,
+    chunk: Sequence[Touching],
+    *,
+    dry_run: bool,
+    holds: Collection[str],
 ) -> Planned:
     """Correct a chunk; what time heals is tried again, for about a minute."""
     pause = FIRST_PAUSE
     for _ in range(ATTEMPTS):
         try:
-            return await _correct(pool, translator, chunk, dry_run=dry_run)
+            return await _correct(pool, translator, chunk, dry_run=dry_run, holds=holds)
         except TemporaryError:
             await asyncio.sleep(pause)
             pause *= 2
-    return await _correct(pool, translator, chunk, dry_run=dry_run)
+    return await _correct(pool, translator, chunk, dry_run=dry_run, holds=holds)
 
 
 async def _correct(
-    pool: Pool, translator: Translator, chunk: Sequence[Touching], *, dry_run: bool
+    pool: Pool,
+    translator: Translator,
+    chunk: Sequence[Touching],
+    *,
+    dry_run: bool,
+    holds: Collection[str],
 ) -> Planned:
     wanted = {key: each.provider for each in chunk for key in each.objects}
     kept = sorted(each.kept for each in chunk)
     for _ in range(ROUNDS):
         async with read_only(pool) if dry_run else transaction(pool) as connection:
-            planned, more = await _planned(connection, translator, kept, wanted, dry_run=dry_run)
+            planned, more = await _planned(
+                connection, translator, kept, wanted, dry_run=dry_run, holds=holds
+            )
             if planned is not None:
                 if not dry_run:
                     await carry_out(connection, planned)
@@ -157,13 +170,14 @@ async def _correct(
     raise TemporaryError("other processes move the same objects all the time")
 
 
-async def _planned(
+async def _planned(  # noqa: PLR0913 - the last two are how
     connection: Connection,
     translator: Translator,
     kept: Sequence[Kept],
     wanted: dict[ObjectKey, str],
     *,
     dry_run: bool,
+    holds: Collection[str],
 ) -> tuple[Planned | None, dict[ObjectKey, str]]:
     """Lock, look again, and plan; or return the objects that are touched and were not locked."""
     rows: dict[ObjectKey, StoredObject] = {}
@@ -185,7 +199,7 @@ async def _planned(
     }
     if more:
         return None, more
-    return await plan(connection, compared, rows), {}
+    return await plan(connection, compared, rows, holds), {}
 
 
 def _take(found: Replayed, planned: Planned) -> None:

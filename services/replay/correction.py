@@ -7,7 +7,7 @@ Whoever carries it out holds the locks since before the plan was made.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -69,9 +69,14 @@ class _Telling(NamedTuple):
 
 
 async def plan(
-    connection: Connection, deliveries: Sequence[Compared], rows: Mapping[ObjectKey, StoredObject]
+    connection: Connection,
+    deliveries: Sequence[Compared],
+    rows: Mapping[ObjectKey, StoredObject],
+    holds: Collection[str] = (),
 ) -> Planned:
     """Say what to correct; `rows` has every object that one of the deliveries touches.
+
+    `holds` are the sources whose uncorroborated money is not told.
 
     A delivery is corrected whole or not at all: one that would leave an object without a state is
     not, nor is anything else that it says, or money that moves to another object would stand twice.
@@ -82,7 +87,7 @@ async def plan(
     differing = [each for each in deliveries if each.differs]
     left: set[ObjectKey] = set()
     while True:
-        planned = _planned(differing, rows, known, repeats)
+        planned = _planned(differing, rows, known, repeats, holds)
         stuck = {each.before.key for each in planned.objects if each.left}
         held = [each for each in differing if stuck & each.touched]
         if not held:
@@ -99,6 +104,7 @@ def _planned(
     rows: Mapping[ObjectKey, StoredObject],
     known: Mapping[int, Mapping[str, Observation]],
     repeats: Mapping[int, Mapping[str, Sequence[Repeat]]],
+    holds: Collection[str],
 ) -> Planned:
     again = {each.outcome.delivery_id for each in differing}
     told: dict[ObjectKey, list[Observation]] = defaultdict(list)
@@ -106,19 +112,23 @@ def _planned(
         for place, said in each.told.items():
             told[place.of].append(said)
     corrected = [
-        _corrected(rows[key], known[rows[key].id], repeats[rows[key].id], told[key], again)
+        _judged(
+            *_said_anew(rows[key], known[rows[key].id], repeats[rows[key].id], told[key], again),
+            holds,
+        )
         for key in sorted(rows)
     ]
     return Planned(corrected, list(differing))
 
 
-def _corrected(
+def _said_anew(
     row: StoredObject,
     known: Mapping[str, Observation],
     repeats: Mapping[str, Sequence[Repeat]],
     told: Sequence[Observation],
     again: set[str],
-) -> Corrected:
+) -> tuple[Corrected, dict[str, Observation]]:
+    """Return what changes of what was said of an object, and all that is said of it then."""
     found = Corrected(row)
     after = dict(known)
     for key in sorted(_affected(known, repeats, told, again)):
@@ -132,18 +142,23 @@ def _corrected(
             after[key] = first
             found.told.append(first)
             found.repeats += [Repeat(row.id, key, number, at) for at, number in later]
-    return _judged(found, after)
+    return found, after
 
 
-def _judged(found: Corrected, after: Mapping[str, Observation]) -> Corrected:
-    """Fold what is left; an object that was told of and would lose its state stays as it is."""
+def _judged(
+    found: Corrected, after: Mapping[str, Observation], holds: Collection[str]
+) -> Corrected:
+    """Fold what is left; an object that was told of and would lose its state stays as it is.
+
+    What is held already stays so, whatever the sources file says today.
+    """
     row = found.before
     folded = fold(Kind(row.kind), after.values()) if after else None
     if row.state is not None and (folded is None or folded.state is None):
         return Corrected(row, left=True)
     if folded is not None:
         found.names = folded.aliases
-        found.change = change_of(row, folded, (row.source,) if row.held else ())
+        found.change = change_of(row, folded, (row.source,) if row.held else holds)
     elif found.gone:
         found.change = Change(row.blank(), news=False)
     return found

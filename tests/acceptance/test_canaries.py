@@ -2,39 +2,46 @@
 
 Every payload of the corpora goes through a whole stack at debug level. Searched are the logs of all processes
 and servers, their metrics, the messages of the public exchange with their headers, what the operator's commands
-print, and what senders are answered. `caudal parked show` prints a raw body, because it is asked to: that shows
-that the canaries were there.
+print (the lost-and-found, checks and acts among them), what the port for operators and senders are answered, and
+all tables, in which raw bodies rest encrypted. `caudal parked show` prints a raw body, because it is asked to:
+that shows that the canaries were there.
 """
 
 import asyncio
 import json
-import os
-import subprocess
-import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import aio_pika
 import asyncpg
 import pytest
 
-from libs.embedded.ports import free_port
 from libs.providers.registry import PROVIDERS
+from tests.acceptance import canary_desk
 from tests.acceptance.canaries import Canaries
-from tests.acceptance.stack import CAUDAL, Answer, Request, Stack, environment, source
+from tests.acceptance.canary_desk import (
+    LOUD,
+    RIGHT,
+    WRONG,
+    answers,
+    drained,
+    metrics,
+    run_all,
+    worker,
+)
+from tests.acceptance.stack import Answer, Request, Stack, source
 from tests.processes import wait_until
 from tests.providers.corpora import samples
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-LOUD: Final = {"CAUDAL_LOG_LEVEL": "debug", "CAUDAL_LOG_FORMAT": "json"}
-LOCKED: Final = '{ kind = "query_token", parameter = "token", secrets = ["literal:of-nobody-2"] }'
-SOURCES: Final = "".join(
+LOCKED: Final = f'{{ kind = "query_token", parameter = "token", secrets = ["literal:{RIGHT}"] }}'
+# with a signature, whose body has to be read before it is refused
+SIGNED: Final = '{ kind = "hmac", algorithm = "sha256", header = "X-Signature", secrets = ["literal:of-nobody-3"] }'
+SOURCES: Final = source("signed", "safe2pay", SIGNED) + "".join(
     source(slug, slug, '{ kind = "none" }') + source(f"{slug}-locked", slug, LOCKED)
     for slug in PROVIDERS
 )
@@ -67,41 +74,7 @@ class Run:
     posted: int = 0
     raw: str = ""
     database: str = ""
-
-
-@contextmanager
-def worker(stack: Stack, role: str) -> Iterator[tuple[Path, int]]:
-    """Run one more worker, which tells its metrics; give its log and the port of these."""
-    port, log = free_port(), stack.home / f"{role}.log"
-    env = environment(
-        {
-            **LOUD,
-            "CAUDAL_AMQP_URL": stack.line["amqp_url"],
-            "CAUDAL_POSTGRES_DSN": stack.line["postgres_dsn"],
-            "CAUDAL_METRICS_PORT": str(port),
-            "CAUDAL_SOURCES": str(stack.home / "sources.toml"),
-        }
-    )
-    with log.open("wb") as output:
-        process = subprocess.Popen([CAUDAL, role, "--name", f"{role}-9"], stderr=output, env=env)
-        try:
-            yield log, port
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
-
-
-def answers(port: int) -> bool:
-    try:
-        metrics(f"http://127.0.0.1:{port}")
-    except OSError:
-        return False
-    return True
-
-
-def metrics(url: str) -> str:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310 - our own address
-        return str(answer.read(), "utf-8")
+    locked: dict[str, Request] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +91,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             assert wait_until(partial(answers, port), seconds=SECONDS), log.read_text()
         found = Run(up)
         everything_posted(found)
+        read_commands(found)
         found.places["metrics of the ingress"] = metrics(up.line["ingress_url"])
         for role, (_, port) in workers.items():
             found.places[f"metrics of the {role}"] = metrics(f"http://127.0.0.1:{port}")
         asyncio.run(read_servers(found))
-        read_commands(found)
         for role, (log, _) in workers.items():
             found.places[f"log of the {role}"] = log.read_text(errors="replace")
         found.places["log of the stack"] = up.log()
@@ -142,14 +115,24 @@ def everything_posted(run: Run) -> None:
         told = sample.expected.get("delivery", {}).get("content_type", "application/json")
         headers = {"Content-Type": told} if told else {}
         requests.append(Request(f"/webhooks/{sample.provider}", body, headers))
-    refused = [
-        Request(f"/webhooks/{slug}-locked?token=wrong", body)
-        for slug, body in {each.path.split("/")[2]: each.body for each in requests}.items()
-    ]
-    answered = run.stack.send_all([*requests, *refused], at_once=8)
+    answered = run.stack.send_all(requests, at_once=8)
+    for request, answer in zip(requests, answered, strict=True):
+        if answer.status < 300:
+            run.locked[f"{request.path.split('/')[2]}-locked"] = request
+    for token, wanted in ((RIGHT, {200, 201}), (WRONG, {401})):
+        shown = run.stack.send_all(
+            [
+                replace(each, path=f"/webhooks/{slug}?token={token}")
+                for slug, each in run.locked.items()
+            ]
+        )
+        assert {answer.status for answer in shown} <= wanted
+        answered += shown
+    forged_body = run.locked["safe2pay-locked"].body
+    forged = Request("/webhooks/signed", forged_body, {"X-Signature": "00" * 32})
+    assert run.stack.send(forged).status == 401
     run.posted = sum(answer.status < 300 for answer in answered)
     assert {answer.status for answer in answered} <= {200, 201, 400, 401}
-    assert [answer.status for answer in answered[len(requests) :]] == [401] * len(refused)
     run.places["answers to senders"] = "\n".join(map(_shown, answered))
     assert wait_until(
         lambda: asyncio.run(drained(run.stack.line["postgres_dsn"], run.posted)), seconds=SECONDS
@@ -158,20 +141,6 @@ def everything_posted(run: Run) -> None:
 
 def _shown(answer: Answer) -> str:
     return f"{answer.status} {answer.content_type} {answer.body!r}"
-
-
-async def drained(dsn: str, posted: int) -> bool:
-    """Tell whether everything is on file, translated, and published."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        row = await connection.fetchrow(
-            "select (select count(*) from deliveries), (select count(*) from translations),"
-            " (select count(*) from outbox)"
-        )
-    finally:
-        await connection.close()
-    assert row is not None
-    return tuple(row) == (posted, posted, 0)
 
 
 async def read_servers(run: Run) -> None:
@@ -207,8 +176,7 @@ def read_commands(run: Run) -> None:
     ]
     shown = [each["delivery_id"] for each in parked[:: max(1, len(parked) // LISTED)]]
     raw = [("parked", "show", delivery, "--json") for delivery in shown]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ran = list(pool.map(lambda command: run.stack.caudal(*command), [*asked, *raw]))
+    ran = run_all(run.stack, [*asked, *raw])
     for command, done in zip(asked, ran, strict=False):
         assert done.returncode == 0, done.stderr
         run.places[f"caudal {' '.join(command)}"] = done.stdout + done.stderr
@@ -216,6 +184,11 @@ def read_commands(run: Run) -> None:
         told = json.loads(done.stdout)
         run.raw += told.pop("body")
         run.places["readings of caudal parked show"] = json.dumps(told["readings"])
+    dsn = run.stack.line["postgres_dsn"]
+    run.places |= canary_desk.look_at_what_was_lost(run.stack)
+    run.places |= canary_desk.check(run.stack, run.locked, asyncio.run(canary_desk.on_file(dsn)))
+    run.places |= canary_desk.act(run.stack, objects, parked)
+    run.places |= asyncio.run(canary_desk.tables(dsn))
 
 
 def test_no_canary_is_anywhere(run: Run) -> None:

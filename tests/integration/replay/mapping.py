@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -74,7 +74,14 @@ async def take(pool: Pool, mapped: Mapped, *deliveries: Delivery) -> None:
 
 
 async def again(
-    pool: Pool, mapped: Mapped, wanted: Range = ALL, *, dry_run: bool = False
+    pool: Pool,
+    mapped: Mapped,
+    wanted: Range = ALL,
+    *,
+    dry_run: bool = False,
+    holds: Collection[str] = (),
 ) -> Replayed:
     """Replay with this mapping."""
-    return await replay(pool, translator(mapped), wanted, lambda _: None, dry_run=dry_run)
+    return await replay(
+        pool, translator(mapped), wanted, lambda _: None, dry_run=dry_run, holds=holds
+    )

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from libs.contracts.readings import Reading
+from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
 from libs.store.database import Pool, open_pool
 from libs.store.inspect import list_objects, list_parked
@@ -29,7 +30,7 @@ from tests.integration.store.rooms import everything, fetch, folded_rows, table,
 from tests.servers import RunningServers
 from tests.unit.domain.saying import brl, declined, paid, pending
 from tests.unit.reconciler.histories import history_of
-from tests.unit.reconciler.telling import about, delivery_id, received
+from tests.unit.reconciler.telling import SOURCE, about, delivery_id, received
 
 pytestmark = pytest.mark.servers
 
@@ -64,6 +65,23 @@ async def test_one_event_for_what_changed(pool: Pool) -> None:
         ("ref-1", "pending", "paid")
     ]
     assert (found.looked_at, found.differing, found.unparked, found.done) == (3, 1, 1, True)
+
+
+async def test_money_of_an_unsigned_notice_stays_held(pool: Pool) -> None:
+    """Also money that only today's mapping has found; of a source that does not hold, it is told."""
+    await three(pool)
+    unsigned = Mapped({**NEW.meanings, b"x": [replace(PAID, authority=Authority.UNSIGNED)]})
+    found = await again(pool, unsigned, holds={SOURCE})
+    assert found.changed == []
+    [row] = [row for row in await list_objects(pool) if row.provider_ref == "ref-1"]
+    assert (row.state, row.held, row.sequence) == ("paid", True, 1)
+    # what is held stays so, whatever the sources file says meanwhile
+    dearer = Mapped({**unsigned.meanings, b"p": [replace(PENDING, amount=brl("7.00"))]})
+    assert (await again(pool, dearer)).changed == []
+    assert await events(pool) == 2
+    await again(pool, NEW, holds={SOURCE})  # now it is by somebody better
+    assert (await states(pool))["ref-1"] == ("paid", 2)
+    assert await events(pool) == 3
 
 
 async def test_second_time_changes_nothing(pool: Pool) -> None:

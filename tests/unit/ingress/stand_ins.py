@@ -132,6 +132,19 @@ class StandInPublisher(PublishingOneByOne):
         return [delivery for message in self.messages for delivery in decode(message)]
 
 
+class Gate:
+    """A broker that confirms nothing until it is opened."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.arrived = 0
+
+    async def __call__(self, _message: bytes) -> Outcome:
+        self.arrived += 1
+        await self.open.wait()
+        return Outcome.CONFIRMED
+
+
 @dataclass
 class Ingress:
     """A running ingress: where it is, and what it published."""

@@ -16,7 +16,7 @@ from libs.contracts.webhook_received import decode
 from libs.domain.lifecycle import Authority
 from services.ingress.accept import WORTH_A_MESSAGE, Acceptor
 from services.ingress.ladder import Broker, Ladder, RefusedError
-from tests.unit.ingress.stand_ins import StandInPublisher, running_ingress, until
+from tests.unit.ingress.stand_ins import Gate, StandInPublisher, running_ingress, until
 
 TOKEN = "/webhooks/shop?token=open-sesame"
 
@@ -44,19 +44,6 @@ def acceptor(
         batch_deliveries=batch_deliveries,
         batch_bytes=batch_bytes,
     )
-
-
-class Gate:
-    """A broker that confirms nothing until it is opened."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.arrived = 0
-
-    async def __call__(self, _message: bytes) -> Outcome:
-        self.arrived += 1
-        await self.open.wait()
-        return Outcome.CONFIRMED
 
 
 async def test_waiting_deliveries_leave_together() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
@@ -14,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.bus.publisher import Outcome
 from libs.providers.port import Answer
 from services.ingress.connection import HELD_BACK
 from services.ingress.express import Lane
 from tests.unit.ingress.stand_ins import (
     PROVIDERS,
+    Gate,
     Ingress,
     StandInProvider,
     StandInPublisher,
@@ -83,19 +84,6 @@ async def line_to(ingress: Ingress) -> AsyncIterator[Line]:
         yield Line(reader, writer)
     finally:
         writer.close()
-
-
-class Gate:
-    """A broker that confirms nothing until it is opened."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.arrived = 0
-
-    async def __call__(self, _message: bytes) -> Outcome:
-        self.arrived += 1
-        await self.open.wait()
-        return Outcome.CONFIRMED
 
 
 @pytest.fixture
@@ -293,8 +281,24 @@ _REQUESTS: Final = st.one_of(
 )  # fmt: skip
 
 
+@dataclass(repr=False)  # Hypothesis shows it with each example that fails, and it is large
+class Lanes:
+    """Two ingresses, with the lane and without, and the loop that they are in."""
+
+    runner: asyncio.Runner
+    express: Ingress
+    ordinary: Ingress
+
+    def __repr__(self) -> str:
+        return "Lanes()"
+
+    def play(self, pieces: list[bytes]) -> list[_Played]:
+        """Send the same to both, one after the other."""
+        return [self.runner.run(_play(each, pieces)) for each in (self.express, self.ordinary)]
+
+
 @pytest.fixture(scope="module")
-def both() -> Iterator[tuple[asyncio.Runner, tuple[Ingress, Ingress]]]:
+def both() -> Iterator[Lanes]:
     """Run an ingress with the lane and one without, and the loop that they are in."""
     stack = AsyncExitStack()
 
@@ -306,7 +310,7 @@ def both() -> Iterator[tuple[asyncio.Runner, tuple[Ingress, Ingress]]]:
         return express, ordinary
 
     with asyncio.Runner() as runner:
-        yield runner, runner.run(start())
+        yield Lanes(runner, *runner.run(start()))
         runner.run(stack.aclose())
 
 
@@ -315,6 +319,7 @@ class _NoLane(Lane):
         return False
 
 
+_Played = tuple[list[list[bytes]] | None, list[tuple[str, bytes]]]
 _SMALL: Final[dict[str, Any]] = {
     "max_body_bytes": 1000,
     "publish_deadline": 5,
@@ -330,23 +335,18 @@ _SMALL: Final[dict[str, Any]] = {
     requests=st.lists(_REQUESTS, min_size=1, max_size=6),
     cuts=st.lists(st.floats(0, 1), max_size=6),
 )
-def test_lanes_answer_alike(
-    both: tuple[asyncio.Runner, tuple[Ingress, Ingress]], requests: list[bytes], cuts: list[float]
-) -> None:
+def test_lanes_answer_alike(both: Lanes, requests: list[bytes], cuts: list[float]) -> None:
     """Whatever is sent, in whatever pieces: the same answers, and the same deliveries."""
     sent = b"".join(requests)
     places = [0, *sorted(int(cut * len(sent)) for cut in cuts), len(sent)]
     pieces = [sent[a:b] for a, b in pairwise(places) if a < b]
-    runner, lanes = both
-    express, ordinary = [runner.run(_play(lane, pieces)) for lane in lanes]
+    express, ordinary = both.play(pieces)
     assert express[1] == ordinary[1]
     if express[0] is not None and ordinary[0] is not None:
         assert express[0] == ordinary[0]
 
 
-async def _play(
-    run: Ingress, pieces: list[bytes]
-) -> tuple[list[list[bytes]] | None, list[tuple[str, bytes]]]:
+async def _play(run: Ingress, pieces: list[bytes]) -> _Played:
     """Give the answers and the deliveries; None where a reset may have taken answers away.
 
     The server closes after some refusals, and what it had not read resets the connection.
