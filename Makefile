@@ -2,7 +2,7 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers hostile faults faults-soak lives faults-table faults-mutations check lint clean \
+.PHONY: help demo up test test-containers audit sbom hostile faults faults-soak lives faults-table faults-mutations check lint clean \
 	bench bench-quick bench-memory venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind
 
 # apt-get and pip tolerate no second of their kind beside them
@@ -23,12 +23,15 @@ SEEDS := 1
 FIRST_SEED := 1
 MINUTES := 10
 LIVES := 10000
+SBOM := build/sbom.json
 
 help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
 	@echo 'make up      the whole stack in the foreground, until Ctrl-C (data in .caudal/)'
 	@echo 'make check   linters, types, import contracts, and the tests that need no servers'
 	@echo 'make test    the same, and the tests against a real RabbitMQ and a real Postgres'
+	@echo 'make audit   known vulnerabilities of what is pinned (0 none, 1 some, 3 the advisories could not be had)'
+	@echo 'make sbom    the list of what runs, as CycloneDX (build/sbom.json)'
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
 	@echo 'make hostile  floods, slow senders and bombs on one source of a real ingress; what another feels'
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
@@ -47,11 +50,20 @@ up: rabbitmq venv-demo
 	@$(BIN)/caudal up
 
 check: venv-dev lint
+	$(BIN)/python deploy/dev/audit.py --if-reachable
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not servers and not slow'
 
 test: rabbitmq valgrind venv-dev lint
 	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
 	  -m 'not containers and not faults and not soak'
+
+audit: venv-dev
+	$(BIN)/python deploy/dev/audit.py
+
+sbom: venv-dev
+	@mkdir -p $(dir $(SBOM))
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --output-format JSON --output-file $(SBOM)
 
 test-containers: venv-dev
 	$(BIN)/python -m pytest -q -m containers

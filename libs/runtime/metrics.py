@@ -1,8 +1,8 @@
 """What a process tells of itself in numbers: all metrics there are, and how they are read.
 
 The set is closed. Each metric stands below with its kind, meaning and unit, and labels take few values that
-we choose ourselves: never an id, a reference, or anything that a stranger sent. The ingress
-answers `/metrics` on its own port; a worker does so on CAUDAL_METRICS_PORT, where it is set.
+we choose ourselves: never an id, a reference, or anything that a stranger sent. A process answers
+`/metrics` on CAUDAL_METRICS_PORT, where it is set; the ingress on its own port too, while that is loopback's.
 """
 
 from __future__ import annotations

@@ -188,13 +188,13 @@ class Settings(IngressLimits):
         description="how much of that folder one ingress may fill",
     )
     metrics_host: str = Field(
-        default="127.0.0.1", description="address on which a worker tells its metrics"
+        default="127.0.0.1", description="address on which a process tells its metrics"
     )
     metrics_port: int | None = Field(
         default=None,
         ge=0,
         le=65535,
-        description="port on which a worker tells its metrics; the ingress does at /metrics",
+        description="port on which a process tells its metrics; the ingress does so at /metrics of its own port too, while that is bound to loopback",
     )
     max_attempts: int = Field(
         default=5,

@@ -34,14 +34,13 @@ _OTHER_VERSION: Final = Rejection(505, "version not supported", close=True)
 class Front:
     """Handles every request that has a readable head."""
 
-    def __init__(self, webhooks: Webhooks, health: Health) -> None:
+    def __init__(self, webhooks: Webhooks, health: Health, *, tells_metrics: bool = True) -> None:
         self._webhooks = webhooks
         self.ways = Ways(webhooks.doors, webhooks.guard)
-        self._pages: Mapping[str, Handler] = {
-            "/health/live": health.live,
-            "/health/ready": health.ready,
-            "/metrics": answer_metrics,
-        }
+        pages: dict[str, Handler] = {"/health/live": health.live, "/health/ready": health.ready}
+        if tells_metrics:
+            pages["/metrics"] = answer_metrics
+        self._pages: Mapping[str, Handler] = pages
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever is raised becomes a small answer that tells a stranger nothing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Final
 
 import structlog
@@ -127,7 +128,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         trusted_proxies=settings.trusted_proxies,
     )
     health = Health(lambda: Level.REFUSING if stop.is_set() else ladder.tell())
-    front = Front(webhooks, health)
+    front = Front(webhooks, health, tells_metrics=_is_loopback(settings.ingress_host))
     server = Server(
         front.handle,
         Lane(webhooks, front.ways),
@@ -191,6 +192,14 @@ async def _listen(runner: web.ServerRunner, settings: Settings) -> str:
         ) from None
     bound_host, bound_port = runner.addresses[0][:2]
     return f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}"
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether only this machine can ask: the world is not told the names of sources, and their traffic."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _listeners(host: str, port: int) -> list[socket.socket]:

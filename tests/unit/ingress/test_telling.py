@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import structlog
 
 from tests.unit.ingress.stand_ins import Ingress, running_ingress
@@ -74,6 +75,18 @@ async def test_failures_are_logged_once() -> None:
 async def test_answer_echoes_no_credential(ingress: Ingress) -> None:
     answer = await ingress.post("/webhooks/body", b'{"SecretKey":"OLD-SECRET-KEY","a":1}')
     assert answer == (200, b'{"SecretKey":"[redacted]","a":1}')
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1", 200), ("localhost", 200), ("0.0.0.0", 404)],  # noqa: S104 - the point of it
+)
+async def test_the_world_is_not_told_metrics(host: str, status: int) -> None:
+    async with running_ingress(ingress_host=host) as ingress:
+        async with ingress.http.get(ingress.url + "/metrics") as answer:
+            assert answer.status == status
+        async with ingress.http.get(ingress.url + "/health/live") as answer:
+            assert answer.status == 200
 
 
 async def test_metrics_are_told(ingress: Ingress) -> None:
