@@ -56,6 +56,10 @@ class Notices:
         NOT_LET_IN.labels(source, kind.value).inc()
         if source:
             self._counts[source, kind] += 1
+        return self.has_room(source)
+
+    def has_room(self, source: str) -> bool:
+        """Tell whether one more of a source may be shown in the next message."""
         return self._shown[source] < SHOWN_OF_SOURCE and len(self._lost) < SHOWN
 
     def show(  # noqa: PLR0913 - what there is to show, each told by name

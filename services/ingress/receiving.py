@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 
 from aiohttp import StreamReader, web
 from aiohttp.streams import EMPTY_PAYLOAD
@@ -11,6 +12,9 @@ from aiohttp.web_exceptions import HTTPException
 
 from services.ingress.budget import Hold
 from services.ingress.rejections import Rejection, error_response, too_large, unavailable
+
+GLIMPSE: Final = 0.5  # seconds
+GLIMPSE_BYTES: Final = 65_536
 
 
 def check_head(request: web.BaseRequest, max_body_bytes: int) -> None:
@@ -51,6 +55,18 @@ async def read_body(
         raise Rejection(400, "body not readable", close=True) from None
     check_whole(body, hold, max_body_bytes)
     return body
+
+
+async def glimpse(request: web.BaseRequest, hold: Hold, max_body_bytes: int) -> bytes | None:
+    """Return a body that is not let in, for the lost-and-found; None unless it comes soon and is small.
+
+    Most clients send it right behind the head. No more are waited for than will be shown.
+    """
+    largest = min(GLIMPSE_BYTES, max_body_bytes)
+    try:
+        return await read_body(request, hold, max_body_bytes=largest, within=GLIMPSE)
+    except Rejection:
+        return None
 
 
 def whole(content: StreamReader) -> bytes:

@@ -28,7 +28,13 @@ from services.ingress.guard import Guard
 from services.ingress.ladder import RefusedError
 from services.ingress.notices import Notices
 from services.ingress.peer import Peer, one_sender
-from services.ingress.receiving import check_head, check_whole, continue_if_welcome, read_body
+from services.ingress.receiving import (
+    check_head,
+    check_whole,
+    continue_if_welcome,
+    glimpse,
+    read_body,
+)
 from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Rejection, unauthorized, unavailable
 from services.ingress.tally import Tally
@@ -99,7 +105,10 @@ class Webhooks:
         if not hold.take(REQUEST_COST):
             raise self._unavailable(way.door, "memory")
         address = self._address(way.door, headers, wire)
-        authority = self._by_head(way, headers, address, body, len(body))
+        verdict = self._by_head(way, headers, address)
+        if verdict is not None and verdict.authority is None:
+            raise self._refused(way.door, verdict, headers, body, len(body))
+        authority = None if verdict is None else verdict.authority
         check_whole(body, hold, self.max_body_bytes)
         return self._delivery(way, peer, headers, body, address, authority)
 
@@ -126,28 +135,28 @@ class Webhooks:
             raise self._unavailable(way.door, "memory")
         headers = request.headers
         address = self._address(way.door, headers, request.protocol)
-        authority = self._by_head(way, headers, address, None, request.content_length or 0)
+        verdict = self._by_head(way, headers, address)
+        if verdict is not None and verdict.authority is None:
+            shown = self.notices.has_room(way.door.source.slug)
+            seen = await glimpse(request, hold, self.max_body_bytes) if shown else None
+            raise self._refused(way.door, verdict, headers, seen, request.content_length or 0)
+        authority = None if verdict is None else verdict.authority
         body = await read_body(
             request, hold, max_body_bytes=self.max_body_bytes, within=self.body_timeout
         )
         return self._delivery(way, peer, headers, body, address, authority)
 
     def _by_head(
-        self,
-        way: Way,
-        headers: CIMultiDictProxy[str],
-        address: Address | None,
-        body: bytes | None,
-        size: int,
-    ) -> Authority | None:
-        """Return what the head proves; None where only the body can prove something.
+        self, way: Way, headers: CIMultiDictProxy[str], address: Address | None
+    ) -> Verdict | None:
+        """Judge what the head proves; None where only the body can prove something.
 
-        On both lanes it comes before anything is said of the body, which is for the lost-and-found alone.
+        On both lanes it comes before anything is said of the body.
         """
-        if way.door.authenticator.needs_body:
+        authenticator = way.door.authenticator
+        if authenticator.needs_body:
             return None
-        attempt = Attempt(headers=headers, query=way.query, address=address)
-        return self._verify(way.door, attempt, body, size)
+        return authenticator.judge(Attempt(headers=headers, query=way.query, address=address))
 
     def sender(self, peer: Peer, headers: CIMultiDictProxy[str], wire: Wire) -> Peer:
         """Return who is to be held to the limits: behind a trusted proxy whom it tells of."""
@@ -184,7 +193,10 @@ class Webhooks:
                 document=document or {},
                 address=address,
             )
-            authority = self._verify(door, attempt, body, len(body))
+            verdict = door.authenticator.judge(attempt)
+            if verdict.authority is None:
+                raise self._refused(door, verdict, headers, body, len(body))
+            authority = verdict.authority
         self.guard.charge(way.turnstile, peer, authority)
         try:
             redacted = door.redactor.body(body, document)
@@ -192,12 +204,16 @@ class Webhooks:
             raise Rejection(400, "body not readable") from None
         return wrap(door, redacted, headers, authority=authority, route_event=way.route_event)
 
-    def _verify(self, door: Door, attempt: Attempt, body: bytes | None, size: int) -> Authority:
-        verdict = door.authenticator.judge(attempt)
-        if verdict.authority is None:
-            self._not_let_in(door.source.slug, verdict, attempt.headers, body, size)
-            raise unauthorized()
-        return verdict.authority
+    def _refused(
+        self,
+        door: Door,
+        verdict: Verdict,
+        headers: CIMultiDictProxy[str],
+        body: bytes | None,
+        size: int,
+    ) -> Rejection:
+        self._not_let_in(door.source.slug, verdict, headers, body, size)
+        return unauthorized()
 
     def _not_let_in(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -147,10 +148,44 @@ async def test_what_was_lost_is_shown_without_a_value() -> None:
     [one] = [one for notice in bus.notices for one in notice.lost]
     assert (one.source, one.rule, one.failure) == ("header", "header_token", WRONG)
     assert (one.why, one.size) == ("not the credential", 13)
-    assert one.sha256 in {None, hashlib.sha256(b'{"a": "said"}').hexdigest()}
+    assert one.sha256 == hashlib.sha256(b'{"a": "said"}').hexdigest()
     assert {"x-word", "x-other", "content-length"} <= set(one.headers)
     for said in (b"guessed-word", b"another-value", b"said"):
         assert said not in bus.sent[0].body
+
+
+@pytest.mark.usefixtures("both_lanes")
+@pytest.mark.parametrize(
+    ("later", "seen"),
+    [(b'{"a": "said"}', True), (b'{"a": "sa', False), (b"", False)],
+    ids=["whole", "half", "never"],
+)
+async def test_body_is_seen_where_it_comes_soon(later: bytes, *, seen: bool) -> None:
+    """Most clients send the body right behind the head; who does not is answered all the same."""
+    bus = Noticing()
+    async with running_ingress(noticing=bus) as ingress:
+        host, port = ingress.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /webhooks/header HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n")
+        await asyncio.sleep(0.1)
+        writer.write(later)
+        answer = await asyncio.wait_for(reader.readuntil(b"}"), 2)
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        writer.close()
+    [one] = [one for notice in bus.notices for one in notice.lost]
+    assert one.size == 13
+    assert one.sha256 == (hashlib.sha256(later).hexdigest() if seen else None)
+
+
+async def test_who_is_not_shown_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingress.receiving.GLIMPSE", 60.0)
+    monkeypatch.setattr("services.ingress.notices.SHOWN_OF_SOURCE", 0)
+    async with running_ingress(noticing=Noticing()) as ingress:
+        host, port = ingress.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /webhooks/header HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n")
+        assert b" 401 " in await asyncio.wait_for(reader.readline(), 2)
+        writer.close()
 
 
 async def test_flood_shows_a_few_of_each_source() -> None:
