@@ -30,7 +30,7 @@ from services.ingress.notices import Notices
 from services.ingress.peer import Peer, one_sender
 from services.ingress.receiving import check_head, check_whole, continue_if_welcome, read_body
 from services.ingress.redaction import RedactionError
-from services.ingress.rejections import Rejection, unauthorized, unavailable
+from services.ingress.rejections import Refusal, Rejection, unauthorized, unavailable
 from services.ingress.tally import Tally
 from services.ingress.ways import Way
 
@@ -189,7 +189,7 @@ class Webhooks:
         try:
             redacted = door.redactor.body(body, document)
         except RedactionError:
-            raise Rejection(400, "body not readable") from None
+            raise Refusal.BODY_UNREADABLE.rejection() from None
         return wrap(door, redacted, headers, authority=authority, route_event=way.route_event)
 
     def _verify(self, door: Door, attempt: Attempt, body: bytes | None, size: int) -> Authority:
@@ -245,4 +245,4 @@ def _document(body: bytes) -> dict[str, Json]:
     try:
         return read_object(body)
     except NotReadableError:
-        raise Rejection(400, "body not readable") from None
+        raise Refusal.BODY_UNREADABLE.rejection() from None
