@@ -7,13 +7,16 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from libs.contracts.event import CONTENT_TYPE, DATA_SCHEMA, EXCHANGE, QUEUE, Event, EventData
 from libs.domain.lifecycle import Kind, states_of
 
 FOLDER: Final = Path(__file__).parent / "schemas"
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -115,20 +118,20 @@ def asyncapi() -> dict[str, Any]:
     }
 
 
-def write(folder: Path = FOLDER) -> list[Path]:
-    """Write every document; return the files."""
+def write(folder: Path = FOLDER, more: Mapping[str, str] = _NONE) -> list[Path]:
+    """Write every document, and `more` of them (text by file name); return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, text in documents().items():
+    for name, text in (documents() | dict(more)).items():
         (folder / name).write_text(text, encoding="utf-8")
         written.append(folder / name)
     return written
 
 
-def drifted(folder: Path = FOLDER) -> list[str]:
+def drifted(folder: Path = FOLDER, more: Mapping[str, str] = _NONE) -> list[str]:
     """Return the names of the frozen documents that are missing or differ from the code."""
     return [
         name
-        for name, text in documents().items()
+        for name, text in (documents() | dict(more)).items()
         if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
     ]

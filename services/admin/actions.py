@@ -13,6 +13,7 @@ from libs.store.archive import delivery_on_file
 from libs.store.database import Pool
 from libs.store.inspect import find_objects
 from libs.store.parked import Kept
+from services.admin.answers import Discarded, Polled, Replayed, Sent
 from services.admin.requests import Again, Parked, Poll
 from services.inspection.view import group_view, object_view
 from services.reconciler.polling.access import Access, Reach
@@ -37,7 +38,7 @@ class Actions:
         self._publisher = publisher
         self._access = access
 
-    async def replay(self, who: str, wanted: Parked) -> dict[str, Any]:
+    async def replay(self, who: str, wanted: Parked) -> Replayed:
         """Translate parked deliveries again."""
         choice = wanted.choice(discarded_too=True)
         async with on_record(self._pool, _intent(who, REPLAY, wanted.why, choice.told())) as noted:
@@ -46,18 +47,18 @@ class Actions:
             unknown = sorted(asked - {each.delivery_id for each in kept})
             told = await self._reenter(kept, wanted.wait)
             noted.outcome |= {"asked": told["asked"], "sent": told["sent"]}
-        return told | {"not_parked": unknown}
+        return Replayed.model_validate(told | {"not_parked": unknown})
 
-    async def discard(self, who: str, wanted: Parked) -> dict[str, Any]:
+    async def discard(self, who: str, wanted: Parked) -> Discarded:
         """Take parked readings off the list, in one transaction with its record."""
         choice = wanted.choice(discarded_too=False)
         intent = _intent(who, DISCARD, wanted.why, choice.told())
         async with in_one_transaction(self._pool, intent) as (connection, noted):
             count = await store.discard_in(connection, choice, wanted.why)
             noted.outcome |= {"discarded": count}
-        return {"discarded": count}
+        return Discarded(discarded=count)
 
-    async def again(self, who: str, delivery_id: str, wanted: Again) -> dict[str, Any]:
+    async def again(self, who: str, delivery_id: str, wanted: Again) -> Sent:
         """Have one delivery of the archive enter once more, parked or not."""
         found = await delivery_on_file(self._pool, delivery_id)
         if found is None:
@@ -66,22 +67,22 @@ class Actions:
         async with on_record(self._pool, intent) as noted:
             told = await self._reenter([Kept(found.id, found.received_at)], wanted.wait)
             noted.outcome |= {"asked": told["asked"], "sent": told["sent"]}
-        return told
+        return Sent.model_validate(told)
 
-    async def poll(self, who: str, wanted: Poll) -> dict[str, Any]:
+    async def poll(self, who: str, wanted: Poll) -> Polled:
         """Ask the provider about one object now."""
         reach, ref = await self._target(wanted)
         subject = {"source": reach.source, "ref": ref}
         async with on_record(self._pool, _intent(who, POLL, wanted.why, subject)) as noted:
             done = await poll_now(self._pool, self._publisher, reach, ref, within=wanted.wait)
             noted.outcome |= {"answers": done.answers, "folded": done.folded}
-        return {
-            "source": done.key.source,
-            "provider_ref": done.key.provider_ref,
-            "before": None if done.before is None else object_view(done.before),
-            "after": None if done.after is None else object_view(done.after),
-            "folded": done.folded,
-        }
+        return Polled(
+            source=done.key.source,
+            provider_ref=done.key.provider_ref,
+            before=None if done.before is None else object_view(done.before),
+            after=None if done.after is None else object_view(done.after),
+            folded=done.folded,
+        )
 
     async def _target(self, wanted: Poll) -> tuple[Reach, str]:
         if self._access is None:

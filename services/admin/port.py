@@ -1,27 +1,33 @@
-"""The port: routes, who may, and what is answered. JSON in and out; no raw body is ever shown."""
+"""The port: who may, and what is answered. JSON in and out; no raw body is ever shown."""
 
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from pydantic import BaseModel
 
 from libs.runtime.failures import PermanentError, TemporaryError
-from libs.store.acts import list_acts
 from libs.store.database import Pool
-from libs.store.inspect import find_objects, list_parked
-from libs.store.parked import Choice, parked_groups
+from services.admin import answers
 from services.admin.actions import Actions, NotFoundError
-from services.admin.requests import Again, NotUsableError, Parked, Poll, read
+from services.admin.requests import NotUsableError, checked, queried, read
+from services.admin.routes import GET, ROUTES, Desk, Route
 from services.admin.tokens import Tokens
-from services.inspection.view import act_view, group_view, object_view, parked_view
 
-MOST: Final = 1000  # rows that are read at once
 BODY_BYTES: Final = 512 * 1024
 _WHO: Final = web.RequestKey("who", str)
+_NOT_DONE: Final = (
+    (NotUsableError, answers.UNUSABLE),
+    (NotFoundError, answers.MISSING),
+    (PermanentError, answers.NOT_POSSIBLE),
+    (TemporaryError, answers.NOT_NOW),
+)
+_KINDS: Final = tuple(kind for kind, _ in _NOT_DONE)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,74 +37,22 @@ log = structlog.get_logger()
 def application(pool: Pool, actions: Actions, tokens: Tokens) -> web.Application:
     """Return what answers on the port."""
     app = web.Application(middlewares=[_answering, _let_in(tokens)], client_max_size=BODY_BYTES)
-    desk = _Desk(pool, actions)
-    app.add_routes(
-        [
-            web.get("/parked", desk.parked),
-            web.get("/parked/groups", desk.groups),
-            web.get("/objects/{ref}", desk.objects),
-            web.get("/acts", desk.acts),
-            web.post("/parked/replay", desk.replay),
-            web.post("/parked/discard", desk.discard),
-            web.post(r"/deliveries/{id:[0-9a-fA-F-]{36}}/replay", desk.again),
-            web.post("/objects/poll", desk.poll),
-        ]
-    )
+    desk = Desk(pool, actions)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _handler(desk, route))
     return app
 
 
-class _Desk:
-    """The handlers."""
+def _handler(desk: Desk, route: Route) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        place = checked(dict(request.match_info), route.place)
+        if route.method == GET:
+            wanted = queried(request, route.takes)
+        else:
+            wanted = await read(request, route.takes)
+        return _json(_plain(await route.does(desk, request[_WHO], place, wanted)))
 
-    def __init__(self, pool: Pool, actions: Actions) -> None:
-        self._pool = pool
-        self._actions = actions
-
-    async def parked(self, request: web.Request) -> web.Response:
-        found = await list_parked(
-            self._pool,
-            source=request.query.get("source"),
-            provider=request.query.get("provider"),
-            reason=request.query.get("reason"),
-            limit=_limit(request),
-        )
-        return _json([parked_view(each) for each in found])
-
-    async def groups(self, request: web.Request) -> web.Response:
-        choice = Choice(
-            source=request.query.get("source"),
-            provider=request.query.get("provider"),
-            reason=request.query.get("reason"),
-        )
-        return _json([group_view(each) for each in await parked_groups(self._pool, choice)])
-
-    async def objects(self, request: web.Request) -> web.Response:
-        ref, source = request.match_info["ref"], request.query.get("source")
-        return _json(
-            [object_view(row) for row in await find_objects(self._pool, ref, source=source)]
-        )
-
-    async def acts(self, request: web.Request) -> web.Response:
-        found = await list_acts(
-            self._pool,
-            who=request.query.get("who"),
-            action=request.query.get("action"),
-            limit=_limit(request),
-        )
-        return _json([act_view(each) for each in found])
-
-    async def replay(self, request: web.Request) -> web.Response:
-        return _json(await self._actions.replay(request[_WHO], await read(request, Parked)))
-
-    async def discard(self, request: web.Request) -> web.Response:
-        return _json(await self._actions.discard(request[_WHO], await read(request, Parked)))
-
-    async def again(self, request: web.Request) -> web.Response:
-        wanted = await read(request, Again)
-        return _json(await self._actions.again(request[_WHO], request.match_info["id"], wanted))
-
-    async def poll(self, request: web.Request) -> web.Response:
-        return _json(await self._actions.poll(request[_WHO], await read(request, Poll)))
+    return handle
 
 
 def _let_in(tokens: Tokens) -> Any:  # noqa: ANN401 - what aiohttp takes for a middleware
@@ -109,7 +63,8 @@ def _let_in(tokens: Tokens) -> Any:  # noqa: ANN401 - what aiohttp takes for a m
         who = tokens.who(shown[0]) if len(shown) == 1 else None
         if who is None:
             log.warning("admin_not_let_in", shown=bool(shown))
-            return _json({}, status=401, headers={"WWW-Authenticate": "Bearer"})
+            status = answers.NO_TOKEN.status
+            return _json({}, status=status, headers={"WWW-Authenticate": "Bearer"})
         request[_WHO] = who
         return await handler(request)
 
@@ -121,24 +76,25 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
     """Turn errors into JSON with one line; none of them quotes what was sent."""
     try:
         return await handler(request)
-    except NotUsableError as error:
-        return _json({"error": str(error)}, status=400)
-    except NotFoundError as error:
-        return _json({"error": str(error)}, status=404)
-    except PermanentError as error:
-        return _json({"error": str(error)}, status=409)
-    except TemporaryError as error:
-        return _json({"error": str(error)}, status=503)
+    except _KINDS as error:
+        [status, *_] = [told.status for kind, told in _NOT_DONE if isinstance(error, kind)]
+        return _json({"error": str(error)}, status=status)
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _json({"error": error.reason}, status=error.status, headers=allow)
+    except Exception as error:  # noqa: BLE001 - a bug becomes a 500, in our own words
+        log.error(  # noqa: TRY400 - the frames alone: its text may quote what was sent
+            "request_failed",
+            method=request.method,
+            error=type(error).__name__,
+            frames=traceback.format_tb(error.__traceback__)[-8:],
+        )
+        return _json({"error": "internal error"}, status=answers.BUG.status)
 
 
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", str(MOST))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
-        raise NotUsableError(f"limit must be from 1 to {MOST}")
-    return int(text)
+def _plain(told: object) -> object:
+    """Return an answer as JSON values; what was not said in it is left out."""
+    return told.model_dump(mode="json", exclude_unset=True) if isinstance(told, BaseModel) else told
 
 
 def _json(

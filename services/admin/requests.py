@@ -13,6 +13,7 @@ from libs.contracts.readings import ParkReason
 from libs.store.parked import Choice
 
 LONGEST: Final = 60.0  # seconds that a request may wait for what comes of it
+MOST: Final = 1000  # rows that are read at once
 
 
 class NotUsableError(Exception):
@@ -34,12 +35,58 @@ def _not_blank(text: str) -> str:
 
 Word = Annotated[str, Field(max_length=512), AfterValidator(_storable)]
 Why = Annotated[str, Field(max_length=2000), AfterValidator(_storable), AfterValidator(_not_blank)]
-Wait = Annotated[float, Field(ge=0, le=LONGEST, allow_inf_nan=False)]
+Wait = Annotated[float, Field(strict=True, ge=0, le=LONGEST, allow_inf_nan=False)]
+Limit = Annotated[int, Field(ge=1, le=MOST)]
 
 
-class _Request(BaseModel):
+class _Told(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+
+class Nowhere(_Told):
+    """Nothing that the path would name."""
+
+
+class OneObject(_Told):
+    """What the path names: a reference of the provider's or the merchant's."""
+
+    ref: Annotated[Word, Field(min_length=1)]
+
+
+class OneDelivery(_Told):
+    """What the path names."""
+
+    id: uuid.UUID
+
+
+class Objects(_Told):
+    """Which of the objects that are called so."""
+
+    source: Word | None = None
+
+
+class Groups(Objects):
+    """Which groups of parked readings."""
+
+    provider: Word | None = None
+    reason: ParkReason | None = None
+
+
+class Listed(Groups):
+    """Which parked readings, oldest first."""
+
+    limit: Limit = MOST
+
+
+class Acts(_Told):
+    """Which acts, newest first."""
+
+    who: Word | None = None
+    action: Word | None = None
+    limit: Limit = MOST
+
+
+class _Request(_Told):
     why: Why
 
 
@@ -52,7 +99,7 @@ class Parked(_Request):
     field: Word | None = None
     value: Word | None = None
     reason: ParkReason | None = None
-    all: bool = False
+    all: Annotated[bool, Field(strict=True)] = False
     wait: Wait = 0
 
     def choice(self, *, discarded_too: bool) -> Choice:
@@ -93,11 +140,25 @@ Model = TypeVar("Model", bound=BaseModel)
 
 async def read(request: web.Request, model: type[Model]) -> Model:
     """Read the body as JSON of this form. Raises `NotUsableError` with what is wrong, by field."""
-    body = await request.read()
     try:
-        told = json.loads(body)
+        told = json.loads(await request.read())
+    except web.RequestPayloadError:
+        raise NotUsableError("the body broke off") from None
     except (ValueError, RecursionError):
         raise NotUsableError("the body must be JSON") from None
+    return checked(told, model)
+
+
+def queried(request: web.Request, model: type[Model]) -> Model:
+    """Read the query in the same way. A name that stands twice is not usable."""
+    told = dict(request.query)
+    if len(told) != len(request.query):
+        raise NotUsableError("the query says something twice")
+    return checked(told, model)
+
+
+def checked(told: object, model: type[Model]) -> Model:
+    """Return it in this form. Raises `NotUsableError` with what is wrong, by field."""
     try:
         return model.model_validate(told)
     except ValidationError as error:

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "sandbox": "services.cli.sandbox",
     "lifecycle": "services.cli.published",
     "schemas": "services.cli.published",
+    "openapi": "services.cli.published",
 }
 FAILED = 1
 MISUSED = 2

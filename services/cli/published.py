@@ -1,4 +1,4 @@
-"""What the code publishes about itself: the lifecycle, the schemas."""
+"""What the code publishes about itself: the lifecycle, the schemas, the HTTP surface."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from libs.contracts import published
 from libs.domain.diagram import as_data, as_mermaid
+from services.surface import document as surface
 
 
 @click.command()
@@ -28,9 +29,16 @@ def lifecycle(form: str) -> None:
         click.echo()
 
 
+@click.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the ingress and of the port for operators."""
+    [text] = surface.documents().values()
+    click.echo(text, nl=False)
+
+
 @click.group()
 def schemas() -> None:
-    """Write or check the public contract: JSON Schema of the event, AsyncAPI of the exchange."""
+    """Write or check the public contract: JSON Schema of the event, AsyncAPI of the exchange, OpenAPI."""
 
 
 _folder = click.option(
@@ -46,7 +54,7 @@ _folder = click.option(
 @_folder
 def write(folder: Path) -> None:
     """Write the documents from the code."""
-    for path in published.write(folder):
+    for path in published.write(folder, surface.documents()):
         click.echo(f"written: {path}")
 
 
@@ -54,7 +62,7 @@ def write(folder: Path) -> None:
 @_folder
 def check(folder: Path) -> None:
     """Compare the documents with the code; exit code 1 where they differ."""
-    drifted = published.drifted(folder)
+    drifted = published.drifted(folder, surface.documents())
     for name in drifted:
         click.echo(f"differs from the code: {name} (`caudal schemas write` writes it)", err=True)
     if drifted:

@@ -6,7 +6,7 @@ import traceback
 
 import structlog
 
-from services.ingress.rejections import Rejection, unavailable
+from services.ingress.rejections import Refusal, Rejection, unavailable
 
 log = structlog.get_logger()
 
@@ -25,4 +25,4 @@ def rejection_of(error: Exception, *, method: str) -> Rejection:
         error=type(error).__name__,
         frames=traceback.format_tb(error.__traceback__)[-8:],
     )
-    return Rejection(500, "internal error")
+    return Refusal.BUG.rejection()

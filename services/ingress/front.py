@@ -16,19 +16,31 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from libs.runtime.metrics import answer_metrics
 from services.ingress.answering import SERVER, last
 from services.ingress.connection import Connection
+from services.ingress.express import METHOD
 from services.ingress.failing import rejection_of
 from services.ingress.health import Health
 from services.ingress.peer import Peer
-from services.ingress.rejections import Rejection, error_response, not_found
+from services.ingress.rejections import Refusal, Rejection, error_response, not_found
 from services.ingress.ways import Ways
 from services.ingress.webhooks import Webhooks
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+METRICS: Final = "/metrics"
+PAGE_METHODS: Final = ("GET", "HEAD")
 _VERSIONS: Final = (HttpVersion11, HttpVersion10)
 _TOO_MANY: Final = 429
 # in the words of a version that we speak
-_OTHER_VERSION: Final = Rejection(505, "version not supported", close=True)
+_OTHER_VERSION: Final = Refusal.OTHER_VERSION.rejection()
+
+
+def pages(health: Health) -> Mapping[str, Handler]:
+    """Return what is answered beside the webhooks, by its path."""
+    return {
+        "/health/live": health.live,
+        "/health/ready": health.ready,
+        METRICS: answer_metrics,
+    }
 
 
 class Front:
@@ -37,10 +49,8 @@ class Front:
     def __init__(self, webhooks: Webhooks, health: Health, *, tells_metrics: bool = True) -> None:
         self._webhooks = webhooks
         self.ways = Ways(webhooks.doors, webhooks.guard)
-        pages: dict[str, Handler] = {"/health/live": health.live, "/health/ready": health.ready}
-        if tells_metrics:
-            pages["/metrics"] = answer_metrics
-        self._pages: Mapping[str, Handler] = pages
+        own = pages(health)
+        self._pages = {path: own[path] for path in own if tells_metrics or path != METRICS}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever is raised becomes a small answer that tells a stranger nothing."""
@@ -62,7 +72,7 @@ class Front:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if (
-            request.method == "POST"
+            request.method == METHOD
             and (way := self.ways.of(request.raw_path, request.rel_url)) is not None
         ):
             sender = self._webhooks.sender(peer_of(request), request.headers, request.protocol)
@@ -70,12 +80,12 @@ class Front:
         path = request.rel_url.path_safe
         page = self._pages.get(path)
         if page is not None:
-            if request.method in {"GET", "HEAD"}:
+            if request.method in PAGE_METHODS:
                 return await page(request)
-            raise _not_allowed("GET,HEAD")
+            raise _not_allowed(",".join(PAGE_METHODS))
         if self.ways.takes(path):
-            if request.method != "POST":
-                raise _not_allowed("POST")
+            if request.method != METHOD:
+                raise _not_allowed(METHOD)
             self._webhooks.lead_nowhere(request)
         raise not_found()
 
@@ -90,4 +100,4 @@ def _connection(request: web.BaseRequest) -> Connection:
 
 
 def _not_allowed(allowed: str) -> Rejection:
-    return Rejection(405, "method not allowed", headers={"Allow": allowed})
+    return Refusal.NOT_ALLOWED.rejection(headers={"Allow": allowed})

@@ -21,7 +21,7 @@ from services.ingress.answering import last, rejected
 from services.ingress.limited import Reason, count
 from services.ingress.peer import Peer
 from services.ingress.reception import Reception
-from services.ingress.rejections import Rejection
+from services.ingress.rejections import Refusal
 
 # Of a refused body, what is read and thrown away so that its sender sees the answer: no more than this.
 LINGERS_FOR: Final = 8_388_608  # bytes
@@ -204,7 +204,7 @@ class Guarded(RequestHandler):
         count(Reason.SLOW_HEAD)
         self._reception.guard.malformed(self.peer)
         if self.transport is not None:
-            self.transport.write(rejected(Rejection(408, "head too slow", close=True)))
+            self.transport.write(rejected(Refusal.HEAD_SLOW.rejection()))
         self.force_close()
 
     def pause_writing(self) -> None:
@@ -239,15 +239,15 @@ class Guarded(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
         if status >= 500:
-            return last(Rejection(500, "internal error", close=True))
+            return last(Refusal.BUG.rejection(close=True))
         self._reception.guard.malformed(self.peer)
         if isinstance(exc, HeadTooLarge | LineTooLong) or _TOO_MANY in str(exc):
             count(Reason.HEAD)
             if isinstance(exc, LineTooLong) and _is_target(exc):
-                return last(Rejection(414, "target too long", close=True))
-            return last(Rejection(431, "head too large", close=True))
+                return last(Refusal.TARGET_LONG.rejection())
+            return last(Refusal.HEAD_LARGE.rejection())
         count(Reason.MALFORMED)
-        return last(Rejection(400, "request not readable", close=True))
+        return last(Refusal.UNREADABLE.rejection())
 
 
 def _is_target(error: LineTooLong) -> bool:

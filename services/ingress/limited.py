@@ -8,7 +8,7 @@ from functools import cache
 from prometheus_client import Counter
 
 from libs.runtime.metrics import INGRESS_LIMITED
-from services.ingress.rejections import Rejection
+from services.ingress.rejections import Refusal, Rejection
 
 
 class Reason(StrEnum):
@@ -39,4 +39,4 @@ def count(reason: Reason, source: str = "") -> None:
 
 def too_many(wait: int, *, close: bool = False) -> Rejection:
     """Say that it was too much, and after how many seconds it may be tried again."""
-    return Rejection(429, "too many requests", close=close, headers={"Retry-After": str(wait)})
+    return Refusal.TOO_MANY.rejection(close=close, headers={"Retry-After": str(wait)})

@@ -11,7 +11,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_exceptions import HTTPException
 
 from services.ingress.budget import Hold
-from services.ingress.rejections import Rejection, error_response, too_large, unavailable
+from services.ingress.rejections import Refusal, Rejection, too_large, unavailable
 
 GLIMPSE: Final = 0.5  # seconds
 GLIMPSE_BYTES: Final = 65_536
@@ -21,9 +21,9 @@ def check_head(request: web.BaseRequest, max_body_bytes: int) -> None:
     """Refuse by the header fields alone what need not be read: 413, 415, and 501 of a transfer."""
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding not in {"", "identity"}:
-        raise Rejection(415, "content encoding not supported", close=True)
+        raise Refusal.CODED.rejection()
     if "Transfer-Encoding" in request.headers and not is_plainly_chunked(request.headers):
-        raise Rejection(501, "transfer coding not supported", close=True)
+        raise Refusal.TRANSFER_CODED.rejection()
     if request.content_length is not None and request.content_length > max_body_bytes:
         raise too_large()
 
@@ -50,9 +50,9 @@ async def read_body(
             async with asyncio.timeout(within):
                 return await _piecemeal(content, hold, max_body_bytes)
     except TimeoutError:
-        raise Rejection(408, "body too slow", close=True) from None
+        raise Refusal.BODY_SLOW.rejection() from None
     except (web.RequestPayloadError, ConnectionError, HTTPException):
-        raise Rejection(400, "body not readable", close=True) from None
+        raise Refusal.BODY_UNREADABLE.rejection(close=True) from None
     check_whole(body, hold, max_body_bytes)
     return body
 
@@ -86,7 +86,7 @@ def whole(content: StreamReader) -> bytes:
 def check_whole(body: bytes, hold: Hold, max_body_bytes: int) -> None:
     """Refuse a body that came in one piece where it is empty, too large, or has no room."""
     if not body:
-        raise Rejection(400, "body is empty")
+        raise Refusal.BODY_EMPTY.rejection()
     _take(len(body), len(body), hold, max_body_bytes)
 
 
@@ -98,7 +98,7 @@ async def _piecemeal(content: StreamReader, hold: Hold, max_body_bytes: int) -> 
         _take(len(chunk), size, hold, max_body_bytes)
         chunks.append(chunk)
     if not chunks:
-        raise Rejection(400, "body is empty")
+        raise Refusal.BODY_EMPTY.rejection()
     return b"".join(chunks)
 
 
@@ -112,7 +112,7 @@ def _take(more: int, size: int, hold: Hold, max_body_bytes: int) -> None:
 async def continue_if_welcome(request: web.BaseRequest, max_body_bytes: int) -> web.Response | None:
     """Answer `Expect: 100-continue`, before a body is sent that would be too large anyway."""
     if request.headers.get("Expect", "").lower() != "100-continue":
-        return error_response(417, "expectation failed")
+        return Refusal.EXPECTATION.rejection().response()
     try:
         check_head(request, max_body_bytes)
     except Rejection as rejection:

@@ -15,10 +15,10 @@ from yarl import URL
 
 from services.ingress.doors import Door, Doors
 from services.ingress.guard import Guard, Turnstile
-from services.ingress.rejections import Rejection, not_found
+from services.ingress.rejections import Refusal, not_found
 
-_PREFIX: Final = "/webhooks/"
-_EVENT: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+PREFIX: Final = "/webhooks/"
+EVENT: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 # Targets that lead in are remembered, as senders use the same ones for ever; it is bounded, as a
 # stranger can make up queries.
 _REMEMBERED: Final = 1024
@@ -82,9 +82,9 @@ class Ways:
 
 def _split(path: str) -> tuple[str, str | None] | None:
     """Split `/webhooks/<source>[/<event>]`."""
-    if not path.startswith(_PREFIX):
+    if not path.startswith(PREFIX):
         return None
-    slug, slash, event = path[len(_PREFIX) :].partition("/")
+    slug, slash, event = path[len(PREFIX) :].partition("/")
     if not slug or "/" in event or (slash and not event):
         return None
     return slug, event or None
@@ -95,6 +95,6 @@ def _route_event(in_path: str | None, in_query: str | None) -> str | None:
     event = in_query if in_path is None else in_path
     if not event:
         return None
-    if not _EVENT.fullmatch(event):
-        raise not_found() if in_path is not None else Rejection(400, "event not readable")
+    if not EVENT.fullmatch(event):
+        raise not_found() if in_path is not None else Refusal.EVENT_UNREADABLE.rejection()
     return event

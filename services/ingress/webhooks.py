@@ -36,7 +36,7 @@ from services.ingress.receiving import (
     read_body,
 )
 from services.ingress.redaction import RedactionError
-from services.ingress.rejections import Rejection, unauthorized, unavailable
+from services.ingress.rejections import Refusal, Rejection, unauthorized, unavailable
 from services.ingress.tally import Tally
 from services.ingress.ways import Way
 
@@ -201,7 +201,7 @@ class Webhooks:
         try:
             redacted = door.redactor.body(body, document)
         except RedactionError:
-            raise Rejection(400, "body not readable") from None
+            raise Refusal.BODY_UNREADABLE.rejection() from None
         return wrap(door, redacted, headers, authority=authority, route_event=way.route_event)
 
     def _refused(
@@ -261,4 +261,4 @@ def _document(body: bytes) -> dict[str, Json]:
     try:
         return read_object(body)
     except NotReadableError:
-        raise Rejection(400, "body not readable") from None
+        raise Refusal.BODY_UNREADABLE.rejection() from None

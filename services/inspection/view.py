@@ -20,9 +20,17 @@ BESIDE: Final = ("sequence", "attempts", "settlement_step", "held")
 PATH: Final = ("previous_state", "sequence")
 
 
+OBJECT: Final = (*EventData.model_fields, *BESIDE)
+PARKED: Final = (
+    "delivery_id", "source", "provider", "origin", "reason", "field", "value", "detail",
+    "received_at", "parked_at", "attempts", "replays", "replayed_at", "discarded_at",
+    "discard_reason",
+)  # fmt: skip
+
+
 def object_view(row: StoredObject) -> dict[str, Any]:
     """Return the fields of the event's data, and `BESIDE`."""
-    return {name: _json(getattr(row, name)) for name in (*EventData.model_fields, *BESIDE)}
+    return {name: _json(getattr(row, name)) for name in OBJECT}
 
 
 def change_view(before: StoredObject, after: StoredObject) -> dict[str, Any]:
@@ -40,14 +48,7 @@ def change_view(before: StoredObject, after: StoredObject) -> dict[str, Any]:
 
 def parked_view(parked: ParkedReading) -> dict[str, Any]:
     """Return a parked reading without its body."""
-    return {
-        name: _json(getattr(parked, name))
-        for name in (
-            "delivery_id", "source", "provider", "origin", "reason", "field", "value", "detail",
-            "received_at", "parked_at", "attempts", "replays", "replayed_at", "discarded_at",
-            "discard_reason",
-        )
-    }  # fmt: skip
+    return {name: _json(getattr(parked, name)) for name in PARKED}
 
 
 def group_view(group: ParkedGroup) -> dict[str, Any]:

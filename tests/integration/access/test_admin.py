@@ -14,16 +14,20 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from libs.bus.publisher import Outcome
 from libs.bus.tail import queue_depths
 from libs.bus.topology import NORMALIZER_QUEUE, apply_topology
+from libs.contracts.delivery import Origin
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.failures import TemporaryError
 from libs.runtime.settings import Settings, load_settings
 from libs.store.acts import Intent, Person, list_acts, on_record
+from libs.store.archive import file_deliveries
 from libs.store.database import Pool
 from services.admin.run import run
 from services.admin.tokens import Tokens
 from tests.acceptance.stack import caudal
+from tests.integration.ingress.running import messages_of
 from tests.integration.replay.mapping import Mapped, delivered, take
 from tests.integration.store.rooms import dsn, fetch, logged, pool, template
 from tests.unit.reconciler.telling import delivery_id
@@ -173,6 +177,78 @@ async def test_replay_is_on_record_and_travels(
     assert (act.action, act.subject, act.outcome) == (
         "parked.replay", {"all": True}, {"asked": 1, "sent": 1},
     )  # fmt: skip
+
+
+async def test_one_delivery_of_the_archive_enters_again_on_record(
+    port: aiohttp.ClientSession, pool: Pool, amqp_url: str
+) -> None:
+    filed = delivered(7, b'{"amount": 1}')
+    await file_deliveries(pool, [delivered(6, b"another"), filed])
+    body = {"why": "the mapping was wrong"}
+    said = await answer(port, f"/deliveries/{filed.id.upper()}/replay", body)
+    assert said == (200, {"asked": 1, "sent": 1, "missing": [], "not_opened": []})
+    [[replay]] = await messages_of(amqp_url)
+    assert (replay.origin, replay.replay_of) == (Origin.REPLAY, filed.id)
+    assert (replay.body, replay.received_at) == (filed.body, filed.received_at)
+    assert replay.id != filed.id
+    [act] = await list_acts(pool)
+    assert (act.who, act.via, act.action) == ("ana", "http", "delivery.replay")
+    assert (act.why, act.subject) == ("the mapping was wrong", {"delivery": filed.id})
+    assert act.outcome == {"asked": 1, "sent": 1}
+    assert act.ended_at is not None
+
+
+async def test_delivery_that_cannot_leave_is_on_record_too(
+    port: aiohttp.ClientSession,
+    pool: Pool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(*_: object) -> Outcome:
+        return Outcome.UNKNOWN
+
+    monkeypatch.setattr("services.replay.reentry.deliver", refuse)
+    monkeypatch.setattr("services.replay.reentry.FIRST_PAUSE", 0)
+    await file_deliveries(pool, [delivered(7, b"{}")])
+    status, said = await answer(port, f"/deliveries/{delivery_id(7)}/replay", {"why": "x"})
+    assert (status, said["error"].startswith("the broker did not confirm")) == (503, True)
+    [act] = await list_acts(pool)
+    assert act.outcome == {"failed": said["error"]}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/objects/a%00b", "/parked?source=%00", "/parked?reason=none", "/parked?limit=ten",
+        "/parked?limit=1001", "/parked?sources=clip", "/parked?source=a&source=b",
+        "/parked/groups?limit=1", "/acts?who=a%00", f"/acts?action={'x' * 513}",
+        "/objects/x?ref=y",
+    ],
+)  # fmt: skip
+async def test_unusable_questions(
+    port: aiohttp.ClientSession, path: str, logged: list[Any]
+) -> None:
+    status, said = await answer(port, path)
+    assert (status, list(said)) == (400, ["error"])
+    assert "request_failed" not in json.dumps(logged, default=str)
+
+
+@pytest.mark.parametrize("named", ["x", "-" * 36, f"{delivery_id(1)}0", "%00"])
+async def test_delivery_that_is_no_id(port: aiohttp.ClientSession, pool: Pool, named: str) -> None:
+    assert (await answer(port, f"/deliveries/{named}/replay", {"why": "x"}))[0] == 400
+    assert await on_file(pool) == []
+
+
+async def test_fault_of_ours_quotes_nothing(
+    port: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, logged: list[Any]
+) -> None:
+    async def fail(_: object, **told: object) -> None:
+        raise ValueError(told["who"])
+
+    monkeypatch.setattr("services.admin.routes.list_acts", fail)
+    assert await answer(port, "/acts?who=sesame") == (500, {"error": "internal error"})
+    told = json.dumps(logged, default=str)
+    assert "request_failed" in told
+    assert "sesame" not in told
 
 
 async def test_unknown_things_are_said_to_be_so(port: aiohttp.ClientSession, pool: Pool) -> None:
