@@ -50,7 +50,7 @@ def _handler(desk: Desk, route: Route) -> Handler:
             wanted = queried(request, route.takes)
         else:
             wanted = await read(request, route.takes)
-        return _json(_plain(await route.does(desk, request[_WHO], place, wanted)))
+        return in_json(_plain(await route.does(desk, request[_WHO], place, wanted)))
 
     return handle
 
@@ -64,7 +64,7 @@ def _let_in(tokens: Tokens) -> Any:  # noqa: ANN401 - what aiohttp takes for a m
         if who is None:
             log.warning("admin_not_let_in", shown=bool(shown))
             status = answers.NO_TOKEN.status
-            return _json({}, status=status, headers={"WWW-Authenticate": "Bearer"})
+            return in_json({}, status=status, headers={"WWW-Authenticate": "Bearer"})
         request[_WHO] = who
         return await handler(request)
 
@@ -78,10 +78,10 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
         return await handler(request)
     except _KINDS as error:
         [status, *_] = [told.status for kind, told in _NOT_DONE if isinstance(error, kind)]
-        return _json({"error": str(error)}, status=status)
+        return in_json({"error": str(error)}, status=status)
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return _json({"error": error.reason}, status=error.status, headers=allow)
+        return in_json({"error": error.reason}, status=error.status, headers=allow)
     except Exception as error:  # noqa: BLE001 - a bug becomes a 500, in our own words
         log.error(  # noqa: TRY400 - the frames alone: its text may quote what was sent
             "request_failed",
@@ -89,7 +89,7 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
             error=type(error).__name__,
             frames=traceback.format_tb(error.__traceback__)[-8:],
         )
-        return _json({"error": "internal error"}, status=answers.BUG.status)
+        return in_json({"error": "internal error"}, status=answers.BUG.status)
 
 
 def _plain(told: object) -> object:
@@ -97,9 +97,10 @@ def _plain(told: object) -> object:
     return told.model_dump(mode="json", exclude_unset=True) if isinstance(told, BaseModel) else told
 
 
-def _json(
+def in_json(
     told: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
+    """Answer in JSON, which nobody keeps."""
     return web.Response(
         text=json.dumps(told),
         status=status,

@@ -18,6 +18,7 @@ from libs.runtime.sources import Sources
 from libs.store.database import open_pool
 from services.admin.actions import Actions
 from services.admin.port import application
+from services.admin.serving import Runner
 from services.admin.tokens import Tokens
 from services.reconciler.polling.access import Access
 
@@ -47,7 +48,7 @@ async def run(
         if access is not None:
             ending.push_async_callback(access.close)
         app = application(pool, Actions(pool, publisher, access), tokens)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace)
+        runner = Runner(app, access_log=None, shutdown_timeout=settings.grace)
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
         bound = await _listen(runner, settings)

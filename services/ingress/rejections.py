@@ -125,8 +125,8 @@ class Refusal(Enum):
         self, *, close: bool | None = None, headers: Mapping[str, str] = _NONE
     ) -> Rejection:
         """Make the answer; `headers` has the values of those that the table names."""
-        ends = self.ends if close is None else close
-        return Rejection(self.status, self.error, close=ends, headers=headers)
+        closes = self.ends if close is None else close
+        return Rejection(self.status, self.error, close=closes, headers=headers)
 
 
 def not_found() -> Rejection:

@@ -212,7 +212,7 @@ def _told_by(answer: web.Response) -> _Told:
     why = "Well." if answer.status < 400 else "Neither the broker nor the disk takes a webhook."
     if answer.content_type != JSON:
         return answer.status, why, content({"type": "string"}, CONTENT_TYPE_PLAIN_0_0_4)
-    body = json.loads(answer.body or b"")
+    body = json.loads(cast(bytes, answer.body))
     schema = {
         "type": "object",
         "properties": {name: {"type": "string", "const": word} for name, word in body.items()},

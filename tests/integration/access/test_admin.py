@@ -251,6 +251,49 @@ async def test_fault_of_ours_quotes_nothing(
     assert "sesame" not in told
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /parked HTTP/1.1\r\nHost: a\r\nX: sesame\0\r\n\r\n",
+        b"GET /parked?source=" + b"sesame" * 2000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"sesame\r\n\r\n",
+    ],
+    ids=["header", "target", "no-http"],
+)
+async def test_what_is_no_request_is_quoted_nowhere(
+    port: aiohttp.ClientSession,
+    logged: list[Any],
+    caplog: pytest.LogCaptureFixture,
+    sent: bytes,
+) -> None:
+    url = port._base_url
+    assert url is not None
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(sent)
+    said = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    head, body = said.split(b"\r\n\r\n")
+    assert b" 400 " in head.split(b"\r\n")[0]
+    assert b"application/json" in head
+    assert json.loads(body) == {"error": "request not readable"}
+    told = json.dumps(logged, default=str) + caplog.text
+    assert "request_malformed" in told
+    assert "sesame" not in told
+
+
+async def test_body_that_breaks_off(port: aiohttp.ClientSession, pool: Pool) -> None:
+    url = port._base_url
+    assert url is not None
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"POST /parked/discard HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n"
+    writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\nno size\r\n".encode())
+    said = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert b" 400 " in said.split(b"\r\n")[0]
+    assert json.loads(said.split(b"\r\n\r\n")[1])["error"]
+    assert await on_file(pool) == []
+
+
 async def test_unknown_things_are_said_to_be_so(port: aiohttp.ClientSession, pool: Pool) -> None:
     told = {"why": "look"}
     assert (await answer(port, f"/deliveries/{delivery_id(9)}/replay", told))[0] == 404

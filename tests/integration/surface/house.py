@@ -53,9 +53,10 @@ UNLIMITED: Final = {
 
 @dataclass(frozen=True)
 class House:
-    """Where it answers. What is sent to `ingress` travels over both lanes, see `lanes.py`."""
+    """Where it answers. What is sent to `both` reaches the ingress over both lanes, see `lanes.py`."""
 
     ingress: str
+    both: str
     operators: str
     lanes: Lanes
 
@@ -109,6 +110,6 @@ async def _living(settings: Settings, leave: asyncio.Event, ready: Future[House]
             run_operators(settings, tokens, leave, sources=sources, listening=operators.set_result),
         ):
             living.create_task(each)
-        async with Lanes(await ingress) as lanes:
-            ready.set_result(House(lanes.url, await operators, lanes))
+        async with Lanes(url := await ingress) as lanes:
+            ready.set_result(House(url, lanes.url, await operators, lanes))
             await leave.wait()
