@@ -2,7 +2,7 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers hostile faults faults-soak lives faults-table faults-mutations check lint clean \
+.PHONY: help demo up test test-containers hostile fuzz faults faults-soak lives faults-table faults-mutations check lint clean \
 	bench bench-quick bench-memory venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind
 
 # apt-get and pip tolerate no second of their kind beside them
@@ -23,6 +23,9 @@ SEEDS := 1
 FIRST_SEED := 1
 MINUTES := 10
 LIVES := 10000
+# of mutated bodies, the five providers together; a SEED tries the same once more
+MEGABYTES := 20
+SEED :=
 
 help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
@@ -31,6 +34,7 @@ help:
 	@echo 'make test    the same, and the tests against a real RabbitMQ and a real Postgres'
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
 	@echo 'make hostile  floods, slow senders and bombs on one source of a real ingress; what another feels'
+	@echo 'make fuzz    MEGABYTES=20 of mutated payloads through all that reads them; SEED=n tries the same again'
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
 	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
 	@echo 'make lives   LIVES=10000 payments and payouts in the sandbox, a twentieth of the news lost'
@@ -58,6 +62,9 @@ test-containers: venv-dev
 
 hostile: rabbitmq venv-dev
 	CAUDAL_HOSTILE_SECONDS=8 $(BIN)/python -m pytest -q -s tests/hostile
+
+fuzz: venv-dev
+	$(BIN)/python -m tests.fuzz --megabytes $(MEGABYTES) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 faults: rabbitmq faketime venv-dev
 	@mkdir -p build && rm -f build/faults.jsonl
