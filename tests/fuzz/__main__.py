@@ -52,13 +52,24 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="Exit codes: 0 nothing broke; 1 something broke, its smallest inputs are in build/fuzz; "
         "2 bad usage; 3 the time was over before all bytes were tried.",
     )
-    parser.add_argument("--seed", type=int, help="repeats a run; without it one is drawn and printed")
-    parser.add_argument("--megabytes", type=float, default=20.0, help="of bodies, all providers together (20)")
-    parser.add_argument("--minutes", type=float, default=10.0, help="it ends then at the latest (10)")
     parser.add_argument(
-        "--provider", action="append", choices=sorted(PROVIDERS), help="this one alone; can be repeated"
+        "--seed", type=int, help="repeats a run; without it one is drawn and printed"
     )
-    parser.add_argument("--only", type=int, metavar="NUMBER", help="one input of --provider and --seed, shown")
+    parser.add_argument(
+        "--megabytes", type=float, default=20.0, help="of bodies, all providers together (20)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="it ends then at the latest (10)"
+    )
+    parser.add_argument(
+        "--provider",
+        action="append",
+        choices=sorted(PROVIDERS),
+        help="this one alone; can be repeated",
+    )
+    parser.add_argument(
+        "--only", type=int, metavar="NUMBER", help="one input of --provider and --seed, shown"
+    )
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     asked = parser.parse_args(arguments)
     if asked.only is not None and (asked.seed is None or not asked.provider):

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -77,10 +78,12 @@ def run(case: Case) -> Outcome:
     translated = _stage("translation", lambda: _translated(case, delivery))
     _stage("wire", lambda: _outcome_travels(case, translated, let_in=outcome.let_in))
     for reading in translated.readings:
-        name = f"parked {reading.reason}" if isinstance(reading, Unknown) else type(reading).__name__
+        name = (
+            f"parked {reading.reason}" if isinstance(reading, Unknown) else type(reading).__name__
+        )
         outcome.readings[name.lower()] += 1
         if isinstance(reading, Observation):
-            outcome.events += _stage("fold", lambda said=reading: _folded(case, said))  # type: ignore[misc]
+            outcome.events += _stage("fold", partial(_folded, case, reading))
     _stage("masks", lambda: _logged(case))
     if time.process_time() - began > SLOW:
         raise FoundError("all", f"more than {SLOW:.0f} s of the processor")
@@ -104,7 +107,11 @@ def _where(error: Exception) -> str:
         at = link.__traceback__
         while at is not None:
             path = Path(at.tb_frame.f_code.co_filename)
-            if path.is_relative_to(_ROOT) and "fuzz" not in path.parts and ".venv" not in path.parts:
+            if (
+                path.is_relative_to(_ROOT)
+                and "fuzz" not in path.parts
+                and ".venv" not in path.parts
+            ):
                 frames.append(f"{path.relative_to(_ROOT)}:{at.tb_lineno}")
             at = at.tb_next
     place = frames[-1] if frames else "?"
@@ -122,7 +129,7 @@ def _is_readable(case: Case) -> bool:
         lambda: read_mobbex(body, case.template.content_type),
         lambda: read_payu(case.template),
     ]
-    read = [_stage("reading", lambda one=one: _succeeds(one)) for one in tries]  # type: ignore[misc]
+    read = [_stage("reading", partial(_succeeds, one)) for one in tries]
     by_provider = {"mobbex": read[3], "payu": read[4]}
     return by_provider.get(case.provider, read[0])
 
@@ -145,12 +152,17 @@ def _delivery(case: Case, outcome: Outcome) -> Delivery:
     try:
         let_in = _stage("ingress", lambda: _let_in(case))
     except Rejection as rejection:
-        outcome.refused = f"rejection {rejection.status}"
-        _stage("ingress", lambda: promises.refusal(rejection))
-        return _stage("ingress", lambda: _masked(case))
+        return _refused(case, rejection, outcome)
     outcome.let_in = True
     # as it came, but for what is of this moment
     return replace(let_in, id=case.template.id, received_at=case.template.received_at)
+
+
+def _refused(case: Case, rejection: Rejection, outcome: Outcome) -> Delivery:
+    """Take what was refused further: what lies in the archive from before may look like it."""
+    outcome.refused = f"rejection {rejection.status}"
+    _stage("ingress", lambda: promises.refusal(rejection))
+    return _stage("ingress", lambda: _masked(case))
 
 
 def _let_in(case: Case) -> Delivery:
@@ -162,7 +174,6 @@ def _let_in(case: Case) -> Delivery:
 
 
 def _masked(case: Case) -> Delivery:
-    """What was refused does not get further; what lies in the archive from before may look like it."""
     body = cards_of(case.provider).masked(case.body)
     promises.nothing_left(case, body)
     return replace(case.template, body=body)

@@ -10,9 +10,42 @@ from urllib.parse import quote_plus
 from tests.fuzz import odd
 
 _PIECES: Final = (
-    *(b"\0", b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\r\n", b"\\"),
-    *(b'"', b"{", b"[", b"}", b"]", b",", b":", b"\\u0000", b"\\ud800", b"\\x", b"%00", b"%", b"&", b"="),
-    *(b"[" * 40, b"{" * 2000, b'{"a":' * 1200, b"[[]]" * 30, b"&a=b", b"&a[]=1", b"&a[b][c]=1", b"&a[=1"),
+    *(
+        b"\0",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\xc0\xaf",
+        b"\xf4\x90\x80\x80",
+        b"\xef\xbb\xbf",
+        b"\r\n",
+        b"\\",
+    ),
+    *(
+        b'"',
+        b"{",
+        b"[",
+        b"}",
+        b"]",
+        b",",
+        b":",
+        b"\\u0000",
+        b"\\ud800",
+        b"\\x",
+        b"%00",
+        b"%",
+        b"&",
+        b"=",
+    ),
+    *(
+        b"[" * 40,
+        b"{" * 2000,
+        b'{"a":' * 1200,
+        b"[[]]" * 30,
+        b"&a=b",
+        b"&a[]=1",
+        b"&a[b][c]=1",
+        b"&a[=1",
+    ),
     *(b"NaN", b"1e99999", b"9" * 60, b"//", b"/**/", b"'", b"\xe9", b"\xf1", b"null", b"true"),
 )
 _LARGE: Final = 1 << 18  # bytes of a body that is blown up, at most
@@ -59,7 +92,7 @@ def _repeated(body: bytes, rng: Random, _others: Sequence[bytes]) -> bytes:
 
 
 def _spliced(body: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
-    """The beginning of one payload and the end of another."""
+    """Put the end of another payload behind the beginning of this one."""
     other = rng.choice(others)
     return body[: rng.randint(0, len(body))] + other[rng.randint(0, len(other)) :]
 
@@ -73,7 +106,9 @@ def _recoded(body: bytes, rng: Random, _others: Sequence[bytes]) -> bytes:
 def blown_up(body: bytes, rng: Random) -> bytes:
     """Repeat a piece until the body is large: what takes the square of its length shows itself."""
     at = rng.randint(0, len(body))
-    piece = rng.choice((rng.choice(_PIECES), body[at : at + rng.choice((1, 3, 30))], b"\\/", b"%41"))
+    piece = rng.choice(
+        (rng.choice(_PIECES), body[at : at + rng.choice((1, 3, 30))], b"\\/", b"%41")
+    )
     size = rng.choice((_LARGE >> 4, _LARGE >> 3, _LARGE))
     return body[:at] + piece * (size // max(1, len(piece))) + body[at:]
 
@@ -89,7 +124,9 @@ def form_changed(body: bytes, rng: Random, others: Sequence[bytes], times: int) 
                 drawn = odd.text(rng) if rng.random() < 0.6 else str(odd.number(rng))
                 fields[at] = name + b"=" + quote_plus(drawn, errors="surrogatepass").encode()
             case 3:
-                fields[at] = rng.choice((name + b"[]", name + b"[0]", name[:-1], name + b"]")) + b"=" + value
+                fields[at] = (
+                    rng.choice((name + b"[]", name + b"[0]", name[:-1], name + b"]")) + b"=" + value
+                )
             case 4:
                 fields.insert(rng.randint(0, len(fields)), fields[at])
             case 5 if len(fields) > 1:

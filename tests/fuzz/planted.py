@@ -69,12 +69,13 @@ def _said(root: Node, rng: Random) -> str:
 def _secret(root: Node, rng: Random, provider: str) -> str:
     """Put the credential of the source where it belongs, or where it does not."""
     secret = SECRETS[provider]
-    if provider == "safe2pay":
-        if isinstance(root, Members) and rng.random() < 0.9:
-            root[:] = [(key, value) for key, value in root if key != "SecretKey"]
-            root.insert(rng.randint(0, len(root)), ("SecretKey", _cased(secret, rng)))
+    if provider == "safe2pay" and isinstance(root, Members) and rng.random() < 0.9:
+        root[:] = [(key, value) for key, value in root if key != "SecretKey"]
+        root.insert(rng.randint(0, len(root)), ("SecretKey", _cased(secret, rng)))
     if rng.random() < 0.1 and (found := places(root)):
-        rng.choice(found).put(rng.choice((secret, f"x{secret}y", f"/?token={_cased(secret, rng)}&a=b")))
+        rng.choice(found).put(
+            rng.choice((secret, f"x{secret}y", f"/?token={_cased(secret, rng)}&a=b"))
+        )
     return secret
 
 

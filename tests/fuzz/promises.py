@@ -25,25 +25,25 @@ _AMOUNT: Final = re.compile(r"[0-9]{1,16}(\.[0-9]{1,4})?")
 
 
 def refusal(rejection: Rejection) -> None:
-    """A stranger is told one of two statuses and fixed words."""
+    """Want a stranger to be told one of two statuses, and fixed words."""
     assert rejection.status in REFUSALS, f"refused with {rejection.status}"
     assert len(rejection.body()) < 64, "a long explanation"
 
 
 def nothing_left(case: Case, body: bytes) -> None:
-    """No card number that stood in a field for one is whole in what travels, however it is spelled."""
+    """Want no card number that stood in a field for one whole in what travels, however it is spelled."""
     if case.planted.card:
         assert not _is_in(case.planted.card, body), "a whole card number is left"
 
 
 def no_secret(case: Case, body: bytes) -> None:
-    """The credential of the source is in no text of what travels."""
+    """Want the credential of the source in no text of what travels."""
     if case.planted.secret:
         assert not _is_in(case.planted.secret, body), "a credential is left"
 
 
 def answer(case: Case, given: Answer) -> None:
-    """What the provider is told is what it said itself at most, and nothing personal."""
+    """Want the provider to be told nothing personal."""
     assert given.status in ANSWERS, f"answered {given.status}"
     for sought in (case.planted.card, case.planted.person):
         assert not sought or sought.encode() not in given.body, "told in the answer"
@@ -52,7 +52,7 @@ def answer(case: Case, given: Answer) -> None:
 
 
 def told(case: Case, line: bytes, readings: Sequence[Reading], *, let_in: bool) -> None:
-    """What the delivery says, in all its words, has nothing of a person and no whole card number."""
+    """Want nothing of a person and no whole card number in what the delivery says."""
     planted = case.planted
     assert not planted.card or planted.card.encode() not in line, "a card number is told"
     assert not planted.person or planted.person.encode() not in line, "a person is told"
@@ -64,13 +64,13 @@ def told(case: Case, line: bytes, readings: Sequence[Reading], *, let_in: bool) 
 
 
 def no_card(case: Case, text: str) -> None:
-    """The words of a provider, which are shown to people, have no whole card number."""
+    """Want no whole card number in the words of a provider that people read."""
     for card in (case.planted.card, case.planted.said):
         assert not card or card not in text, "a card number in words that are shown"
 
 
 def event(case: Case, row: OutboxRow) -> None:
-    """An event keeps the public contract."""
+    """Want an event that keeps the public contract, with amounts that are some."""
     found = Event.model_validate_json(row.body)
     data = orjson.loads(row.body)["data"]
     for name in _AMOUNTS:

@@ -26,9 +26,7 @@ def reduced(body: bytes, fails: Callable[[bytes], bool], *, within: float = WITH
     return body
 
 
-def _without_pieces(
-    body: bytes, size: int, fails: Callable[[bytes], bool], until: float
-) -> bytes:
+def _without_pieces(body: bytes, size: int, fails: Callable[[bytes], bool], until: float) -> bytes:
     at = 0
     while at < len(body) and time.monotonic() < until:
         tried = body[:at] + body[at + size :]

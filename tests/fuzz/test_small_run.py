@@ -19,7 +19,7 @@ from libs.providers.registry import PROVIDERS
 from services.ingress.redaction import Redactor
 from services.normalizer import translate
 from tests.fuzz import __main__ as command
-from tests.fuzz.campaign import Campaign, failure_of
+from tests.fuzz.campaign import Campaign, Finding, failure_of
 from tests.fuzz.cases import case
 from tests.fuzz.reduction import reduced
 
@@ -77,10 +77,11 @@ def test_what_is_broken_on_purpose_is_found(name: str, monkeypatch: pytest.Monke
     where, what, instead, provider, told = BROKEN[name]
     monkeypatch.setattr(where, what, instead)
     campaign = Campaign(SEED, [provider], 0.5, seconds=60, reducing=0.2)
-    while not campaign.findings and not campaign.whole:
+    found: list[Finding] = []
+    while not found and not campaign.whole:
         campaign.step()
+        found = [each for each in campaign.findings.values() if told in each.error]
 
-    found = [each for each in campaign.findings.values() if told in each.error]
     assert found, list(campaign.findings)
     for each in found:
         assert failure_of(each.case, each.body) == each.error

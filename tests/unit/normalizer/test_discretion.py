@@ -47,9 +47,15 @@ def test_words_of_an_observation_are_masked(field: str) -> None:
 
 def test_facts_are_masked_and_identifiers_in_them_are_not() -> None:
     """`make fuzz` found them: a word of a provider may stand in a fact as well."""
-    plain = {"paid_value": "1564.33", "created_at": "2026-01-15T12:00:00Z", "subscription_uid": "x-1"}
+    plain = {
+        "paid_value": "1564.33",
+        "created_at": "2026-01-15T12:00:00Z",
+        "subscription_uid": "x-1",
+    }
 
-    found = discreet(observed(facts={**plain, "operation_type": PERSON, "event": "4111111111111111"}))
+    found = discreet(
+        observed(facts={**plain, "operation_type": PERSON, "event": "4111111111111111"})
+    )
 
     assert isinstance(found, Observation)
     assert found.facts == {**plain, "operation_type": MASKED, "event": "411111******1111"}
