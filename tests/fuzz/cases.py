@@ -77,7 +77,7 @@ def case(provider: str, seed: int, number: int) -> Case:
 def _body(sample: Sample, rng: Random) -> tuple[bytes, Planted, str]:
     provider, others = sample.provider, _bodies(sample.provider)
     root = trees.read(sample.body)
-    if isinstance(root, list) and rng.random() < 0.8:
+    if isinstance(root, list) and rng.random() < 0.85:
         times = rng.choice((0, 1, 1, 1, 2, 2, 3, 5))
         root = in_trees.changed(root, rng, _stock(provider), times)
         fields = PROVIDERS[provider].personal_fields

@@ -11,6 +11,9 @@ from tests.fuzz import odd
 from tests.fuzz.trees import Members, Node, Place, Token, copied, objects, places
 
 
+_TWICE: Final = 0.1  # how often a key may come to stand twice, for which a document is refused at once
+
+
 @dataclass(frozen=True, slots=True)
 class Stock:
     """What a provider's corpus has: its documents, its keys, and its short texts."""
@@ -25,6 +28,10 @@ def changed(root: Node, rng: Random, stock: Stock, times: int) -> Node:
     for _ in range(times):
         root = rng.choice(_CHANGES)(root, rng, stock)
     return root
+
+
+def _keys(holder: Members | list[Node]) -> set[str]:
+    return {key for key, _ in holder}
 
 
 def _any(root: Node, rng: Random) -> Place | None:
@@ -101,8 +108,10 @@ def _renamed(root: Node, rng: Random, stock: Stock) -> Node:
         at = rng.randrange(len(holder))
         name, value = holder[at]
         respelled = _respelled(name, rng)
-        taken = rng.choice(stock.names) if stock.names else respelled
-        holder[at] = (rng.choice((respelled, taken)), value)
+        other = rng.choice(stock.names) if stock.names else respelled
+        new = rng.choice((respelled, other))
+        if new not in _keys(holder) or rng.random() < _TWICE:
+            holder[at] = (new, value)
     return root
 
 
@@ -116,8 +125,8 @@ def _twice(root: Node, rng: Random, _stock: Stock) -> Node:
     """Say something once more; where it is a key, JSON does not say which counts."""
     if (place := _any(root, rng)) is not None:
         entry = place.holder[place.at]
-        if isinstance(place.holder, Members) and rng.random() < 0.5:
-            entry = (f"{entry[0]}_", entry[1])  # else many a document would be refused at once
+        if isinstance(place.holder, Members) and rng.random() > _TWICE:
+            entry = (f"{entry[0]}_", entry[1])
         place.holder.insert(rng.randint(0, len(place.holder)), copied(entry))
     return root
 
@@ -148,8 +157,10 @@ def _grafted(root: Node, rng: Random, stock: Stock) -> Node:
     place, donor = _any(root, rng), _any(rng.choice(stock.documents), rng)
     if place is None or donor is None:
         return root
-    if isinstance(place.holder, Members) and isinstance(donor.holder, Members):
-        place.holder[place.at] = copied(donor.holder[donor.at])
+    entry = donor.holder[donor.at]
+    named = isinstance(place.holder, Members) and isinstance(donor.holder, Members)
+    if named and (entry[0] not in _keys(place.holder) or rng.random() < _TWICE):
+        place.holder[place.at] = copied(Members([entry]))[0]
     else:
         place.put(copied(donor.value))
     return root
@@ -159,7 +170,7 @@ def _added(root: Node, rng: Random, stock: Stock) -> Node:
     if found := objects(root):
         holder = rng.choice(found)
         name = rng.choice(stock.names) if stock.names and rng.random() < 0.8 else odd.text(rng)
-        if name not in {key for key, _ in holder}:
+        if name not in _keys(holder):
             holder.insert(rng.randint(0, len(holder)), (name, odd.value(rng)))
     return root
 
