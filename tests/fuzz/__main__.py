@@ -94,13 +94,17 @@ def _only(providers: list[str], seed: int, number: int) -> int:
 
 
 class _Progress:
-    """Tells every few seconds how far it is."""
+    """Tells every few seconds how far it is, and at once what broke something."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + _EVERY
+        self._told = 0
 
     def __call__(self, campaign: Campaign) -> None:
         now = time.monotonic()
+        for error in list(campaign.findings)[self._told :]:
+            _say(f"broken: {error}")
+        self._told = len(campaign.findings)
         if now < self._next:
             return
         self._next = now + _EVERY

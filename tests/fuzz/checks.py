@@ -240,4 +240,4 @@ def _logged(case: Case) -> None:
     line = scrubbed({"event": "tried", "error": text, "source": case.provider, text[:40]: text})
     masked = mask(f"error {case.planted.card or case.planted.said} here")
     assert isinstance(line["error"], str), "a text that is none any more"
-    promises.no_card(case, masked)
+    promises.no_card(case, masked, "a log line")

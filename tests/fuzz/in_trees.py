@@ -11,7 +11,9 @@ from tests.fuzz import odd
 from tests.fuzz.trees import Members, Node, Place, Token, copied, objects, places
 
 
-_TWICE: Final = 0.1  # how often a key may come to stand twice, for which a document is refused at once
+_TWICE: Final = (
+    0.1  # how often a key may come to stand twice, for which a document is refused at once
+)
 
 
 @dataclass(frozen=True, slots=True)

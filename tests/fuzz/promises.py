@@ -60,13 +60,13 @@ def told(case: Case, line: bytes, readings: Sequence[Reading], *, let_in: bool) 
         assert planted.secret.lower().encode() not in line.lower(), "a credential is told"
     for reading in readings:
         for words in _words(reading):
-            no_card(case, words)
+            no_card(case, words, f"words of {type(reading).__name__}")
 
 
-def no_card(case: Case, text: str) -> None:
+def no_card(case: Case, text: str, where: str) -> None:
     """Want no whole card number in the words of a provider that people read."""
     for card in (case.planted.card, case.planted.said):
-        assert not card or card not in text, "a card number in words that are shown"
+        assert not card or card not in text, f"a card number in {where}"
 
 
 def event(case: Case, row: OutboxRow) -> None:

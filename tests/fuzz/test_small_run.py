@@ -60,7 +60,13 @@ def _tells_all(delivery: Delivery) -> tuple[Reading, ...]:
 # What is broken on purpose, by what, the provider on which it has to show, and as what.
 BROKEN: Final[dict[str, tuple[Any, str, Any, str, str]]] = {
     "cards": (CardFields, "masked", lambda _, body: body, "mobbex", "card number is left"),
-    "words": (translate, "discreet", lambda said: said, "mobbex", "in words that are shown"),
+    "words": (
+        translate,
+        "discreet",
+        lambda said: said,
+        "mobbex",
+        "a card number in words of Observation",
+    ),
     "texts": (reading, "_check_strings", lambda _: None, "clip", "Error"),
     "credentials": (
         *(Redactor, "thoroughly", lambda _, body, __=None: body),

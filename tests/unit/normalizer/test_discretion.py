@@ -64,7 +64,7 @@ def test_facts_are_masked_and_identifiers_in_them_are_not() -> None:
 
 
 def test_why_something_is_asked_or_ignored_is_masked() -> None:
-    """`make fuzz` found them: Clip's short notice says in its own words what happened."""
+    """`make fuzz` found the first: Clip's short notice says in its own words what happened."""
     poke = discreet(Poke(kind=Kind.PAYMENT, provider_ref="4111111111111111", why=f"a {PERSON}"))
     ignored = discreet(Ignored(provider_status=PERSON, why="known"))
 
