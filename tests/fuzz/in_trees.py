@@ -10,7 +10,6 @@ from typing import Final
 from tests.fuzz import odd
 from tests.fuzz.trees import Members, Node, Place, Token, copied, objects, places
 
-
 _TWICE: Final = (
     0.1  # how often a key may come to stand twice, for which a document is refused at once
 )
