@@ -14,7 +14,8 @@ from typing import Final
 from libs.providers.registry import PROVIDERS
 from tests.fuzz.campaign import Campaign, Count, write
 from tests.fuzz.cases import case
-from tests.fuzz.checks import FoundError, run
+from tests.fuzz.checks import run
+from tests.fuzz.stages import FoundError
 
 FOLDER: Final = Path("build/fuzz")
 BROKEN, OUT_OF_TIME = 1, 3

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.fuzz.cases import Case, case
-from tests.fuzz.checks import FoundError, Outcome, run
+from tests.fuzz.checks import Outcome, run
 from tests.fuzz.reduction import WITHIN, reduced
+from tests.fuzz.stages import FoundError
 
 LARGE: Final = 32_768  # bytes: no payload has as many
 _TURN: Final = 50  # inputs of one provider before it is another one's turn
@@ -156,8 +157,10 @@ def failure_of(tried: Case, body: bytes) -> str | None:
 
 
 def write(campaign: Campaign, folder: Path) -> list[Path]:
-    """Write each finding as a body and what is to be known of it; return the paths of the bodies."""
+    """Write each finding as a body and what is to be known of it, in the place of those of the run before."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("*.body"), *folder.glob("*.json")):
+        old.unlink()
     paths = []
     for place, finding in enumerate(sorted(campaign.findings.values(), key=lambda f: len(f.body))):
         path = folder / f"{place}-{finding.case.provider}.body"

@@ -24,6 +24,7 @@ _CONTENT_TYPES: Final = (
 _TERMS: Final = Terms()
 _FORMS: Final = frozenset({"mobbex", "payu"})  # whose bodies may be forms
 _HISTORY: Final = 4  # observations beside those of the input, at most
+_REPORTS: Final = 0.05  # of PayU's inputs are files of its report
 _LARGE: Final = 0.001  # of the inputs are blown up
 
 
@@ -57,7 +58,10 @@ def case(provider: str, seed: int, number: int) -> Case:
     """Make the `number`-th input of a provider."""
     rng = Random(f"{seed}/{provider}/{number}")
     sample = rng.choice(_samples(provider))
-    body, planted, recipe = _body(sample, rng)
+    if provider == "payu" and rng.random() < _REPORTS:
+        body, planted, recipe = in_bytes.report(rng, _stock(provider).words), NOTHING, "a report"
+    else:
+        body, planted, recipe = _body(sample, rng)
     if rng.random() < _LARGE:
         body, recipe = in_bytes.blown_up(body, rng), f"{recipe}, blown up"
     template = replace(sample.delivery(), body=body)
@@ -97,7 +101,8 @@ def _body(sample: Sample, rng: Random) -> tuple[bytes, Planted, str]:
 def _terms(sample: Sample, rng: Random) -> Terms:
     if rng.random() < 0.8:
         return sample.terms()
-    words = _stock(sample.provider).words or ("",)
+    # as a sources file may have them
+    words = [word for word in _stock(sample.provider).words if word.isprintable()] or [""]
     return Terms(
         currency=rng.choice((None, "BRL", "COP", "CLP", "CLF", "KWD")),
         timezone=rng.choice((None, "America/Bogota", "Asia/Kathmandu", "America/Sao_Paulo")),

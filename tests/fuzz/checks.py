@@ -1,31 +1,29 @@
 """The way of one input through all that reads it, and what may become of it.
 
-Each stage may end in the types that it says it ends in, and in no other: `_ALLOWED`. What comes out has to
-keep the promises of `tests.fuzz.promises`.
+What comes out has to keep the promises of `tests.fuzz.promises`.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final
 
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.delivery import Delivery, Origin
 from libs.contracts.readings import Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.fold import Folded, fold
+from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
 from libs.providers.mobbex.body import read_body as read_mobbex
+from libs.providers.payu import report
 from libs.providers.payu.body import read_body as read_payu
 from libs.providers.reading import NotReadableError, read_form, read_json, read_object
 from libs.providers.registry import PROVIDERS
-from libs.runtime.failures import chain
 from libs.runtime.scrubbing import mask, scrubbed
 from libs.store.objects import ObjectKey, unknown_object
 from services.ingress.rejections import Rejection
@@ -35,25 +33,11 @@ from services.reconciler.polling.scrubbing import without_secrets
 from tests.fuzz import promises
 from tests.fuzz.cases import Case
 from tests.fuzz.house import SECRETS, cards_of, house
+from tests.fuzz.stages import FoundError, stage
 from tests.providers import invariants
 
 SLOW: Final = 3.0  # seconds of the processor for one input, which is more than any may take
-_ROOT: Final = Path(__file__).parents[2]
 _LOGGED: Final = 2048  # characters of a text that a log line is tried with
-_ALLOWED: Final[Mapping[str, tuple[type[Exception], ...]]] = MappingProxyType(
-    {"reading": (NotReadableError,), "ingress": (Rejection,)}
-)
-
-_Result = TypeVar("_Result")
-
-
-class FoundError(Exception):
-    """An input broke something: in which `stage`, and what, told so that the same is told the same."""
-
-    def __init__(self, stage: str, what: str) -> None:
-        super().__init__(f"{stage}: {what}")
-        self.stage = stage
-        self.what = what
 
 
 @dataclass(slots=True)
@@ -73,50 +57,23 @@ def run(case: Case) -> Outcome:
     outcome = Outcome()
     outcome.readable = _is_readable(case)
     delivery = _delivery(case, outcome)
-    _stage("wire", lambda: _travels(delivery))
-    _stage("acknowledge", lambda: _acknowledged(case, delivery))
-    translated = _stage("translation", lambda: _translated(case, delivery))
-    _stage("wire", lambda: _outcome_travels(case, translated, let_in=outcome.let_in))
+    stage("wire", lambda: _travels(delivery))
+    stage("acknowledge", lambda: _acknowledged(case, delivery))
+    translated = stage("translation", lambda: _translated(case, delivery))
+    stage("wire", lambda: _outcome_travels(case, translated, let_in=outcome.let_in))
     for reading in translated.readings:
         name = (
             f"parked {reading.reason}" if isinstance(reading, Unknown) else type(reading).__name__
         )
         outcome.readings[name.lower()] += 1
         if isinstance(reading, Observation):
-            outcome.events += _stage("fold", partial(_folded, case, reading))
-    _stage("masks", lambda: _logged(case))
+            outcome.events += stage("fold", partial(_folded, case, reading))
+    if case.provider == "payu":
+        stage("report", lambda: _reported(case))
+    stage("masks", lambda: _logged(case))
     if time.process_time() - began > SLOW:
         raise FoundError("all", f"more than {SLOW:.0f} s of the processor")
     return outcome
-
-
-def _stage(name: str, work: Callable[[], _Result]) -> _Result:
-    """Do a part of the work; whatever it raises that it may not is what was sought."""
-    try:
-        return work()
-    except _ALLOWED.get(name, ()):
-        raise
-    except Exception as error:
-        raise FoundError(name, _where(error)) from error
-
-
-def _where(error: Exception) -> str:
-    """Name an error by its type and the last line of ours that it came through, without its message."""
-    frames = []
-    for link in chain(error):
-        at = link.__traceback__
-        while at is not None:
-            path = Path(at.tb_frame.f_code.co_filename)
-            if (
-                path.is_relative_to(_ROOT)
-                and "fuzz" not in path.parts
-                and ".venv" not in path.parts
-            ):
-                frames.append(f"{path.relative_to(_ROOT)}:{at.tb_lineno}")
-            at = at.tb_next
-    place = frames[-1] if frames else "?"
-    told = f": {error}" if isinstance(error, AssertionError) else ""
-    return f"{type(error).__name__}{told} at {place}"
 
 
 def _is_readable(case: Case) -> bool:
@@ -129,7 +86,7 @@ def _is_readable(case: Case) -> bool:
         lambda: read_mobbex(body, case.template.content_type),
         lambda: read_payu(case.template),
     ]
-    read = [_stage("reading", partial(_succeeds, one)) for one in tries]
+    read = [stage("reading", partial(_succeeds, one)) for one in tries]
     by_provider = {"mobbex": read[3], "payu": read[4]}
     return by_provider.get(case.provider, read[0])
 
@@ -145,12 +102,12 @@ def _succeeds(read: Callable[[], object]) -> bool:
 def _delivery(case: Case, outcome: Outcome) -> Delivery:
     """Bring the input to the bus: through the front door, or as an answer that was asked for."""
     if not case.posted:
-        return _stage("answer", lambda: _answered(case))
+        return stage("answer", lambda: _answered(case))
     if not case.body:
         outcome.refused = "rejection 400"
         return case.template
     try:
-        let_in = _stage("ingress", lambda: _let_in(case))
+        let_in = stage("ingress", lambda: _let_in(case))
     except Rejection as rejection:
         return _refused(case, rejection, outcome)
     outcome.let_in = True
@@ -161,8 +118,8 @@ def _delivery(case: Case, outcome: Outcome) -> Delivery:
 def _refused(case: Case, rejection: Rejection, outcome: Outcome) -> Delivery:
     """Take what was refused further: what lies in the archive from before may look like it."""
     outcome.refused = f"rejection {rejection.status}"
-    _stage("ingress", lambda: promises.refusal(rejection))
-    return _stage("ingress", lambda: _masked(case))
+    stage("ingress", lambda: promises.refusal(rejection))
+    return stage("ingress", lambda: _masked(case))
 
 
 def _let_in(case: Case) -> Delivery:
@@ -232,6 +189,26 @@ def _event(case: Case, said: Observation, folded: Folded) -> int:
         return 0
     promises.event(case, outbox_row(change.row))
     return 1
+
+
+def _reported(case: Case) -> None:
+    """Take the body for the file of a report; each of its rows becomes a delivery."""
+    try:
+        rows = list(report.rows_of(case.body))
+    except NotReadableError:
+        return
+    for row in rows:
+        if isinstance(row, report.Row):
+            told = replace(
+                case.template,
+                body=report.row_body(row, case.template.received_at),
+                origin=Origin.REPORT,
+                authority=Authority.REPORT,
+                route_event=f"{report.PREFIX}{row.payout}",
+            )
+            for said in _translated(case, told).readings:
+                if isinstance(said, Observation):
+                    _folded(case, said)
 
 
 def _logged(case: Case) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import Final
 from urllib.parse import quote_plus
@@ -139,6 +140,55 @@ def form_changed(body: bytes, rng: Random, others: Sequence[bytes], times: int) 
     return b"&".join(fields)
 
 
+def report(rng: Random, words: Sequence[str]) -> bytes:
+    """Write a report of PayU's as a spreadsheet does, of odd cells and of words."""
+    separator = rng.choice(",,;")
+    header = [
+        "pushPaymentId",
+        "status",
+        "value",
+        "currency",
+        "description",
+        "creationDate",
+        "fullName",
+    ]
+    if rng.random() < 0.3:
+        rng.shuffle(header)
+    rows = [
+        header,
+        *(list(map(partial(_cell, rng, words), header)) for _ in range(rng.randrange(6))),
+    ]
+    text = rng.choice(("\n", "\r\n")).join(separator.join(row) for row in rows)
+    body = text.encode(rng.choice(("utf-8", "utf-8-sig", "cp1252")), "replace")
+    return changed(body, rng, (body,), 1) if rng.random() < 0.2 else body
+
+
+def _cell(rng: Random, words: Sequence[str], name: str) -> str:
+    drawn = rng.random()
+    if drawn < 0.2:
+        text = odd.text(rng)
+        return f'"{text.replace(chr(34), chr(34) * 2)}"' if rng.random() < 0.5 else text
+    if drawn < 0.3:
+        return str(odd.number(rng))
+    if drawn < 0.4 and words:
+        return rng.choice(words)
+    return rng.choice(_CELLS[name])
+
+
+_CELLS: Final = {
+    "pushPaymentId": ("7202a9a7-ef51-4202-bd23-e604f9cbb25b", "1", "a b"),
+    "status": ("Approved", "In progress", "Rejected", "approved ", "Devuelto"),
+    "value": ("1500000", "1500000.50", "1500000,50", "1.500.000", ""),
+    "currency": ("COP", "USD", "cop", ""),
+    "description": ("Primer pago", "", "Año"),
+    "creationDate": (
+        "1700000000000",
+        "2026-10-26T10:00:05-05:00",
+        "26/10/2026 10:00",
+        "99999999999999",
+    ),
+    "fullName": ("Canary",),
+}
 _Change = Callable[[bytes, Random, Sequence[bytes]], bytes]
 _CHANGES: Final[tuple[_Change, ...]] = (
     *(_flipped, _flipped, _flipped, truncated, _inserted, _inserted, _overwritten),

@@ -75,9 +75,9 @@ def moment_of(value: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value)
-    except ValueError:
+        return None if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last hours of the calendar
         return None
-    return found if found.tzinfo is not None else None
 
 
 def amount_of(told: dict[str, Json]) -> Money | None:
