@@ -2,7 +2,7 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers audit sbom hostile surface faults faults-soak lives faults-table faults-mutations check lint clean \
+.PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations check lint clean \
 	bench bench-quick bench-memory venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind
 
 # apt-get and pip tolerate no second of their kind beside them
@@ -25,6 +25,9 @@ MINUTES := 10
 LIVES := 10000
 SBOM := build/sbom.json
 EXAMPLES := 500
+# of mutated bodies, the five providers together; a SEED tries the same once more
+MEGABYTES := 20
+SEED :=
 
 help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
@@ -36,6 +39,7 @@ help:
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
 	@echo 'make hostile  floods, slow senders and bombs on one source of a real ingress; what another feels'
 	@echo 'make surface  schemathesis against the ingress and the port for operators, EXAMPLES=500 a request'
+	@echo 'make fuzz    MEGABYTES=20 of mutated payloads through all that reads them; SEED=n tries the same again'
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
 	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
 	@echo 'make lives   LIVES=10000 payments and payouts in the sandbox, a twentieth of the news lost'
@@ -75,6 +79,9 @@ hostile: rabbitmq venv-dev
 
 surface: rabbitmq venv-dev
 	CAUDAL_SURFACE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s tests/integration/surface
+
+fuzz: venv-dev
+	$(BIN)/python -m tests.fuzz --megabytes $(MEGABYTES) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 faults: rabbitmq faketime venv-dev
 	@mkdir -p build && rm -f build/faults.jsonl

@@ -17,6 +17,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from libs.personal.cards import FIRST, LAST, masked_field
 from libs.personal.datum import Datum, PersonalFields, tail_of
+from libs.providers.reading import NotReadableError, read_json
 from libs.providers.scalars import Names, Place, Scalar, scalars, unquoted
 
 # What a card's number is called in other products of the same providers, and in public code around them.
@@ -63,7 +64,8 @@ class CardFields:
             return body
         text = body.decode("utf-8", "surrogateescape")
         masked = text
-        if text.lstrip("\ufeff \t\r\n")[:1] not in {"{", "[", '"'}:
+        starts_as_json = text.lstrip("\ufeff \t\r\n")[:1] in {"{", "[", '"'}
+        if not starts_as_json or ("=" in text and not _is_json(text)):
             masked = self._form(text)
         masked = self._json(masked, Place(), _NESTED)
         return body if masked == text else masked.encode("utf-8", "surrogateescape")
@@ -136,6 +138,14 @@ class CardFields:
         if "%" not in raw and "+" not in raw:
             return f"{name}{equals}{masked}"
         return f"{name}{equals}{quote_plus(masked, safe='*', errors='surrogateescape')}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        read_json(text.lstrip("\ufeff"))
+    except NotReadableError:
+        return False
+    return True
 
 
 def _read(text: str) -> str:

@@ -18,11 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.delivery import Delivery
-from libs.contracts.readings import VALUE_LIMIT, Ignored, Poke, Unknown
-from libs.domain.observation import Observation
 from libs.providers.port import Terms
 from libs.providers.registry import PROVIDERS
-from tests.providers.corpora import Sample, rendered, samples
+from tests.providers import invariants
+from tests.providers.corpora import Sample, samples
 
 BOUNDED: Final = settings(
     max_examples=80,
@@ -31,7 +30,6 @@ BOUNDED: Final = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-ANSWERS: Final = {200, 201, 400}
 ODD: Final = ("", " ", "0", "1e5", "-0", "²", "9" * 60, "a" * 700, "9999-12-31T23:59:59-14:00")
 
 every_provider = pytest.mark.parametrize("slug", sorted(PROVIDERS))
@@ -164,20 +162,8 @@ def ways_in(slug: str) -> tuple[Sample, ...]:
 
 
 def _check_one(slug: str, delivery: Delivery, source: Terms) -> None:
-    readings = PROVIDERS[slug].translate(delivery, source)
-
-    assert readings
-    assert PROVIDERS[slug].acknowledge(delivery).status in ANSWERS
-    for reading in readings:
-        assert isinstance(reading, Observation | Poke | Ignored | Unknown)
-        text = json.dumps(rendered(reading), ensure_ascii=False)
-        assert "\\u0000" not in text
-        assert text.encode()
-        if isinstance(reading, Unknown):
-            assert len(reading.value or "") <= VALUE_LIMIT
-        if isinstance(reading, Observation):
-            assert reading.provider_ref or reading.merchant_ref
-            assert len(reading.key) <= 600
+    invariants.check(PROVIDERS[slug].translate(delivery, source))
+    assert PROVIDERS[slug].acknowledge(delivery).status in invariants.ANSWERS
 
 
 def _leaves(

@@ -6,7 +6,7 @@ Both are sent as they were told. Today is Colombia's, where the payee's document
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
 COLOMBIA: Final = timezone(timedelta(hours=-5))  # without daylight saving since 1993
@@ -22,6 +22,16 @@ def read_date(text: str) -> date | None:
         return date(int(found[1]), int(found[3]), int(found[4]))
     except ValueError:
         return None
+
+
+def in_calendar(moment: datetime | None) -> datetime | None:
+    """Return a moment that UTC's calendar has too, as it is; without a zone it is Colombia's."""
+    try:
+        if moment is not None:
+            moment.replace(tzinfo=moment.tzinfo or COLOMBIA).astimezone(UTC)
+    except OverflowError:  # in the first or the last hours of the years that there are
+        return None
+    return moment
 
 
 def today() -> date:

@@ -12,6 +12,7 @@ arrives first, so that a payout's `created` never hides what PayU said of it mea
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -30,6 +31,7 @@ CANCEL_REQUESTED: Final = "payout/cancel_requested"
 CANCEL_SENT: Final = "payout/cancel_sent"
 CURRENCY: Final = "COP"
 _REFERENCE_LIMIT: Final = 200
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
 def created_body(
@@ -73,18 +75,20 @@ def moment_of(value: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value)
-    except ValueError:
+        return None if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last hours of the calendar
         return None
-    return found if found.tzinfo is not None else None
 
 
 def amount_of(told: dict[str, Json]) -> Money | None:
-    """Read `value` and `currency`; None where there is none, `MoneyError` where it is none."""
+    """Read `value` and `currency`; None where there is none, `MoneyError` where it cannot be one."""
     value, currency = told.get("value"), told.get("currency")
     if value is None:
         return None
     if not isinstance(value, str | int | Decimal):
         raise MoneyError("not a decimal number")
+    if isinstance(currency, str) and not _CURRENCY.fullmatch(currency):
+        raise MoneyError("not a currency code")
     return Money.of(value, currency if isinstance(currency, str) else CURRENCY)
 
 

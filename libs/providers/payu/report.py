@@ -32,12 +32,13 @@ from libs.contracts.readings import ParkReason, Reading, Unknown, shown
 from libs.domain.lifecycle import Kind, State
 from libs.domain.money import MoneyError
 from libs.domain.observation import Observation
-from libs.providers.payu.dates import COLOMBIA
+from libs.providers.payu.dates import COLOMBIA, in_calendar
 from libs.providers.payu.own_calls import CURRENCY, amount_of, moment_of, reference_of
 from libs.providers.payu.spelling import normalised, translated
 from libs.providers.payu.wire import identity
 from libs.providers.port import Terms
 from libs.providers.reading import NotReadableError, decode, read_object
+from libs.providers.tolerance import blamed
 
 PREFIX: Final = "report/"
 STATUS: Final = MappingProxyType(
@@ -154,7 +155,7 @@ def translate(delivery: Delivery, terms: Terms) -> tuple[Reading, ...]:
             Unknown(
                 reason=ParkReason.UNKNOWN_VALUE,
                 field="report.status",
-                value=shown(status),
+                value=blamed(status),
                 detail="a status that no table knows",
             ),
         )
@@ -209,7 +210,7 @@ def _row(
     currency = told.get("currency", "").upper() or CURRENCY
     if not _CURRENCY.fullmatch(currency):
         return Unreadable(line, "the currency is none")
-    created = _created(told.get("created", ""))
+    created = in_calendar(_created(told.get("created", "")))
     return Row(
         line=line,
         payout=payout,

@@ -45,6 +45,33 @@ def test_words_of_an_observation_are_masked(field: str) -> None:
     assert found.provider_ref == "4111111111111111"
 
 
+def test_facts_are_masked_and_identifiers_in_them_are_not() -> None:
+    """`make fuzz` found them: a word of a provider may stand in a fact as well."""
+    plain = {
+        "paid_value": "1564.33",
+        "created_at": "2026-01-15T12:00:00Z",
+        "subscription_uid": "x-1",
+    }
+
+    found = discreet(
+        observed(facts={**plain, "operation_type": PERSON, "event": "4111111111111111"})
+    )
+
+    assert isinstance(found, Observation)
+    assert found.facts == {**plain, "operation_type": MASKED, "event": "411111******1111"}
+    said = observed(facts=plain)
+    assert discreet(said) is said
+
+
+def test_why_something_is_asked_or_ignored_is_masked() -> None:
+    """`make fuzz` found the first: Clip's short notice says in its own words what happened."""
+    poke = discreet(Poke(kind=Kind.PAYMENT, provider_ref="4111111111111111", why=f"a {PERSON}"))
+    ignored = discreet(Ignored(provider_status=PERSON, why="known"))
+
+    assert poke == Poke(kind=Kind.PAYMENT, provider_ref="4111111111111111", why=f"a {MASKED}")
+    assert ignored == Ignored(provider_status=MASKED, why="known")
+
+
 def test_what_is_parked_is_masked() -> None:
     parked = Unknown(
         reason=ParkReason.UNKNOWN_VALUE, field="type", value=PERSON, detail=f"not known: {PERSON}"

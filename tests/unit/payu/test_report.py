@@ -89,6 +89,9 @@ def test_names_of_people_need_not_be_utf8() -> None:
         ("2026-09-21", datetime(2026, 9, 21, 5, tzinfo=UTC)),
         ("yesterday", None),
         ("", None),
+        ("0001-01-01T00:00:00+14:00", None),  # in no calendar of UTC
+        ("9999-12-31T23:59:59-14:00", None),
+        ("9999-12-31T23:59:59", None),
     ],
 )
 def test_creation_in_whatever_form(told: str, moment: datetime | None) -> None:

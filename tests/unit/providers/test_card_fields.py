@@ -56,6 +56,9 @@ JSON = st.recursive(
         (f'{{"card_number":"{CARD}","é":"ñ"}}', f'{{"card_number":"{MASKED}","é":"ñ"}}'),
         (f'{{"PaymentObject":{{"CardNumber":"{CARD}"}}}}', f'{{"PaymentObject":{{"CardNumber":"{MASKED}"}}}}'),
         (f'\ufeff {{"source":{{"number":"{CARD}"}}}}', f'\ufeff {{"source":{{"number":"{MASKED}"}}}}'),
+        # a form that begins like JSON
+        (f"[=1&source[number]={CARD}", f"[=1&source[number]={MASKED}"),
+        (f'{{"=1&card_number={CARD}&a=[', f'{{"=1&card_number={MASKED}&a=['),
         # cut off, repeated, with something behind it: not readable, and masked all the same
         (f'{{"source":{{"number":"{CARD}', f'{{"source":{{"number":"{MASKED}'),
         (f'{{"source":{{"number":"{CARD}","number":1}}}}', f'{{"source":{{"number":"{MASKED}","number":1}}}}'),
