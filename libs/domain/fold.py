@@ -117,14 +117,11 @@ def fold(kind: Kind, observations: Iterable[Observation]) -> Folded:
 
 
 def _distinct(observations: Iterable[Observation]) -> list[Observation]:
-    """One observation for each key, the one that was received first; in order of effective time."""
+    """One observation for each key, the one that stands; in order of effective time."""
     first: dict[str, Observation] = {}
     for said in observations:
         known = first.get(said.key)
-        if known is None or (said.received_at, said.delivery_id) < (
-            known.received_at,
-            known.delivery_id,
-        ):
+        if known is None or said.precedence < known.precedence:
             first[said.key] = said
     if len(first) == 1:
         return list(first.values())

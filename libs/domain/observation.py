@@ -64,6 +64,18 @@ class Refund:
     answers_dispute: bool = False
 
 
+Precedence = tuple[bool, datetime, str]
+
+
+def precedence(authority: Authority, received_at: datetime, delivery_id: str) -> Precedence:
+    """Return what orders tellings of the same thing: the lowest stands, the others repeat it.
+
+    The one that was received first; but whoever proves nothing stands behind all who prove something, or
+    a stranger who was faster than the provider would take away what the provider's word proves.
+    """
+    return authority is Authority.UNSIGNED, received_at, delivery_id
+
+
 @unguarded
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -104,6 +116,11 @@ class Observation:
     occurred_at: datetime | None = None
     received_at: datetime
     delivery_id: str
+
+    @property
+    def precedence(self) -> Precedence:
+        """Which of two tellings of one key stands: the lower. See `precedence`."""
+        return precedence(self.authority, self.received_at, self.delivery_id)
 
     @property
     def clock_ahead(self) -> bool:

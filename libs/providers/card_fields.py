@@ -49,7 +49,8 @@ class CardFields:
         # The field as nearly everybody writes it, with its value, which is plain and no object.
         self._plain = re.compile(
             b"(?:" + b"|".join(map(re.escape, sorted(self._lasts))) + rb")"
-            rb'(?:"\s*:(?!\s*[{\[])\s*+"?+|%5d=|\]=|=)([^"&,}\]\\]*+)(?!\\)'
+            rb'(?:"\s*:(?!\s*[{\[])\s*+(?:"([^"\\]*+)|(?!")([^"&,}\]\\]*+))(?!\\)'
+            rb"|(?:%5d=|\]=|=)([^&]*+))"
         )
 
     @classmethod
@@ -83,11 +84,12 @@ class CardFields:
         if not named:
             return False
         plain = self._plain.findall(flat)
-        for value in plain:
-            if len(value) > _SHOWN and _MORE_DIGITS.match(value.replace(_STAR, b"")):
+        for in_quotes, bare, in_form in plain:
+            value = in_quotes or bare or in_form
+            if len(value) > _SHOWN and _may_have_more(value.replace(_STAR, b"")):
                 return True
         # a name that stands there in another way: JSON in a string, a list, the word in a text
-        return len(plain) != named and _MORE_DIGITS.match(flat) is not None
+        return len(plain) != named and _may_have_more(flat)
 
     def _json(self, text: str, top: Place, depth: int) -> str:
         parts: list[str] = []
@@ -146,6 +148,11 @@ def _is_json(text: str) -> bool:
     except NotReadableError:
         return False
     return True
+
+
+def _may_have_more(flat: bytes) -> bool:
+    """Tell whether there may be more digits than are shown; those of other scripts are digits too."""
+    return _MORE_DIGITS.match(flat) is not None or not flat.isascii()
 
 
 def _read(text: str) -> str:

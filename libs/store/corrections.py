@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from libs.contracts.delivery import Delivery
 from libs.contracts.observation_json import observation_of
+from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
 from libs.runtime.key_ring import NotOpenedError
 from libs.store.archive import Unopened, delivery_of
@@ -134,7 +135,14 @@ async def repeats_of(
     """Return what was told again about each object: id → key → repeats."""
     found: dict[int, dict[str, list[Repeat]]] = {number: {} for number in object_ids}
     for row in await connection.fetch(query("repeats_of"), object_ids):
-        repeat = Repeat(row["object_id"], row["key"], str(row["delivery_id"]), row["received_at"])
+        repeat = Repeat(
+            row["object_id"],
+            row["key"],
+            str(row["delivery_id"]),
+            row["received_at"],
+            # one that is not on file any more proves nothing any more
+            Authority(row["authority"] or Authority.UNSIGNED),
+        )
         found[repeat.object_id].setdefault(repeat.key, []).append(repeat)
     return found
 

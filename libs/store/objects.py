@@ -17,6 +17,7 @@ from typing import NamedTuple
 import asyncpg
 
 from libs.contracts.observation_json import observation_json, observation_of
+from libs.domain.lifecycle import Authority
 from libs.domain.observation import Observation
 from libs.store.database import Connection, execute_rows, fetch_rows
 from libs.store.queries import query
@@ -109,12 +110,16 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The same observation, told again by another delivery."""
+    """The same observation, told again by another delivery.
+
+    `authority` is read where it is asked for, and written nowhere: the delivery's row has it.
+    """
 
     object_id: int
     key: str
     delivery_id: str
     received_at: datetime
+    authority: Authority = field(default=Authority.UNSIGNED, compare=False)
 
 
 def add_objects(writes: Writes, rows: Iterable[StoredObject]) -> None:

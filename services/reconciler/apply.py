@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime
 from typing import Final
 
 import structlog
@@ -329,13 +328,13 @@ def _advance(
 def _merge(known: dict[str, Observation], said: Observation, steps: _Steps) -> bool:
     """Put one observation into what is known; say whether that adds anything.
 
-    A key that is known stays as it was first received, and the later telling is a repeat. The
-    same delivery again is nothing at all.
+    Of two tellings of a key one stands (see `precedence`), and the other is a repeat. The same
+    delivery again is nothing at all.
     """
     first = known.get(said.key)
     if first is not None and first.delivery_id == said.delivery_id:
         return False
-    if first is None or _received(said) < _received(first):
+    if first is None or said.precedence < first.precedence:
         known[said.key] = steps.added[said.key] = said
         later = first
     else:
@@ -343,10 +342,6 @@ def _merge(known: dict[str, Observation], said: Observation, steps: _Steps) -> b
     if later is not None:
         steps.repeats.append(later)
     return later is not said
-
-
-def _received(said: Observation) -> tuple[datetime, str]:
-    return said.received_at, said.delivery_id
 
 
 async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts: int) -> None:

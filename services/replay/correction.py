@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from libs.domain.fold import fold
-from libs.domain.lifecycle import Kind
-from libs.domain.observation import Observation
+from libs.domain.lifecycle import Authority, Kind
+from libs.domain.observation import Observation, Precedence, precedence
 from libs.store.corrections import add_names, remove_told, repeats_of
 from libs.store.database import Connection
 from libs.store.objects import (
@@ -63,9 +63,14 @@ class Planned:
 class _Telling(NamedTuple):
     """Who tells a key. `said` is None where only the fact is known that it was told."""
 
+    authority: Authority
     received_at: datetime
     delivery_id: str
     said: Observation | None
+
+    @property
+    def precedence(self) -> Precedence:
+        return precedence(self.authority, self.received_at, self.delivery_id)
 
 
 async def plan(
@@ -184,28 +189,39 @@ def _first_and_later(
     told: Sequence[Observation],
     again: set[str],
 ) -> tuple[Observation | None, list[tuple[datetime, str]]]:
-    """Return who tells a key first, with what it says, and (receipt, delivery) of the others.
+    """Return who tells a key so that it stands, with what it says, and (receipt, delivery) of the others.
 
     A delivery outside the range that repeated the key is a teller, though only its name is on
     record: it said what the others say.
     """
     now = [said for said in told if said.key == key]
-    tellers = [_Telling(said.received_at, said.delivery_id, said) for said in now]
+    tellers = [_telling(said) for said in now]
     if stands is not None and stands.delivery_id not in again:
-        tellers.append(_Telling(stands.received_at, stands.delivery_id, stands))
+        tellers.append(_telling(stands))
     tellers += [
-        _Telling(r.received_at, r.delivery_id, None) for r in repeats if r.delivery_id not in again
+        _Telling(r.authority, r.received_at, r.delivery_id, None)
+        for r in repeats
+        if r.delivery_id not in again
     ]
     if not tellers:
         return None, []
-    first, *later = sorted(tellers, key=lambda t: (t.received_at, t.delivery_id))
+    first, *later = sorted(tellers, key=lambda t: t.precedence)
     said = first.said
     if said is None:
-        content = min(now, key=lambda s: (s.received_at, s.delivery_id)) if now else stands
+        content = min(now, key=lambda s: s.precedence) if now else stands
         if content is None:
             return None, []
-        said = replace(content, received_at=first.received_at, delivery_id=first.delivery_id)
-    return said, [(each.received_at, each.delivery_id) for each in later]
+        said = replace(
+            content,
+            authority=first.authority,
+            received_at=first.received_at,
+            delivery_id=first.delivery_id,
+        )
+    return said, sorted((each.received_at, each.delivery_id) for each in later)
+
+
+def _telling(said: Observation) -> _Telling:
+    return _Telling(said.authority, said.received_at, said.delivery_id, said)
 
 
 def _ids(repeats: Iterable[Repeat]) -> list[tuple[datetime, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,24 @@ def test_any_order_twice_ends_alike(story: tuple[Kind, History], seed: int) -> N
     assert fold(kind, shuffled(said, seed)) == expected
     assert fold(kind, redelivered(said, seed)) == expected
     assert fold(kind, redelivered(said, seed + 1)) == expected
+
+
+@examples(SOME)
+@given(STORIES, SEEDS)
+def test_stranger_who_is_faster_takes_nothing_away(story: tuple[Kind, History], seed: int) -> None:
+    """A copy that proves nothing, of what somebody proves, might as well not have come."""
+    kind, said = story
+    copies = [
+        replace(
+            each,
+            authority=Authority.UNSIGNED,
+            received_at=each.received_at - timedelta(minutes=1),
+            delivery_id=f"a-{each.delivery_id}",
+        )
+        for each in said
+        if each.authority is not Authority.UNSIGNED
+    ]
+    assert fold(kind, shuffled([*said, *copies], seed)) == fold(kind, said)
 
 
 @examples(SOME)

@@ -110,13 +110,14 @@ async def add_observations(tx: Transaction, *columns: Sequence[Any]) -> list[Row
         if await tx.insert("observations", told) is None:
             continue
         known = await tx.lock("observations", (told["object_id"], told["key"]))
-        if known is not None and _receipt(told) < _receipt(known):
+        if known is not None and _precedence(told) < _precedence(known):
             tx.update("observations", known, told)
     return []
 
 
-def _receipt(row: Row) -> tuple[Any, Any]:
-    return row["received_at"], _UUID(row["delivery_id"])
+def _precedence(row: Row) -> tuple[bool, Any, Any]:
+    unsigned = json.loads(row["content"])["authority"] == "unsigned"
+    return unsigned, row["received_at"], _UUID(row["delivery_id"])
 
 
 def _once(seen: set[Any], key: object) -> None:

@@ -78,14 +78,15 @@ limit 20
 delete from crowded where object_id = $1
 
 -- name: add_observations
--- A key that was told before is kept as it was first received.
+-- Of two tellings of a key one stands: `libs.domain.observation.precedence`.
 insert into observations as known (object_id, key, received_at, delivery_id, content)
 select * from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::uuid[], $5::jsonb[])
 on conflict (object_id, key) do update
 set received_at = excluded.received_at,
     delivery_id = excluded.delivery_id,
     content = excluded.content
-where (excluded.received_at, excluded.delivery_id) < (known.received_at, known.delivery_id)
+where (excluded.content ->> 'authority' = 'unsigned', excluded.received_at, excluded.delivery_id)
+    < (known.content ->> 'authority' = 'unsigned', known.received_at, known.delivery_id)
 
 -- name: add_repeats
 insert into repeats (object_id, key, delivery_id, received_at)

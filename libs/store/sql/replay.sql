@@ -43,7 +43,10 @@ select o.*, o.xmin::text as version from unnest($1::text[], $2::text[], $3::text
 join objects o using (source, kind, provider_ref)
 
 -- name: repeats_of
-select object_id, key, delivery_id, received_at from repeats where object_id = any($1::bigint[])
+select r.object_id, r.key, r.delivery_id, r.received_at, d.authority
+from repeats r
+left join deliveries d on d.id = r.delivery_id and d.received_at = r.received_at
+where r.object_id = any($1::bigint[])
 
 -- name: remove_observations
 delete from observations n

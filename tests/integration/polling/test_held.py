@@ -166,8 +166,9 @@ async def shown(dsn: str, *arguments: str) -> str:
     return str(done.stdout)
 
 
+@pytest.mark.parametrize("notice", [FIRST_NOTICE, NEXT_NOTICE], ids=["the same", "another"])
 async def test_held_until_somebody_better_agrees_and_then_told_once(
-    amqp_url: str, dsn: str, pool: Pool, tmp_path: Path
+    amqp_url: str, dsn: str, pool: Pool, tmp_path: Path, notice: str
 ) -> None:
     held = ("paid", ["uncorroborated"], True, 1)
     async with Provider.running() as provider:
@@ -195,7 +196,7 @@ async def test_held_until_somebody_better_agrees_and_then_told_once(
             assert [await here.state(ref) for ref in refs] == [held] * 3
 
             # a signed notice agrees; so does the provider, once it answers
-            signed = webhook(31, SIGNED_REF, "COMPLETED", by=Authority.SIGNED, notice=NEXT_NOTICE)
+            signed = webhook(31, SIGNED_REF, "COMPLETED", by=Authority.SIGNED, notice=notice)
             await here.send(signed)
             await until(lambda: len(here.told(SIGNED_REF)) == 2)
             assert (await here.state(REF), await here.state(NEVER)) == (held, held)

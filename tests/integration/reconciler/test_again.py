@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from libs.contracts.readings import Ignored, ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated
-from libs.domain.lifecycle import Kind
+from libs.domain.lifecycle import Authority, Kind
 from libs.store.database import Pool
+from libs.store.inspect import list_objects
 from services.reconciler.apply import apply
 from tests.integration.store.rooms import everything, table
 from tests.unit.domain.saying import brl, declined, entry, expired, opened, paid, pending, refund
@@ -41,6 +44,29 @@ async def test_same_batch_twice_changes_nothing(pool: Pool) -> None:
     again = await apply(pool, history())
     assert await everything(pool) == before
     assert (first.observations, first.events, again.observations, again.events) == (7, 7, 0, 0)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("together", [False, True])
+async def test_proof_that_comes_second_stands(pool: Pool, *, turned: bool, together: bool) -> None:
+    """Of the same notice, without a proof and with one, in any order: the one without is the repeat."""
+    batch = [
+        told(1, replace(paid(at=2, amount=brl("10.00")), authority=Authority.UNSIGNED)),
+        told(2, paid(at=2, amount=brl("10.00"))),
+    ]
+    if turned:
+        batch.reverse()
+    for part in [batch] if together else [[each] for each in batch]:
+        await apply(pool, part)
+    [row] = await list_objects(pool)
+    assert (row.state, row.flags, row.authority) == ("paid", [], "secret")
+    assert row.delivery_id == delivery_id(2)
+    assert row.sequence == (1 if turned else 2)
+    found = await everything(pool)
+    assert [str(each[1]) for each in found["observations"] if str(each[1]) == delivery_id(1)] == []
+    assert len(found["repeats"]) == 1
+    await apply(pool, batch)
+    assert await everything(pool) == found
 
 
 async def test_batch_torn_apart_ends_the_same(pool: Pool) -> None:

@@ -24,9 +24,13 @@ ALL = Range(received(0) - timedelta(days=1), received(100_000))
 
 @dataclass(frozen=True)
 class Mapped:
-    """Says of each body what its table says; a body that is not there is unknown."""
+    """Says of each body what its table says; a body that is not there is unknown.
+
+    `with_its_authority`: by the delivery's authority, as it is in truth, instead of the table's.
+    """
 
     meanings: Mapping[bytes, Sequence[Reading]] = field(default_factory=dict)
+    with_its_authority: bool = False
     slug: str = "clip"
     documented_path: str | None = None
     secret_body_fields: tuple[str, ...] = ()
@@ -36,7 +40,15 @@ class Mapped:
         found = self.meanings.get(delivery.body)
         if found is None:
             return (unknown(delivery.body.decode()),)
-        return tuple(_stamped(each, delivery) for each in found)
+        stamped = [_stamped(each, delivery) for each in found]
+        if self.with_its_authority:
+            stamped = [
+                replace(each, authority=delivery.authority)
+                if isinstance(each, Observation)
+                else each
+                for each in stamped
+            ]
+        return tuple(stamped)
 
     def acknowledge(self, _delivery: Delivery) -> Answer:
         return Answer()

@@ -170,6 +170,20 @@ async def test_removed_key_that_another_repeated_stays(pool: Pool) -> None:
     assert await table(pool, "repeats") == []
 
 
+async def test_what_is_left_proves_no_more_than_it_did(pool: Pool) -> None:
+    """What goes over to one that repeated it without a proof is not proven any more."""
+    unsigned = replace(PAID, authority=Authority.UNSIGNED)
+    first = replace(delivered(1, b"1"), authority=Authority.UNSIGNED)
+    await take(pool, Mapped({b"1": [unsigned], b"2": [PAID]}), first, delivered(2, b"2"))
+    [row] = await list_objects(pool)
+    assert (row.delivery_id, row.flags) == (delivery_id(2), [])
+    narrow = replace(ALL, since=received(2))
+    await again(pool, Mapped({b"1": [unsigned], b"2": [PENDING]}), narrow)
+    [row] = await list_objects(pool)
+    assert (row.state, row.delivery_id) == ("paid", delivery_id(1))
+    assert row.flags == ["uncorroborated"]
+
+
 async def test_what_was_understood_can_become_unknown(pool: Pool) -> None:
     await take(pool, NEW, delivered(1, b"p"), delivered(2, b"x"))
     await again(pool, OLD)
@@ -230,6 +244,9 @@ async def second(servers: RunningServers, template: str) -> AsyncIterator[Pool]:
     servers.drop_database(dsn)
 
 
+_AUTHORITIES = (Authority.UNSIGNED, Authority.SECRET, Authority.SIGNED)
+
+
 def _bodies() -> Iterator[bytes]:
     return (str(n).encode() for n in range(60))
 
@@ -237,7 +254,7 @@ def _bodies() -> Iterator[bytes]:
 def _any_mapping(random: Random, said: list[Observation]) -> Mapped:
     """Make up what bodies mean: one or two observations, or nothing known."""
     return Mapped({body: random.sample(said, random.randint(1, 2)) for body in _bodies()
-                   if random.random() < 0.8})  # fmt: skip
+                   if random.random() < 0.8}, with_its_authority=True)  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -246,7 +263,10 @@ async def test_as_if_it_had_always_been_so(pool: Pool, second: Pool, seed: int) 
     random = Random(seed)
     said = [each for n in range(8) for each in history_of(f"p-{n}", random, 5)]
     old, new = _any_mapping(random, said), _any_mapping(random, said)
-    deliveries = [delivered(n, body) for n, body in enumerate(_bodies(), 1)]
+    deliveries = [
+        replace(delivered(n, body), authority=random.choice(_AUTHORITIES))
+        for n, body in enumerate(_bodies(), 1)
+    ]
     await take(pool, old, *deliveries)
     before = {row.provider_ref: row.sequence for row in await list_objects(pool)}
     await take(second, new, *deliveries)

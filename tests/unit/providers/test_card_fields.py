@@ -190,3 +190,26 @@ def test_whatever_stands_around_stays(before: bytes, after: bytes) -> None:
 def test_masked_document_stays_readable() -> None:
     body = f'{{"a":"\\"","source":{{"number":"{CARD}\\"","x":1}}}}'.encode()
     assert read_json(MOBBEX.masked(body)) == {"a": '"', "source": {"number": f'{MASKED}"', "x": 1}}
+
+
+ARABIC = "".join(chr(0x0660 + int(digit)) for digit in CARD)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            f'{{"card":{{"number":"{ARABIC}"}}}}',
+            f'{{"card":{{"number":"{ARABIC[:6]}******{ARABIC[-4:]}"}}}}',
+        ),
+        ('{"card":{"number":"4507,9900,0000,0010"}}', '{"card":{"number":"4507,99**,****,0010"}}'),
+        (f'{{"card":{{"number":"}}{CARD}"}}}}', f'{{"card":{{"number":"}}{MASKED}"}}}}'),
+        (f'{{"card":{{"number":"&]{CARD}"}}}}', f'{{"card":{{"number":"&]{MASKED}"}}}}'),
+        (f'card[number]="{CARD}"', f'card[number]="{MASKED}"'),
+        ("cc_number=4507,9900,0000,0010&a=1", "cc_number=4507,99**,****,0010&a=1"),
+        ('%5Bcard%5D%5Bnumber%5D=4"507990000000010', '%5Bcard%5D%5Bnumber%5D=4"50799******0010'),
+    ],
+)
+def test_what_the_fuzzer_found(body: str, expected: str) -> None:
+    """Digits of another script, and a form whose value has what ends a value of JSON."""
+    assert MOBBEX.masked(body.encode()).decode() == expected
