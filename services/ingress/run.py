@@ -46,7 +46,7 @@ LINGERING: Final = 3.0  # seconds
 BACKLOG: Final = 1024
 # The event loop takes one connection a turn from each listening socket; a crowd that comes with much to read
 # makes long turns. With one handle of the socket, a newcomer behind a thousand of them waited for 6 s.
-ACCEPTS: Final = 8  # connections a turn
+ACCEPTS: Final = 16  # connections a turn
 LEVEL_EVERY: Final = 0.5  # seconds between two looks at the level
 
 log = structlog.get_logger()
