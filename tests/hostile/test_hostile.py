@@ -67,10 +67,7 @@ async def test_floods_starve_nobody(amqp_url: str, tmp_path: Path) -> None:
     assert "request_failed" not in log
     assert "http_server_failed" not in log
     for row in rows:
-        # beside other tests the broker itself may be late; what is not kept then is told so
-        late = {"503"} if SECONDS < LONG else set()
-        assert set(row.felt.failures) <= late, row.name
-        assert len(row.felt.failures) <= len(row.felt.latencies) / 20, row.name
+        assert row.felt.failures == [], row.name
         assert SECONDS < LONG or row.felt.at(0.99) < LAG, row.name
         assert row.rss < RSS, row.name
         assert not [status for status in row.hostile.get("statuses", {}) if status == "500"]
