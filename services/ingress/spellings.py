@@ -23,7 +23,9 @@ class Spellings:
         # The longest first: one secret may be the beginning of another.
         self._texts = sorted({text for text in secrets if text.strip()}, key=len, reverse=True)
         self._plain = tuple(text.lower().encode() for text in self._texts)
-        self._escaped = _escaped(b"".join(self._plain))
+        characters = b"".join(self._plain)
+        self._escaped = _escaped(characters)
+        self._escapes = _escapes(characters)
         self._odd = any(
             not text.isascii() or not text.isprintable() or set(text) & set('"\\ ')
             for text in self._texts
@@ -48,13 +50,21 @@ class Spellings:
         if self._odd:
             return True
         flat = body.lower()
-        if b"\\" in flat:
+        # one byte is found four times as fast as two
+        if b"\\" in flat and b"\\/" in flat:
             flat = _SLASH.sub(b"/", flat)
         if self._is_in(flat):
             return True
-        if not ((b"%" in flat or b"\\u00" in flat) and self._escaped.search(flat)):
+        if not self._may_be_escaped(flat):
             return False
         return self._like_escapes or self._is_in(self._escaped.sub(_unescaped, flat).lower())
+
+    def _may_be_escaped(self, flat: bytes) -> bool:
+        """Look for an escape that matters; with what it begins as a literal, the search takes a tenth."""
+        percent, unicode = self._escapes
+        if b"%" in flat and percent.search(flat) is not None:
+            return True
+        return b"\\" in flat and unicode.search(flat) is not None
 
     def _is_in(self, flat: bytes) -> bool:
         for text in self._plain:  # noqa: SIM110 - one or two, and asked for every request: no generator
@@ -75,14 +85,24 @@ class Spellings:
         return re.compile("|".join(map(_spellings, self._texts)) or r"(?!)", re.IGNORECASE)
 
 
-def _escaped(characters: bytes) -> re.Pattern[bytes]:
-    r"""Make a pattern of one of these that does not stand there as it is, in lower case.
+def _escapes(characters: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    r"""Make two patterns, of `%61` and of `\u0061`, for these in lower case where they are escaped.
 
     Others do not matter: the escapes of a form are brackets and spaces, which a token has not.
     """
-    codes = {b"%02x" % code for code in characters + characters.upper()}
-    either = b"|".join(sorted(codes)) or b"(?!)"
+    either = _codes(characters)
+    return re.compile(rb"%%(?:%b)" % either), re.compile(rb"\\u00(?:%b)" % either)
+
+
+def _escaped(characters: bytes) -> re.Pattern[bytes]:
+    """Make one pattern of both, with every backslash of an escape and with its code."""
+    either = _codes(characters)
     return re.compile(rb"(?<!\\)\\+u00(%b)|%%(%b)" % (either, either))
+
+
+def _codes(characters: bytes) -> bytes:
+    either = sorted({b"%02x" % code for code in characters + characters.upper()})
+    return b"|".join(either) or b"(?!)"
 
 
 def _unescaped(escape: re.Match[bytes]) -> bytes:
