@@ -33,6 +33,11 @@ MOST: Final = 500  # bodies of one message
 _ANSWER: Final = Answer(status=200, content_type="application/json", body=b"{}")
 
 
+def counted(webhooks: int, body: bytes) -> bytes:
+    """Say of how many webhooks a message is, for whoever takes it (`bare_workers.py`)."""
+    return b"%d\n%b" % (webhooks, body)
+
+
 class _Bare:
     """A lane that takes every whole request, whatever is in it."""
 
@@ -56,13 +61,14 @@ class _Bare:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Keep what did not come whole, or as the very first on its connection."""
-        outcome = await deliver(self._publisher, await request.read())
+        outcome = await deliver(self._publisher, counted(1, await request.read()))
         return web.Response(status=200 if outcome is Outcome.CONFIRMED else 503)
 
     async def _keep_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            outcome = await deliver(self._publisher, b"".join([body for body, _ in batch]))
+            message = counted(len(batch), b"".join([body for body, _ in batch]))
+            outcome = await deliver(self._publisher, message)
             for _, asking in batch:
                 asking.answered(written(_ANSWER), close=outcome is not Outcome.CONFIRMED)
             if self._under_way > 1 and len(self._waiting) < WORTH_A_MESSAGE:

@@ -27,7 +27,7 @@ class Found:
 
 async def end_to_end(stage: Stage, _sustained: float) -> list[Figure]:
     """Find and hold the highest rate of ours, then of the peers."""
-    ours = await _measured(
+    ours = await measured(
         stage,
         Caudal(),
         at_most=OURS_AT_MOST,
@@ -36,7 +36,7 @@ async def end_to_end(stage: Stage, _sustained: float) -> list[Figure]:
         times=1 if stage.quick else 2,
     )
     peers = {
-        name: await _measured(
+        name: await measured(
             stage,
             PeerSystem(peer),
             at_most=PEER_AT_MOST,
@@ -63,14 +63,14 @@ async def end_to_end(stage: Stage, _sustained: float) -> list[Figure]:
                 beside={
                     "ours_per_second": [round(rate) for rate in ours.rates],
                     "theirs_per_second": [round(rate) for rate in theirs.rates],
-                    "theirs_cpu_us": _rounded(theirs.runs[-1].cpu_us),
+                    "theirs_cpu_us": rounded(theirs.runs[-1].cpu_us),
                 },
             )
         )
     return figures
 
 
-async def _measured(  # noqa: PLR0913 - each told by name
+async def measured(  # noqa: PLR0913 - each told by name
     stage: Stage, system: System, *, at_most: float, look: float, hold: float, times: int
 ) -> Found:
     """Look for the highest rate, then hold it for longer, several times, E before and after each.
@@ -120,7 +120,7 @@ def _against_e(stage: Stage, ours: Found) -> Figure:
             "empty_per_second": [round(rate) for rate in ours.empty],
             "through_s": [round(run.through, 2) for run in ours.runs],
             "accept_ms": ours.runs[-1].told.latency_ms,
-            "cpu_us": _rounded(ours.runs[-1].cpu_us),
+            "cpu_us": rounded(ours.runs[-1].cpu_us),
         },
     )
 
@@ -134,7 +134,7 @@ def _workers_cpu(ours: Found) -> Figure:
             for run in ours.runs
         ),
         target=Target(at_most=2),
-        beside={"cpu_us": [_rounded(run.cpu_us) for run in ours.runs]},
+        beside={"cpu_us": [rounded(run.cpu_us) for run in ours.runs]},
     )
 
 
@@ -146,9 +146,10 @@ def _memory(ours: Found) -> Figure:
         values=tuple(max(run.peak_mb[name] for name in names) for run in ours.runs),
         unit="MB",
         target=Target(at_most=120),
-        beside={"peak_mb": [_rounded(run.peak_mb) for run in ours.runs]},
+        beside={"peak_mb": [rounded(run.peak_mb) for run in ours.runs]},
     )
 
 
-def _rounded(values: object) -> dict[str, float]:
+def rounded(values: object) -> dict[str, float]:
+    """Return these by name, to a tenth."""
     return {name: round(value, 1) for name, value in dict(values).items()}  # type: ignore[call-overload]
