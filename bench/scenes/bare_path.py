@@ -18,8 +18,9 @@ from bench.limits.captured import capture
 from bench.limits.room import room
 from bench.scenes.end_to_end import OURS_AT_MOST, measured, rounded
 from bench.scenes.stage import Stage, database
+from bench.scenes.systems import Caudal
 from bench.serving import PORT
-from libs.bus.tail import backlog, consumer_counts
+from libs.bus.tail import consumer_counts
 from libs.bus.topology import ARCHIVE_QUEUE, EVENTS_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE
 from libs.embedded.ports import LOOPBACK
 from libs.store.archive import ensure_partitions
@@ -56,11 +57,7 @@ class BarePath:
         await house.stop(*self.processes)
 
     async def until_quiet(self, house: House, *, within: float) -> None:
-        for _ in range(2):
-            await house.until_quiet(within=within)
-            while await backlog(house.servers.amqp_url, (self.events,)):
-                await asyncio.sleep(POLL)
-            await asyncio.sleep(POLL)
+        await Caudal().until_quiet(house, within=within)
 
     async def done(self, house: House) -> int | None:  # noqa: ARG002 - it keeps what others wrote
         return None
