@@ -40,7 +40,7 @@ async def end_to_end(stage: Stage, _sustained: float) -> list[Figure]:
             stage,
             PeerSystem(peer),
             at_most=PEER_AT_MOST,
-            look=stage.seconds(8, 4),
+            look=stage.seconds(6, 4),
             hold=stage.seconds(20, 5),
             times=1 if stage.quick else 2,
         )

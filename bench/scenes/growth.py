@@ -97,7 +97,7 @@ async def rate_on(stage: Stage, dsn: str, *, hot_share: float = 0.0) -> float:
     there, system = stage.on(dsn), Caudal()
     await system.start(there.house)
     try:
-        seconds = stage.seconds(8, 4)
+        seconds = stage.seconds(6, 4)
         run = await carry(
             there,
             system,

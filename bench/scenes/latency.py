@@ -49,7 +49,7 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
     await Caudal().start(stage.house)
     after = await _sums(stage)
     for at, seconds in (
-        (_Load("idle", "idle (10/s)", IDLE_RATE, {50: 2.5, 99: 6}), stage.seconds(32, 10)),
+        (_Load("idle", "idle (10/s)", IDLE_RATE, {50: 2.5, 99: 6}), stage.seconds(25, 10)),
         (
             _Load("half", "at half of the maximum", sustained / 2, {50: 5, 99: 20}),
             stage.seconds(20, 7),
