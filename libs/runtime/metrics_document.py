@@ -57,7 +57,7 @@ def document(metrics: Sequence[Described]) -> str:
     for title, some in _grouped(metrics):
         parts.append(f"\n## {title}\n")
         parts += [_entry(each) for each in some]
-    return "\n".join(parts)
+    return "\n".join(parts) + "\n"
 
 
 def _grouped(metrics: Iterable[Described]) -> list[tuple[str, list[Described]]]:
