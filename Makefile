@@ -128,7 +128,7 @@ bench-programs: rabbitmq
 	@deploy/dev/ensure-bench
 
 panels: rabbitmq promtool venv-bench
-	$(BIN)/python -m bench.panels
+	$(BIN)/python -m bench.panels --minutes $(MINUTES)
 
 valgrind:
 	@deploy/dev/ensure-valgrind
