@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import Final
 
 from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelNotFoundEntity
@@ -18,6 +19,8 @@ from libs.bus.inbox import ANSWER_WITHIN
 from libs.bus.link import keep
 from libs.bus.standing import standing_of
 from libs.runtime.queue_metrics import LOOK_EVERY, QUEUE_MESSAGES
+
+MISSING_FOR: Final = 60.0  # seconds until a queue that is missing is asked for again: the broker logs each time
 
 
 @contextlib.asynccontextmanager
@@ -55,11 +58,15 @@ async def _look(
     clock = asyncio.get_running_loop().time
     async with asyncio.timeout(ANSWER_WITHIN):
         channel = await open_channel()
+    missing: dict[str, float] = {}  # when each was asked for
     while True:
         async with asyncio.timeout(ANSWER_WITHIN):
             for queue in (*consumed, *beside):
+                if clock() - missing.get(queue, -MISSING_FOR) < MISSING_FOR:
+                    continue
                 depth = await _depth(channel, queue)
                 if depth is None:  # the broker has closed the channel on which it was asked
+                    missing[queue] = clock()
                     channel = await open_channel()
                 if queue in beside:
                     _tell(queue, depth)
