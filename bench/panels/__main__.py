@@ -30,7 +30,9 @@ from libs.runtime.settings import LogLevel
 DEPLOY: Final = Path(__file__).parents[2] / "deploy" / "grafana"
 DASHBOARD: Final = DEPLOY / "dashboards" / "overview.json"
 OUT: Final = DEPLOY / "overview.png"
-INTERVAL: Final = "20s"  # what Grafana makes of $__rate_interval from a scrape each 2 s, and some more
+INTERVAL: Final = (
+    "20s"  # what Grafana makes of $__rate_interval from a scrape each 2 s, and some more
+)
 POINTS: Final = 300
 SHUT: Final = (0.45, 0.6)  # of the time, between which the normalizer is stopped
 STRANGER: Final = 0.75  # of the time, after which somebody tries credentials
@@ -39,7 +41,11 @@ STRANGER: Final = 0.75  # of the time, after which somebody tries credentials
 @click.command()
 @click.option("--minutes", type=click.FloatRange(min=0.5), default=10.0, show_default=True)
 @click.option(
-    "--rate", type=click.FloatRange(min=1), default=150.0, show_default=True, help="Webhooks a second."
+    "--rate",
+    type=click.FloatRange(min=1),
+    default=150.0,
+    show_default=True,
+    help="Webhooks a second.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), default=OUT, show_default=True
@@ -56,7 +62,10 @@ async def _run(home: Path, seconds: float, rate: float, out: Path) -> None:
         ports = {name: free_port() for name in WORKERS}
         for name in WORKERS:
             await stack.start(name, environment={"CAUDAL_METRICS_PORT": str(ports[name])})
-        targets = {**ports, "ingress": stack.port}  # which tells it on its own port, as it is loopback's
+        targets = {
+            **ports,
+            "ingress": stack.port,
+        }  # which tells it on its own port, as it is loopback's
         async with prometheus(home, targets) as asked:
             begun = time.time()
             click.echo(f"panels: {rate:.0f} webhooks a second for {seconds:.0f} s", err=True)
@@ -91,7 +100,7 @@ async def _trouble(stack: House, seconds: float, port: int) -> None:
 def _knock(url: str) -> None:
     request = urllib.request.Request(url, data=b"{}")  # noqa: S310 - our own address
     try:
-        with urllib.request.urlopen(request, timeout=5):
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - the same
             return
     except urllib.error.HTTPError as refused:
         refused.close()

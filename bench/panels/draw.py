@@ -40,10 +40,14 @@ class Drawing:
     """One picture of a whole dashboard."""
 
     def __init__(self, dashboard: Mapping[str, Any], title: str) -> None:
-        self._lines = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in dashboard["panels"])
+        self._lines = max(
+            each["gridPos"]["y"] + each["gridPos"]["h"] for each in dashboard["panels"]
+        )
         self._lines += 2
         self._figure = plt.figure(figsize=(24 * COLUMN, self._lines * LINE))
-        self._figure.text(0.005, 1 - 1 / self._lines, title, fontsize=13, weight="bold", va="center")
+        self._figure.text(
+            0.005, 1 - 1 / self._lines, title, fontsize=13, weight="bold", va="center"
+        )
 
     def row(self, panel: Mapping[str, Any]) -> None:
         """Write the title of a row."""
@@ -71,7 +75,9 @@ class Drawing:
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("%H:%M"))
         axes.grid(visible=True, alpha=0.25)
         if found:
-            axes.legend(fontsize=6, frameon=False, loc="upper left", ncols=2 if len(found) > 4 else 1)
+            axes.legend(
+                fontsize=6, frameon=False, loc="upper left", ncols=2 if len(found) > 4 else 1
+            )
         else:
             axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", fontsize=8)
 

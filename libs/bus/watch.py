@@ -20,7 +20,9 @@ from libs.bus.link import keep
 from libs.bus.standing import standing_of
 from libs.runtime.queue_metrics import LOOK_EVERY, QUEUE_MESSAGES
 
-MISSING_FOR: Final = 60.0  # seconds until a queue that is missing is asked for again: the broker logs each time
+MISSING_FOR: Final = (
+    60.0  # seconds until a queue that is missing is asked for again: the broker logs each time
+)
 
 
 @contextlib.asynccontextmanager

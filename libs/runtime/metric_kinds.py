@@ -96,9 +96,7 @@ def count_from_zero(process: str) -> None:
                 counting.labels(*each)
 
 
-def counter(
-    name: str, meaning: str, *, unit: str, who: Sequence[str], **labels: Values
-) -> Counter:
+def counter(name: str, meaning: str, *, unit: str, who: Sequence[str], **labels: Values) -> Counter:
     """Declare what only grows; it is scraped as `<name>_total`."""
     scraped = f"{name}_total"
     _describe(scraped, "counter", unit, meaning, who, labels)
@@ -112,7 +110,7 @@ def gauge(name: str, meaning: str, *, unit: str, who: Sequence[str], **labels: V
     return Gauge(name, meaning, tuple(labels), registry=REGISTRY)
 
 
-def histogram(  # noqa: PLR0913 - what there is to say of one, each told by name
+def histogram(
     name: str,
     meaning: str,
     buckets: Histograms,
@@ -145,12 +143,22 @@ def _describe(  # noqa: PLR0913, PLR0917 - the fields of what is made
 
 
 _OF_THE_PROCESS: Final = (
-    ("process_cpu_seconds_total", "counter", "seconds", "CPU time of the process, user and system."),
+    (
+        "process_cpu_seconds_total",
+        "counter",
+        "seconds",
+        "CPU time of the process, user and system.",
+    ),
     ("process_resident_memory_bytes", "gauge", "bytes", "Memory that it occupies."),
     ("process_virtual_memory_bytes", "gauge", "bytes", "Addresses that it has reserved."),
     ("process_start_time_seconds", "gauge", "seconds", "When it started, in Unix time."),
     ("process_open_fds", "gauge", "files", "Files and connections that it has open."),
     ("process_max_fds", "gauge", "files", "How many it may have open."),
 )
-for _name, _kind, _unit, _meaning in _OF_THE_PROCESS:  # Linux tells them; the client's own words differ
+for (
+    _name,
+    _kind,
+    _unit,
+    _meaning,
+) in _OF_THE_PROCESS:  # Linux tells them; the client's own words differ
     _describe(_name, _kind, _unit, _meaning, ALL, {})

@@ -61,8 +61,8 @@ def document(metrics: Sequence[Described]) -> str:
 
 
 def _grouped(metrics: Iterable[Described]) -> list[tuple[str, list[Described]]]:
-    """Put each where the first of its beginnings stands; groups without any are left out."""
-    left = list(metrics)
+    """Put each where the first of its beginnings stands, by name; groups without any are left out."""
+    left = sorted(metrics, key=lambda each: each.name)
     found: list[tuple[str, list[Described]]] = []
     for title, beginnings in _GROUPS:
         some = [each for each in left if each.name.startswith(beginnings)]

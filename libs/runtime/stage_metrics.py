@@ -87,12 +87,6 @@ FOLD_VERDICTS: Final = counter(
     who=[RECONCILER],
     outcome=("applied", "duplicate", "stale", "conflict", "superseded"),
 )
-EVENTS_WRITTEN: Final = counter(
-    "caudal_events_written",
-    "Events that were committed to the outbox together with their change.",
-    unit="events",
-    who=[RECONCILER],
-)
 PARKED_READINGS: Final = counter(
     "caudal_parked_readings",
     "Deliveries and parts of them that were parked, by the reason.",

@@ -45,5 +45,5 @@ def _within(node: Any) -> Iterator[promql_parser.VectorSelector]:  # noqa: ANN40
 def undocumented(expression: str) -> set[str]:
     """Return what the expression names that is in no document."""
     known = {name for metric in described() for name in metric.samples}
-    named = {selector.name for selector in selectors(expression)}
-    return {name for name in named if name not in known and not _OTHERS.fullmatch(name or "")}
+    named = {selector.name or "" for selector in selectors(expression)}
+    return {name for name in named if name not in known and not _OTHERS.fullmatch(name)}

@@ -70,7 +70,8 @@ def test_alerts_are_whole() -> None:
 
 
 def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_not() -> None:
-    fires, quiet = set(), set()
+    fires: set[str] = set()
+    quiet: set[str] = set()
     for case in cases():
         for asked in case["promql_expr_test"]:
             assert f'alertname="{case["name"]}"' in asked["expr"]
@@ -133,7 +134,9 @@ def test_links_within_the_runbook_exist() -> None:
 
 
 def test_expressions_of_the_runbook_name_what_is_documented() -> None:
-    found = [text for text in re.findall(r"`([^`\n]+)`", RUNBOOK) if re.search(r"\w\(|[<>/] ", text)]
+    found = [
+        text for text in re.findall(r"`([^`\n]+)`", RUNBOOK) if re.search(r"\w\(|[<>/] ", text)
+    ]
     asked = [text for text in found if re.search(r"caudal_|process_|up\b", text)]
     assert len(asked) > 20
     for text in asked:

@@ -89,9 +89,7 @@ INGRESS: Final = Dashboard(
                 Panel(
                     title="Ended by a limit",
                     description="Requests and connections a second; the limits are in deploy/README.md, What a stranger may take.",
-                    targets=[
-                        (rate("caudal_ingress_limited_total", "reason", _HERE), "{{reason}}")
-                    ],
+                    targets=[(rate("caudal_ingress_limited_total", "reason", _HERE), "{{reason}}")],
                     unit="ops",
                     stacked=True,
                 ),
@@ -139,7 +137,12 @@ INGRESS: Final = Dashboard(
                 Panel(
                     title="Messages that wait",
                     description="On the local disk of each ingress, until the broker takes them.",
-                    targets=[(f"caudal_spool_records{{{_HERE}}} and on (instance) caudal_ingress_accept_level", "{{instance}}")],
+                    targets=[
+                        (
+                            f"caudal_spool_records{{{_HERE}}} and on (instance) caudal_ingress_accept_level",
+                            "{{instance}}",
+                        )
+                    ],
                     width=6,
                 ),
                 Panel(
@@ -158,7 +161,9 @@ INGRESS: Final = Dashboard(
                 Panel(
                     title="Drained",
                     description="Messages a second that left the spool for the broker.",
-                    targets=[(rate("caudal_spool_drained_total", "instance", _HERE), "{{instance}}")],
+                    targets=[
+                        (rate("caudal_spool_drained_total", "instance", _HERE), "{{instance}}")
+                    ],
                     unit="ops",
                     width=6,
                 ),
@@ -198,7 +203,9 @@ INGRESS: Final = Dashboard(
                 Panel(
                     title="Messages published, by process",
                     description="A second, by what the broker made of them.",
-                    targets=[(rate("caudal_published_total", "job, outcome"), "{{job}}, {{outcome}}")],
+                    targets=[
+                        (rate("caudal_published_total", "job, outcome"), "{{job}}, {{outcome}}")
+                    ],
                     unit="ops",
                     width=12,
                 ),

@@ -179,9 +179,7 @@ LATENCY: Final = Row(
             targets=[
                 *quantiles("caudal_ingress_accept_seconds", "accept"),
                 (
-                    quantile(
-                        0.99, "caudal_publish_confirm_seconds", where='outcome="confirmed"'
-                    ),
+                    quantile(0.99, "caudal_publish_confirm_seconds", where='outcome="confirmed"'),
                     "confirm p99",
                 ),
             ],

@@ -137,7 +137,10 @@ PROVIDERS: Final = Dashboard(
                     title="Longest overdue",
                     description="For how long the object is overdue that is it longest.",
                     targets=[
-                        (most("caudal_overdue_oldest_seconds", "provider", _PROVIDER), "{{provider}}")
+                        (
+                            most("caudal_overdue_oldest_seconds", "provider", _PROVIDER),
+                            "{{provider}}",
+                        )
                     ],
                     unit="s",
                     width=24,

@@ -69,15 +69,11 @@ def work(queues: str) -> Row:
                 description="A second: failed and tried again, since a server is away or the brake holds; messages that were handled and are delivered again (stale).",
                 targets=[
                     (
-                        rate(
-                            "caudal_consumer_batches_total", "queue", f'{here}, outcome="failed"'
-                        ),
+                        rate("caudal_consumer_batches_total", "queue", f'{here}, outcome="failed"'),
                         "{{queue}} failed",
                     ),
                     (
-                        rate(
-                            "caudal_consumer_messages_total", "queue", f'{here}, outcome="stale"'
-                        ),
+                        rate("caudal_consumer_messages_total", "queue", f'{here}, outcome="stale"'),
                         "{{queue}} stale",
                     ),
                 ],

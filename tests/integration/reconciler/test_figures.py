@@ -36,7 +36,9 @@ def verdicts() -> dict[str, float]:
 
 
 def grown(before: dict[str, float]) -> dict[str, float]:
-    return {name: value - before[name] for name, value in verdicts().items() if value > before[name]}
+    return {
+        name: value - before[name] for name, value in verdicts().items() if value > before[name]
+    }
 
 
 def reconciler(pool: Pool) -> tuple[Reconciler, Relay, StandIn]:

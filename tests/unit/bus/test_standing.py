@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 
@@ -33,8 +32,8 @@ def a_clock() -> Clock:
 
 
 @pytest.fixture(name="queue")
-def a_queue() -> Iterator[str]:
-    yield f"queue-{next(_NUMBERS)}"
+def a_queue() -> str:
+    return f"queue-{next(_NUMBERS)}"
 
 
 def told(queue: str, what: str) -> float | None:
