@@ -92,7 +92,9 @@ def test_a_rule_that_is_wrong_is_noticed(promtool: str, tmp_path: Path) -> None:
     rules = (PROMETHEUS / "alerts.yml").read_text()
     assert rules.count("> 600") == 1
     (tmp_path / "alerts.yml").write_text(rules.replace("> 600", "> 6000"))
-    shutil.copy(PROMETHEUS / "alerts_test.yml", tmp_path)
+    told = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())
+    told["tests"] = [case for case in cases() if case["name"] == "CaudalDrainTooLong"]
+    (tmp_path / "alerts_test.yml").write_text(yaml.safe_dump(told))
     ran = subprocess.run(
         [promtool, "test", "rules", "alerts_test.yml"],
         check=False,

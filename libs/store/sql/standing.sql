@@ -1,6 +1,6 @@
 -- name: outbox_standing
 -- By the primary key, in the order in which the relay takes them.
-select (select count(*) from (select 1 from outbox limit $1) as some) as waiting,
+select (select count(*) from (select 1 from outbox limit $1) as counted) as waiting,
        head.id as head,
        extract(epoch from now() - head.created_at)::float8 as age
 from (select 1) as one

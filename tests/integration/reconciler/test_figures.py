@@ -63,7 +63,7 @@ async def test_verdicts_are_counted_once_and_as_they_stand(pool: Pool) -> None:
     ours, _, _ = reconciler(pool)
     batch = [
         told(1, about("a", paid(at=5))),
-        told(2, about("a", pending(at=1))),  # stale: paid stands
+        told(2, about("a", pending(at=9))),  # stale: paid stands
         told(3, about("b", pending(at=2))),
     ]
     before = verdicts()
