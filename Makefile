@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations check lint clean \
-	bench bench-quick bench-memory venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind
+	bench bench-quick bench-memory panels venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind promtool
 
 # apt-get and pip tolerate no second of their kind beside them
 .NOTPARALLEL:
@@ -47,6 +47,7 @@ help:
 	@echo 'make bench   what it carries, beside what the machine allows and what peers carry'
 	@echo 'make bench-quick   a part of it in some 3 minutes, against the figures of the last release'
 	@echo 'make bench-memory  full load for MINUTES=30, and whether memory grows'
+	@echo 'make panels  a stack under load for MINUTES=10, scraped by a Prometheus, and the overview drawn of it'
 	@echo 'make clean   remove .venv and caches (data in .caudal/ stays)'
 
 demo: rabbitmq venv-demo
@@ -59,7 +60,7 @@ check: venv-dev lint
 	$(BIN)/python deploy/dev/audit.py --if-reachable
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not servers and not slow'
 
-test: rabbitmq valgrind venv-dev lint
+test: rabbitmq valgrind promtool venv-dev lint
 	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
 	  -m 'not containers and not faults and not soak' --ignore tests/hostile
 	@echo 'what another source feels of a flood is measured with nothing beside it'
@@ -126,8 +127,14 @@ venv-demo venv-dev venv-bench: venv-%:
 bench-programs: rabbitmq
 	@deploy/dev/ensure-bench
 
+panels: rabbitmq promtool venv-bench
+	$(BIN)/python -m bench.panels --minutes $(MINUTES)
+
 valgrind:
 	@deploy/dev/ensure-valgrind
+
+promtool:
+	@deploy/dev/ensure-promtool
 
 faketime:
 	@deploy/dev/ensure-faketime

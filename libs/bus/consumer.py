@@ -29,9 +29,11 @@ from libs.bus.inbox import ANSWER_WITHIN, IDLE, Inbox
 from libs.bus.link import cancelled_by_us, keep, place, wait_for_event
 from libs.bus.message import Message, read
 from libs.bus.pace import Pace
+from libs.bus.standing import standing_of
 from libs.runtime.backoff import Backoff
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.metrics import CONSUMER_BATCHES, CONSUMER_MESSAGES
+from libs.runtime.stage_metrics import CONSUMER_BATCH_SECONDS
 
 IDLE_FOR: Final = 30.0  # seconds without a delivery after which the channel is renewed
 FIRST_PAUSE: Final = 0.1  # seconds before a batch is tried a second time
@@ -75,6 +77,11 @@ class BatchConsumer:
         self._grace = grace
         self._apart = apart
         self._consuming = False
+        self._standing = standing_of(queue)
+        self._seconds = CONSUMER_BATCH_SECONDS.labels(queue)
+        self._done = CONSUMER_BATCHES.labels(queue=queue, outcome="done")
+        self._failed = CONSUMER_BATCHES.labels(queue=queue, outcome="failed")
+        self._messages = CONSUMER_MESSAGES.labels(queue=queue, outcome="handled")
         self.counts: Counter[str] = Counter()
 
     @property
@@ -121,6 +128,7 @@ class BatchConsumer:
                 await self._acknowledge(batch, channel)
         finally:
             inbox.close()
+            self._standing.dropped()
         if not stop.is_set() and inbox.ended_by != IDLE:
             raise ConnectionError(f"no longer consuming: {inbox.ended_by}")
         async with asyncio.timeout(ANSWER_WITHIN):
@@ -135,17 +143,22 @@ class BatchConsumer:
         """Hand the batch over until that succeeds; False when it is no longer ours."""
         messages = [read(delivered) for delivered in batch]
         pauses = Backoff(first=FIRST_PAUSE, most=LONGEST_PAUSE)
+        clock = asyncio.get_running_loop().time
         while True:
+            begun = clock()
             error = await self._attempt(messages, inbox)
+            took = clock() - begun
+            self._seconds.observe(took)
+            self._standing.worked(took, 0 if error is not None else len(messages))
             if error is None:
                 self.counts.update(batches=1, handled=len(messages))
-                CONSUMER_BATCHES.labels(queue=self._queue, outcome="done").inc()
-                CONSUMER_MESSAGES.labels(queue=self._queue, outcome="handled").inc(len(messages))
+                self._done.inc()
+                self._messages.inc(len(messages))
                 return True
             after = error.after if isinstance(error, TemporaryError) else None
             pause = pauses.pause() if after is None else after
             self.counts["failures"] += 1
-            CONSUMER_BATCHES.labels(queue=self._queue, outcome="failed").inc()
+            self._failed.inc()
             log.warning(
                 "batch_failed",
                 queue=self._queue,

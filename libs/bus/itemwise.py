@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, Generic, Self
 
 import structlog
@@ -27,6 +28,7 @@ from libs.bus.dead_letters import bury
 from libs.bus.isolation import Failed, Item
 from libs.bus.message import Message
 from libs.bus.publisher import Publisher
+from libs.bus.standing import standing_of
 from libs.contracts.errors import ContractError
 from libs.domain.frozen import unguarded
 from libs.runtime.failures import (
@@ -38,6 +40,7 @@ from libs.runtime.failures import (
 )
 from libs.runtime.metrics import ITEMS
 from libs.runtime.settings import Settings
+from libs.runtime.stage_metrics import CONSUMER_BATCH_ITEMS
 
 BUG: Final = "a bug: the log says where"
 _UNTRIED: Final = Tried()
@@ -47,11 +50,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[Item]):
-    """How the items of a queue travel. `decode` raises `ContractError`."""
+    """How the items of a queue travel. `decode` raises `ContractError`.
+
+    `received_at` says when an item came to us; None for one that says nothing of how late we are.
+    """
 
     content_type: str
     decode: Callable[[bytes], Sequence[Item]]
     encode: Callable[[Item], bytes]
+    received_at: Callable[[Item], datetime | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +125,17 @@ class Itemwise(Generic[Item]):
         self._publisher = publisher
         self._max_attempts = limits.max_attempts
         self._brake = Brake(service, queue, share=limits.brake_share, minimum=limits.brake_minimum)
+        self._standing = standing_of(queue)
+        self._sizes = CONSUMER_BATCH_ITEMS.labels(queue)
+        for outcome in ("done", "set_back", "contended", "given_up", "buried"):
+            ITEMS.labels(queue=queue, outcome=outcome)  # from 0, so that the first shows
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Do a batch."""
         pieces, unreadable = self._read(messages)
         new = [piece for piece in pieces if piece.so_far == _UNTRIED]
         old = [piece for piece in pieces if piece.so_far != _UNTRIED]
+        self._standing.took(self._first_received(new))
         failed_new = await self._do(new)
         failed_old = await self._do(old)
         self._brake.judge(
@@ -138,6 +150,13 @@ class Itemwise(Generic[Item]):
             self._brake.take_back()  # the whole batch comes again, and is judged again
             raise
         self._count("done", len(pieces) - len(failed_new) - len(failed_old))
+        self._sizes.observe(len(pieces))
+        self._standing.did()
+
+    def _first_received(self, new: Sequence[_Piece[Item]]) -> datetime | None:
+        """Say when the first of a batch came that counts; those behind it came later, or nearly so."""
+        told = (self._codec.received_at(piece.item) for piece in new)
+        return next((at for at in told if at is not None), None)
 
     def _read(
         self, messages: Sequence[Message]

@@ -26,6 +26,7 @@ from libs.bus.link import (
     wait_for_event,
 )
 from libs.bus.pipeline import Outcome, Outgoing, Pipeline
+from libs.runtime.stage_metrics import PUBLISH_CONFIRM_SECONDS, PUBLISHED
 
 __all__ = ["Outcome", "Outgoing", "Publisher"]
 
@@ -33,6 +34,10 @@ WINDOW: Final = 128  # calls under way at once; more adds latency and no through
 # RabbitMQ 3.10 goes on refusing on a channel when a full queue's limit was taken away, not kept to.
 RENEW_AFTER: Final = 5.0  # seconds of refusals by one queue after which a fresh channel is tried
 LATE_AFTER: Final = 1.0  # seconds without an answer after which we no longer call it ready
+
+_SECONDS: Final = PUBLISH_CONFIRM_SECONDS.labels("confirmed")
+_SECONDS_FAILED: Final = PUBLISH_CONFIRM_SECONDS.labels("failed")
+_PUBLISHED: Final = {outcome: PUBLISHED.labels(outcome.value) for outcome in Outcome}
 
 log = structlog.get_logger()
 
@@ -119,8 +124,12 @@ class Publisher:
         """
         pipeline = self._usable()
         if pipeline is None:
+            _PUBLISHED[Outcome.REFUSED].inc(len(messages))
             return [Outcome.REFUSED] * len(messages)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         outcomes = await self._send(pipeline, messages)
+        _tell(outcomes, clock() - begun)
         if Outcome.UNKNOWN in outcomes:
             self._silent_since = asyncio.get_running_loop().time()
         else:
@@ -196,3 +205,16 @@ class Publisher:
         """Take no more: what is published from here on is refused, until there is a new channel."""
         self._pipeline = None
         self._linked.clear()
+
+
+def _tell(outcomes: Sequence[Outcome], seconds: float) -> None:
+    """Count what travelled together; nearly always all of it was confirmed."""
+    confirmed = outcomes.count(Outcome.CONFIRMED)
+    _PUBLISHED[Outcome.CONFIRMED].inc(confirmed)
+    if confirmed == len(outcomes):
+        _SECONDS.observe(seconds)
+        return
+    _SECONDS_FAILED.observe(seconds)
+    for outcome in outcomes:
+        if outcome is not Outcome.CONFIRMED:
+            _PUBLISHED[outcome].inc()

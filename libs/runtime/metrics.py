@@ -1,225 +1,235 @@
-"""What a process tells of itself in numbers: all metrics there are, and how they are read.
+"""What a process tells of itself in numbers: what became of what, by the places where that is known.
 
-The set is closed. Each metric stands below with its kind, meaning and unit, and labels take few values that
-we choose ourselves: never an id, a reference, or anything that a stranger sent. A process answers
-`/metrics` on CAUDAL_METRICS_PORT, where it is set; the ingress on its own port too, while that is loopback's.
+The set is closed, and stands in deploy/metrics.md as it is declared here, in `stage_metrics` (how long, how
+many together) and in `queue_metrics` (what waits). `metrics_port` tells all of them.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Final
 
-from aiohttp import web
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    ProcessCollector,
-    disable_created_metrics,
+from libs.runtime.metric_kinds import (
+    INGRESS,
+    PROVIDERS,
+    QUEUES,
+    RECONCILER,
+    REGISTRY,
+    SOURCES,
+    WORKERS,
+    counter,
+    gauge,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from libs.runtime.configuration import ConfigurationError
+__all__ = ["REGISTRY"]
 
-disable_created_metrics()  # type: ignore[no-untyped-call]
-
-# Of our own, so that nothing enters which a library registers with the default one.
-REGISTRY: Final = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)  # process_*: CPU, memory, open files, start
-
-INGRESS_ACCEPT_LEVEL: Final = Gauge(
+INGRESS_ACCEPT_LEVEL: Final = gauge(
     "caudal_ingress_accept_level",
     "1 for the rung of the accept ladder that holds, 0 for the others.",
-    ["level"],  # confirmed, spooling, refusing
-    registry=REGISTRY,
+    unit="1 or 0",
+    who=[INGRESS],
+    level=("confirmed", "spooling", "refusing"),
 )
-INGRESS_ANSWERS: Final = Counter(
+INGRESS_ANSWERS: Final = counter(
     "caudal_ingress_answers",
     "Deliveries by what became of them; confirmed and spooled were answered 2xx, refused 503.",
-    ["outcome"],  # confirmed, spooled, refused
-    registry=REGISTRY,
+    unit="deliveries",
+    who=[INGRESS],
+    outcome=("confirmed", "spooled", "refused"),
 )
-INGRESS_PUBLISH_FAILURES: Final = Counter(
+INGRESS_REJECTIONS: Final = counter(
+    "caudal_ingress_rejections",
+    "Requests with a readable head that were not taken, by the status that they were answered with.",
+    unit="requests",
+    who=[INGRESS],
+    status=(
+        "400", "401", "404", "405", "408", "413", "414", "415", "417", "429", "431",
+        "500", "501", "503", "505",
+    ),
+)  # fmt: skip
+INGRESS_PUBLISH_FAILURES: Final = counter(
     "caudal_ingress_publish_failures",
     "Publishes of the ingress that were not confirmed.",
-    ["outcome"],  # refused, returned, unknown
-    registry=REGISTRY,
+    unit="messages",
+    who=[INGRESS],
+    outcome=("refused", "returned", "unknown"),
 )
-NOT_LET_IN: Final = Counter(
+NOT_LET_IN: Final = counter(
     "caudal_source_auth_failures",
-    "Requests to a source that did not prove who sent them, by what was wrong.",
-    ["source", "kind"],  # slugs of the sources file ("": there is none of that name); `AuthFailure`
-    registry=REGISTRY,
+    'Requests to a source that did not prove who sent them, by what was wrong; source "": there is none of that name.',
+    unit="requests",
+    who=[INGRESS],
+    source=SOURCES,
+    kind=("missing", "repeated", "wrong", "stale", "address", "unknown_source"),
 )
-INGRESS_LIMITED: Final = Counter(
+INGRESS_LIMITED: Final = counter(
     "caudal_ingress_limited",
-    "Requests and connections that a limit of the ingress ended; no source where none was known yet.",
+    'Requests and connections that a limit of the ingress ended; source "" where none was known yet.',
+    unit="requests and connections",
+    who=[INGRESS],
+    source=SOURCES,
     # rate, requests, failures, address: 429; the others are of connections, see services/ingress/limited.py
-    ["source", "reason"],
-    registry=REGISTRY,
-)
-SPOOL_BYTES: Final = Gauge(
+    reason=(
+        "rate", "requests", "failures", "address", "connections", "address_connections",
+        "idle", "malformed", "head", "slow_head", "unread",
+    ),
+)  # fmt: skip
+SPOOL_BYTES: Final = gauge(
     "caudal_spool_bytes",
     "Bytes of the spool of this process on its disk, damaged ones included.",
-    registry=REGISTRY,
+    unit="bytes",
+    who=[INGRESS],
 )
-SPOOL_RECORDS: Final = Gauge(
+SPOOL_LIMIT: Final = gauge(
+    "caudal_spool_limit_bytes",
+    "Bytes that the spool of this process may fill (CAUDAL_SPOOL_MAX_BYTES); 0 where there is none.",
+    unit="bytes",
+    who=[INGRESS],
+)
+SPOOL_RECORDS: Final = gauge(
     "caudal_spool_records",
     "Messages in the spool that have not been drained.",
-    registry=REGISTRY,
+    unit="messages",
+    who=[INGRESS],
 )
-SPOOL_FAILURES: Final = Counter(
+SPOOL_FAILURES: Final = counter(
     "caudal_spool_failures",
     "Writes that the spool could not promise.",
-    ["reason"],  # full, disk
-    registry=REGISTRY,
+    unit="writes",
+    who=[INGRESS],
+    reason=("full", "disk", "stalled"),
 )
-SPOOL_DRAINED: Final = Counter(
-    "caudal_spool_drained", "Messages of the spool that the broker confirmed.", registry=REGISTRY
+SPOOL_DRAINED: Final = counter(
+    "caudal_spool_drained",
+    "Messages of the spool that the broker confirmed.",
+    unit="messages",
+    who=[INGRESS],
 )
-SPOOL_DAMAGED: Final = Counter(
+SPOOL_DAMAGED: Final = counter(
     "caudal_spool_damaged",
     "Stretches of a segment that could not be read and were set aside.",
-    registry=REGISTRY,
+    unit="stretches",
+    who=[INGRESS],
 )
 
-CONSUMER_MESSAGES: Final = Counter(
+CONSUMER_MESSAGES: Final = counter(
     "caudal_consumer_messages",
     "Messages of a queue: handled, or handled but delivered again (stale: the channel was lost).",
-    ["queue", "outcome"],  # handled, stale
-    registry=REGISTRY,
+    unit="messages",
+    who=WORKERS,
+    queue=QUEUES,
+    outcome=("handled", "stale"),
 )
-CONSUMER_BATCHES: Final = Counter(
+CONSUMER_BATCHES: Final = counter(
     "caudal_consumer_batches",
     "Batches of a queue: done, or failed and held to be tried again.",
-    ["queue", "outcome"],  # done, failed
-    registry=REGISTRY,
+    unit="batches",
+    who=WORKERS,
+    queue=QUEUES,
+    outcome=("done", "failed"),
 )
-ITEMS: Final = Counter(
+ITEMS: Final = counter(
     "caudal_items",
     "What became of the items (deliveries or outcomes) in the messages of a queue; buried: messages.",
-    ["queue", "outcome"],  # done, set_back, contended, given_up, buried
-    registry=REGISTRY,
+    unit="items",
+    who=WORKERS,
+    queue=QUEUES,
+    outcome=("done", "set_back", "contended", "given_up", "buried"),
 )
-BRAKE_ENGAGED: Final = Gauge(
+BRAKE_ENGAGED: Final = gauge(
     "caudal_brake_engaged",
     "1 while a consumer holds its batch because too many items fail, else 0.",
-    ["service", "queue"],
-    registry=REGISTRY,
+    unit="1 or 0",
+    who=WORKERS,
+    service=WORKERS,
+    queue=QUEUES,
 )
-SWEPT: Final = Counter(
+SWEPT: Final = counter(
     "caudal_swept",
     "Deliveries on file without a translation that were published again.",
-    registry=REGISTRY,
+    unit="deliveries",
+    who=[RECONCILER],
 )
-SOURCE_SILENT: Final = Gauge(
+SOURCE_SILENT: Final = gauge(
     "caudal_source_silent",
-    "1 while a source has fallen out of its usual rate, else 0; as of a few minutes ago.",
-    ["source"],  # slugs of the sources file
-    registry=REGISTRY,
+    "1 while a source has fallen out of its usual rate, else 0; as of a few minutes ago. The same from each reconciler.",
+    unit="1 or 0",
+    who=[RECONCILER],
+    source=SOURCES,
 )
-SOURCE_LAST_DELIVERY_AGE: Final = Gauge(
+SOURCE_LAST_DELIVERY_AGE: Final = gauge(
     "caudal_source_last_delivery_age_seconds",
     "Seconds since the last webhook of a source that was counted; some of the last minutes may not be.",
-    ["source"],  # slugs of the sources file
-    registry=REGISTRY,
+    unit="seconds",
+    who=[RECONCILER],
+    source=SOURCES,
 )
 
-POLLS: Final = Counter(
+POLLS: Final = counter(
     "caudal_polls",
     "Questions to a provider about one object, by what became of them; put_off ones were not asked.",
-    # answered, unchanged, not_found, failed, unauthorized, limited, unreachable, put_off, unpublished
-    ["provider", "outcome"],
-    registry=REGISTRY,
-)
-POLL_AGREEMENT: Final = Counter(
+    unit="questions",
+    who=[RECONCILER],
+    provider=PROVIDERS,
+    outcome=(
+        "answered", "unchanged", "not_found", "failed", "unauthorized", "limited", "unreachable",
+        "put_off", "unpublished",
+    ),
+)  # fmt: skip
+POLL_AGREEMENT: Final = counter(
     "caudal_poll_agreement",
     "Answers beside what the webhooks had told by then; poll_ahead: one of them is late or lost.",
-    ["provider", "agreement"],  # agrees, poll_ahead, poll_behind, conflict
-    registry=REGISTRY,
+    unit="answers",
+    who=[RECONCILER],
+    provider=PROVIDERS,
+    agreement=("agrees", "poll_ahead", "poll_behind", "conflict"),
 )
-POLLS_UNDER_WAY: Final = Gauge(
+POLLS_UNDER_WAY: Final = gauge(
     "caudal_polls_under_way",
     "Calls to a provider that have begun and not ended.",
-    ["provider"],
-    registry=REGISTRY,
+    unit="calls",
+    who=[RECONCILER],
+    provider=PROVIDERS,
 )
-POLL_BUDGET: Final = Gauge(
+POLL_BUDGET: Final = gauge(
     "caudal_poll_budget",
     "Calls to a provider that may be under way at most, by the process whose turn it is.",
-    ["provider"],
-    registry=REGISTRY,
+    unit="calls",
+    who=[RECONCILER],
+    provider=PROVIDERS,
 )
-POLL_TURN: Final = Gauge(
+POLL_TURN: Final = gauge(
     "caudal_poll_turn",
     "1 where this process is the one that asks a provider, 0 where another is or none.",
-    ["provider"],
-    registry=REGISTRY,
+    unit="1 or 0",
+    who=[RECONCILER],
+    provider=PROVIDERS,
 )
-POLL_BREAKER: Final = Gauge(
+POLL_BREAKER: Final = gauge(
     "caudal_poll_breaker",
     "1 for the state of the breaker before a provider's API, 0 for the others.",
-    ["provider", "state"],  # closed, open, half_open
-    registry=REGISTRY,
+    unit="1 or 0",
+    who=[RECONCILER],
+    provider=PROVIDERS,
+    state=("closed", "open", "half_open"),
 )
-OVERDUE: Final = Gauge(
+OVERDUE: Final = gauge(
     "caudal_overdue",
     "Objects of a provider that are overdue, as of a moment ago; the same from each reconciler.",
-    ["provider"],
-    registry=REGISTRY,
+    unit="objects",
+    who=[RECONCILER],
+    provider=PROVIDERS,
 )
-OVERDUE_OLDEST: Final = Gauge(
+OVERDUE_OLDEST: Final = gauge(
     "caudal_overdue_oldest_seconds",
     "For how long the object of a provider that is longest overdue has been so.",
-    ["provider"],
-    registry=REGISTRY,
+    unit="seconds",
+    who=[RECONCILER],
+    provider=PROVIDERS,
 )
 
-TO_BE_TOLD: Final = Gauge(
+TO_BE_TOLD: Final = gauge(
     "caudal_to_be_told",
     "Deliveries of our own (payouts, cancels, rows of a report) that have not entered yet; the same from each reconciler.",
-    registry=REGISTRY,
+    unit="deliveries",
+    who=[RECONCILER],
 )
-
-
-def exposition() -> bytes:
-    """Return all metrics as Prometheus reads them."""
-    return generate_latest(REGISTRY)
-
-
-async def answer_metrics(_request: web.BaseRequest) -> web.Response:
-    """Handle `GET /metrics`."""
-    return web.Response(
-        body=exposition(),
-        headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"},
-    )
-
-
-@contextlib.asynccontextmanager
-async def telling_metrics(host: str, port: int | None) -> AsyncIterator[str | None]:
-    """Answer `/metrics` as long as the block lasts; gives the URL, or None where no port is set.
-
-    Raises `ConfigurationError` where it cannot listen.
-    """
-    if port is None:
-        yield None
-        return
-    app = web.Application()
-    app.router.add_get("/metrics", answer_metrics)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or "not possible"
-            raise ConfigurationError(
-                "CAUDAL_METRICS_PORT", f"cannot listen on {host}:{port}: {why}"
-            ) from None
-        bound_host, bound_port = runner.addresses[0][:2]
-        shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-        yield f"http://{shown}:{bound_port}/metrics"
-    finally:
-        await runner.cleanup()

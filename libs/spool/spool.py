@@ -19,7 +19,13 @@ import structlog
 
 from libs.runtime.failures import where
 from libs.runtime.key_ring import NO_KEYS, KeyRing
-from libs.runtime.metrics import SPOOL_BYTES, SPOOL_DRAINED, SPOOL_FAILURES, SPOOL_RECORDS
+from libs.runtime.metrics import (
+    SPOOL_BYTES,
+    SPOOL_DRAINED,
+    SPOOL_FAILURES,
+    SPOOL_LIMIT,
+    SPOOL_RECORDS,
+)
 from libs.spool.disk import Disk, Figures, Spooled
 from libs.spool.errors import SpoolError, SpoolStalledError
 from libs.spool.thread import DiskThread
@@ -57,6 +63,7 @@ class Spool:
         self._in_trouble = asyncio.Event()
         self._filled = asyncio.Event()
         self._upkeep: asyncio.Task[None] | None = None
+        SPOOL_LIMIT.set(max_bytes)
 
     @classmethod
     async def open(cls, root: Path, *, max_bytes: int, keys: KeyRing = NO_KEYS) -> Self:

@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "lifecycle": "services.cli.published",
     "schemas": "services.cli.published",
     "openapi": "services.cli.published",
+    "metrics": "services.cli.published",
 }
 FAILED = 1
 MISUSED = 2

@@ -14,7 +14,7 @@ from libs.runtime.allocation import give_back_what_is_large
 from libs.runtime.garbage import collect_seldom
 from libs.runtime.heartbeat import heartbeat
 from libs.runtime.logs import configure_logs
-from libs.runtime.metrics import telling_metrics
+from libs.runtime.metrics_port import telling_metrics
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
 from libs.runtime.sources import Sources, load_sources

@@ -1,4 +1,4 @@
-"""What the code publishes about itself: the lifecycle, the schemas, the HTTP surface."""
+"""What the code publishes about itself: the lifecycle, the schemas, the HTTP surface, the metrics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import click
 
 from libs.contracts import published
 from libs.domain.diagram import as_data, as_mermaid
+from libs.runtime import metrics_document
+from services.cli import options
 from services.surface import document as surface
 
 
@@ -34,6 +36,17 @@ def openapi() -> None:
     """Print the OpenAPI document of the ingress and of the port for operators."""
     [text] = surface.documents().values()
     click.echo(text, nl=False)
+
+
+@click.command()
+@options.as_json
+def metrics(*, as_json: bool) -> None:
+    """Print every metric that the processes tell, as the document that deploy/metrics.md is."""
+    found = metrics_document.described()
+    if as_json:
+        click.echo(json.dumps([each.as_json() for each in found], indent=2))
+    else:
+        click.echo(metrics_document.document(found), nl=False)
 
 
 @click.group()

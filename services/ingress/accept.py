@@ -31,6 +31,7 @@ from libs.contracts.webhook_received import Packed, join, pack
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import where
 from libs.runtime.metrics import INGRESS_ANSWERS
+from libs.runtime.stage_metrics import INGRESS_ACCEPT_SECONDS, INGRESS_MESSAGE_DELIVERIES
 from services.ingress.ladder import Kept, Ladder, RefusedError
 from services.ingress.turns import Turns
 
@@ -189,6 +190,8 @@ class Acceptor:
             log.error("accept_failed", deliveries=len(batch), at=where(error))  # noqa: TRY400
         finally:
             self._answer(batch, answer)
+            INGRESS_ACCEPT_SECONDS.observe(asyncio.get_running_loop().time() - arrived)
+            INGRESS_MESSAGE_DELIVERIES.observe(len(batch))
 
     def _answer(self, batch: list[_Waiting], answer: Kept | RefusedError) -> None:
         answered = 0

@@ -29,7 +29,7 @@ from libs.runtime.failures import where
 from services.ingress.accept import Fate
 from services.ingress.answering import rejected, written
 from services.ingress.budget import Hold
-from services.ingress.failing import rejection_of
+from services.ingress.failing import count_rejection, rejection_of
 from services.ingress.ladder import Kept
 from services.ingress.peer import Peer
 from services.ingress.receiving import is_plainly_chunked, whole
@@ -104,6 +104,7 @@ class Errand:
 
     def reject(self, rejection: Rejection) -> None:
         """Refuse the webhook, and give the memory back."""
+        count_rejection(rejection.status)
         self._end(rejected(rejection), close=rejection.close)
 
     def _end(self, answer: bytes, *, close: bool) -> None:

@@ -13,11 +13,11 @@ from typing import Final, cast
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
-from libs.runtime.metrics import answer_metrics
+from libs.runtime.metrics_port import answer_metrics
 from services.ingress.answering import SERVER, last
 from services.ingress.connection import Connection
 from services.ingress.express import METHOD
-from services.ingress.failing import rejection_of
+from services.ingress.failing import count_rejection, rejection_of
 from services.ingress.health import Health
 from services.ingress.peer import Peer
 from services.ingress.rejections import Refusal, Rejection, error_response, not_found
@@ -30,6 +30,7 @@ METRICS: Final = "/metrics"
 PAGE_METHODS: Final = ("GET", "HEAD")
 _VERSIONS: Final = (HttpVersion11, HttpVersion10)
 _TOO_MANY: Final = 429
+_REFUSED: Final = 400  # and above
 # in the words of a version that we speak
 _OTHER_VERSION: Final = Refusal.OTHER_VERSION.rejection()
 
@@ -55,6 +56,7 @@ class Front:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request; whatever is raised becomes a small answer that tells a stranger nothing."""
         if request.version not in _VERSIONS:
+            count_rejection(_OTHER_VERSION.status)
             return last(_OTHER_VERSION)
         try:
             response = await self._answer(request)
@@ -66,6 +68,8 @@ class Front:
             response = error_response(error.status, (error.reason or "error").lower())
         except Exception as error:  # noqa: BLE001  # a bug becomes a 500
             response = rejection_of(error, method=request.method).response()
+        if response.status >= _REFUSED:
+            count_rejection(response.status)
         # aiohttp's default names its own version and Python's
         response.headers["Server"] = SERVER
         return response

@@ -22,6 +22,7 @@ from libs.providers.registry import PROVIDERS
 from libs.runtime.archive_keys import KEYS, WITHOUT_KEYS, key_ring
 from libs.runtime.authentication.kinds import open_to_all
 from libs.runtime.configuration import ConfigurationError
+from libs.runtime.metric_kinds import INGRESS, count_from_zero
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from libs.spool.spool import Spool
@@ -97,6 +98,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
 
     `noticing` takes what is told beside the webhooks; without it nobody is told.
     """
+    count_from_zero(INGRESS)
     doors = build_doors(sources, providers)
     _warn(sources, doors)
     broker = Broker(publisher)

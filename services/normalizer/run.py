@@ -15,12 +15,14 @@ from libs.bus.isolation import Failed, isolate
 from libs.bus.itemwise import Codec, GivenUp, Itemwise, Limits, Work
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import NORMALIZER_QUEUE, TRANSLATED, WEBHOOKS
+from libs.bus.watch import watching
 from libs.contracts import webhook_received, webhook_translated
 from libs.contracts.delivery import Delivery
 from libs.contracts.webhook_translated import Translated
 from libs.providers.registry import PROVIDERS
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, short_of_memory
+from libs.runtime.metric_kinds import NORMALIZER, count_from_zero
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from services.normalizer.terms import terms_of
@@ -36,6 +38,7 @@ DELIVERIES: Final = Codec(
     content_type=webhook_received.CONTENT_TYPE,
     decode=webhook_received.decode,
     encode=lambda delivery: webhook_received.encode((delivery,)),
+    received_at=lambda delivery: None if delivery.replay_of else delivery.received_at,
 )
 
 
@@ -138,6 +141,7 @@ async def run(
 ) -> None:
     """Run until `stop` is set; then finish the batch in hand."""
     url = settings.required_amqp_url()
+    count_from_zero(NORMALIZER)
     publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
     try:
         translator = Translator(PROVIDERS, terms_of(sources))
@@ -145,6 +149,7 @@ async def run(
         consumer = BatchConsumer(
             url, NORMALIZER_QUEUE, normalizer.handle, name=name, grace=settings.grace
         )
-        await consumer.run(stop)
+        async with watching(url, name=name, consumed=(NORMALIZER_QUEUE,)):
+            await consumer.run(stop)
     finally:
         await publisher.close()

@@ -7,9 +7,10 @@ Doing the same batch again is a no-op, so a commit whose answer was lost may sim
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 import structlog
@@ -17,9 +18,10 @@ import structlog
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
-from libs.domain.fold import fold
+from libs.domain.fold import Folded, fold
 from libs.domain.lifecycle import Authority, Flag, Kind
 from libs.domain.observation import Observation
+from libs.domain.verdict import Outcome
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import ContentionError, TemporaryError, where
 from libs.store.archive import file_missing
@@ -76,6 +78,10 @@ class Applied:
     repeats: int = 0
     events: int = 0
     parked: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter, compare=False)
+    """Of the observations, as they stood at the end of the batch."""
+    reasons: Counter[str] = field(default_factory=Counter, compare=False)
+    """For which readings were parked."""
 
     def add(self, other: Applied) -> None:
         """Add the counts of another batch."""
@@ -85,7 +91,7 @@ class Applied:
 
     def counts(self) -> dict[str, int]:
         """Return the counts by name."""
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
 
 
 @dataclass(slots=True)
@@ -147,6 +153,8 @@ async def _apply(
     await writes.execute(connection)
     applied.outcomes = len(outcomes)
     applied.parked = len(told.parked)
+    if told.parked:
+        applied.reasons.update(parked.why.reason.value for parked in told.parked)
     return applied
 
 
@@ -257,7 +265,29 @@ async def _fold_onto(
     add_repeats(writes, repeats)
     add_to_outbox(writes, events)
     doubtful = [(each.row, flag) for each in steps if each.row.flags and (flag := _doubt(each))]
-    return Applied(observations=len(fresh), repeats=len(repeats), events=len(events)), doubtful
+    applied = Applied(
+        observations=len(fresh),
+        repeats=len(repeats),
+        events=len(events),
+        verdicts=_verdicts(steps, len(repeats)),
+    )
+    return applied, doubtful
+
+
+def _verdicts(steps: Sequence[_Steps], repeats: int) -> Counter[str]:
+    """Count what became of the observations that a batch has added."""
+    counts = Counter(
+        [
+            verdict.outcome.value
+            for each in steps
+            if each.folded is not None
+            for verdict in each.folded.verdicts
+            if verdict.key in each.added
+        ]
+    )
+    if repeats:
+        counts[Outcome.DUPLICATE.value] += repeats
+    return counts
 
 
 def _doubt(steps: _Steps) -> str | None:
@@ -295,6 +325,7 @@ class _Steps:
     row: StoredObject
     before: Sequence[str] = ()  # the flags that it had
     moved: bool = False
+    folded: Folded | None = None  # with all that was added
     added: dict[str, Observation] = field(default_factory=dict)
     repeats: list[Observation] = field(default_factory=list)
     news: list[StoredObject] = field(default_factory=list)
@@ -317,7 +348,8 @@ def _advance(
         if not merged or (len(known) > CROWDED and number < len(told)):
             continue
         merged = False
-        change = change_of(steps.row, fold(kind, known.values()), holds)
+        steps.folded = fold(kind, known.values())
+        change = change_of(steps.row, steps.folded, holds)
         if change is not None:
             steps.row, steps.moved = change.row, True
             if change.news:
@@ -344,15 +376,15 @@ def _merge(known: dict[str, Observation], said: Observation, steps: _Steps) -> b
     return later is not said
 
 
-async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts: int) -> None:
-    """Put aside an outcome that cannot be applied; a copy of it that was applied is enough."""
+async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts: int) -> bool:
+    """Put aside an outcome that cannot be applied, and say so; a copy of it that was applied is enough."""
     why = Unknown(reason=ParkReason.FAILED, detail=reason, attempts=attempts)
     named = [(outcome.delivery_id, outcome.received_at, outcome.source)]
     async with transaction(pool) as connection:
         before = await lock_replayed(connection, [outcome])
         known = await batch_on_record(connection, named, (), (), most=0)
         if outcome.delivery_id in known.told:
-            return
+            return False
         writes = Writes()
         await put_aside(connection, writes, [outcome], [Parked(outcome, WHOLE, why)], before)
         record_failed(writes, outcome)
@@ -366,3 +398,4 @@ async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts:
             raise
         except Exception as error:  # noqa: BLE001 - it may be what spoils the outcome; the body is parked
             log.error("failed_outcome_not_filed", at=where(error))  # noqa: TRY400
+    return True

@@ -17,7 +17,12 @@ from libs.store.database import Pool
 from libs.store.notices import count_notices
 
 SERVICE: Final = "reconciler"
-NOTICES: Final = Codec(content_type=notice.CONTENT_TYPE, decode=notice.decode, encode=notice.encode)
+NOTICES: Final = Codec(
+    content_type=notice.CONTENT_TYPE,
+    decode=notice.decode,
+    encode=notice.encode,
+    received_at=lambda told: told.at,
+)
 
 
 def noticing(pool: Pool, publisher: Publisher, limits: Limits) -> Handle:

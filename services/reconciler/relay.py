@@ -16,10 +16,13 @@ import structlog
 
 from libs.bus.pace import Pace
 from libs.bus.publisher import Outcome, Outgoing, Publisher
+from libs.bus.standing import standing_of
 from libs.bus.topology import EVENTS
 from libs.contracts.event import CONTENT_TYPE
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
+from libs.runtime.queue_metrics import OUTBOX
+from libs.runtime.stage_metrics import RELAY_SECONDS, RELAY_TURN_EVENTS, RELAYED
 from libs.store.database import Pool
 from libs.store.outbox import WaitingEvent, relay_turn
 
@@ -32,6 +35,9 @@ APART: Final = 0.01  # seconds between the beginnings of two turns, see `Pace`
 TURN_POLL: Final = 0.05  # seconds until asking again for a turn that another relay has
 FIRST_PAUSE: Final = 0.2  # seconds after a publish that was not confirmed, doubling
 LONGEST_PAUSE: Final = 5.0
+
+_CONFIRMED: Final = RELAYED.labels("confirmed")
+_LEFT: Final = RELAYED.labels("left")
 
 log = structlog.get_logger()
 
@@ -51,6 +57,7 @@ class Relay:
         self._pool = pool
         self._publisher = publisher
         self._woken = asyncio.Event()
+        self._standing = standing_of(OUTBOX, aged=False)
 
     def wake(self) -> None:
         """Say that something was committed."""
@@ -86,6 +93,8 @@ class Relay:
 
     async def once(self) -> Relayed:
         """Take a turn: publish up to `BATCH` events and remove those that were confirmed."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         async with relay_turn(self._pool) as turn:
             if turn is None:
                 return Relayed(confirmed=None, waiting=0)
@@ -96,7 +105,17 @@ class Relay:
                 failpoint("relay.confirmed")
                 await turn.forget(confirmed)
                 failpoint("relay.forgotten")
-            return Relayed(len(confirmed), len(events) - len(confirmed))
+        if events:
+            self._tell(clock() - begun, len(confirmed), len(events) - len(confirmed))
+        return Relayed(len(confirmed), len(events) - len(confirmed))
+
+    def _tell(self, seconds: float, confirmed: int, left: int) -> None:
+        """Count a turn that has been committed."""
+        _CONFIRMED.inc(confirmed)
+        _LEFT.inc(left)
+        RELAY_SECONDS.observe(seconds)
+        RELAY_TURN_EVENTS.observe(confirmed)
+        self._standing.worked(seconds, confirmed)
 
     async def _publish(self, events: Sequence[WaitingEvent]) -> list[WaitingEvent]:
         """Publish in waves: the first event of every object, then the second of each, and so on."""

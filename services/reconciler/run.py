@@ -15,18 +15,24 @@ from libs.bus.publisher import Publisher
 from libs.bus.tail import backlog
 from libs.bus.topology import (
     ARCHIVE_QUEUE,
+    DEAD_QUEUE,
+    EVENTS_QUEUE,
     NORMALIZER_QUEUE,
     NOTICES_QUEUE,
     RECONCILER_QUEUE,
 )
+from libs.bus.watch import watching
 from libs.runtime.archive_keys import KEYS, WITHOUT_KEYS, key_ring
 from libs.runtime.failures import TemporaryError, where
+from libs.runtime.metric_kinds import RECONCILER, count_from_zero
+from libs.runtime.queue_metrics import LOOK_EVERY
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from libs.store.archive import ensure_partitions
 from libs.store.database import Pool, open_pool
 from services.reconciler.arrivals import Arrivals
 from services.reconciler.crowd import Crowd
+from services.reconciler.figures import Figures
 from services.reconciler.handling import Reconciler
 from services.reconciler.noticing import noticing
 from services.reconciler.polling.run import poll_providers
@@ -35,7 +41,7 @@ from services.reconciler.sweep import Sweep
 from services.reconciler.telling import Telling
 from services.reconciler.waiting import fold_in_waiting
 
-POOL_SIZE: Final = 10  # archive, apply, notices, relay, six chores
+POOL_SIZE: Final = 11  # archive, apply, notices, relay, seven chores
 ANSWER_WITHIN: Final = 15.0  # seconds for one statement; locks are waited for less long
 WAITING_EVERY: Final = 2.0  # seconds
 CROWD_EVERY: Final = 1.0
@@ -43,6 +49,8 @@ SWEEP_EVERY: Final = 15.0
 ARRIVALS_EVERY: Final = 60.0
 TELLING_EVERY: Final = 3.0
 PARTITIONS_EVERY: Final = 3600.0
+CONSUMED: Final = (ARCHIVE_QUEUE, RECONCILER_QUEUE, NOTICES_QUEUE)
+BESIDE: Final = (DEAD_QUEUE, EVENTS_QUEUE)  # whose depth is told as well
 # Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
 # takes it to 101 with these; a batch has some five messages under full load.
 PREFETCH: Final = 32
@@ -62,6 +70,7 @@ async def run(
     """
     url = settings.required_amqp_url()
     dsn = settings.required_postgres_dsn()
+    count_from_zero(RECONCILER)
     keys = key_ring(settings)
     if not keys:
         log.warning("configuration_odd", key=KEYS, why=WITHOUT_KEYS)
@@ -80,6 +89,7 @@ async def run(
         )
         arrivals = Arrivals(pool, lambda: backlog(url, (ARCHIVE_QUEUE,)))
         telling = Telling(pool, publisher)
+        figures = Figures(pool)
         limits = Limits.of(settings)
         reconciler = Reconciler(pool, publisher, relay, limits, holds)
         consumers = [
@@ -99,7 +109,10 @@ async def run(
         ]
         relay_stop = asyncio.Event()
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with (
+                watching(url, name=name, consumed=CONSUMED, beside=BESIDE),
+                asyncio.TaskGroup() as tasks,
+            ):
                 relaying = tasks.create_task(relay.run(relay_stop))
                 chores = [
                     tasks.create_task(_every(seconds, stop, chore))
@@ -110,6 +123,7 @@ async def run(
                         (SWEEP_EVERY, sweep.run),
                         (ARRIVALS_EVERY, arrivals.run),
                         (TELLING_EVERY, telling.run),
+                        (LOOK_EVERY, figures.run),
                     )
                 ]
                 if sources is not None and settings.polling:

@@ -61,6 +61,16 @@ async def next_events(tx: Transaction, limit: int) -> list[Row]:
     return [{name: row[name] for name in names} for row in rows[:limit]]
 
 
+@plays("outbox_standing")
+async def outbox_standing(tx: Transaction, most: int) -> list[Row]:
+    rows = list(tx.rows("outbox"))
+    head = min(rows, key=lambda row: row["id"], default=None)
+    if head is None:
+        return [{"waiting": 0, "head": None, "age": None}]
+    age = (tx.now - head["created_at"]).total_seconds()
+    return [{"waiting": min(len(rows), most), "head": head["id"], "age": age}]
+
+
 @plays("forget_events")
 async def forget_events(tx: Transaction, numbers: Sequence[int]) -> list[Row]:
     for number in numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from libs.store.memory.playing import plays
@@ -123,6 +124,12 @@ async def parked_of_delivery(tx: Transaction, delivery_id: str) -> list[Row]:
 @plays("pokes_of")
 async def pokes_of(tx: Transaction, ref: str, source: str | None) -> list[Row]:
     return _where(tx.rows("pokes"), provider_ref=ref, source=source)
+
+
+@plays("parked_by_reason")
+async def parked_by_reason(tx: Transaction) -> list[Row]:
+    counts = Counter(row["reason"] for row in tx.rows("parked") if row["discarded_at"] is None)
+    return [{"reason": reason, "count": count} for reason, count in counts.items()]
 
 
 @plays("counts")

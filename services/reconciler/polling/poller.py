@@ -30,6 +30,7 @@ from libs.runtime.metrics import (
     POLLS,
     POLLS_UNDER_WAY,
 )
+from libs.runtime.stage_metrics import POLL_SECONDS
 from libs.store.database import Pool
 from libs.store.polls import (
     Claimed,
@@ -44,7 +45,7 @@ from libs.store.polls import (
 )
 from services.reconciler.polling import lease
 from services.reconciler.polling.access import Access, Reach
-from services.reconciler.polling.agreement import agreement_of
+from services.reconciler.polling.agreement import Agreement, agreement_of
 from services.reconciler.polling.need import Action, Row, need
 from services.reconciler.polling.question import (
     LIMITED_FOR,
@@ -102,6 +103,11 @@ class Poller:
         )
         self._slots = asyncio.Semaphore(budget.concurrency)
         self._begins_until: float = 0  # of the clock of this machine
+        self._seconds = POLL_SECONDS.labels(provider)
+        for outcome in Outcome:
+            POLLS.labels(provider, outcome)  # from 0, so that the first shows
+        for agreement in Agreement:
+            POLL_AGREEMENT.labels(provider, agreement)
         POLL_BUDGET.labels(provider).set(budget.concurrency)
 
     def wake(self) -> None:
@@ -258,7 +264,10 @@ class Poller:
             if not self._ours or time.monotonic() >= self._begins_until:
                 return False
             failpoint("poll.claimed")
-            result = await ask(reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others))
+            with self._seconds.time():
+                result = await ask(
+                    reach, Wanted(provider_ref=claimed.poll.provider_ref, names=others)
+                )
         failpoint("poll.answered")
         digest = None
         if result.outcome is Outcome.ANSWERED:

@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from libs.runtime.configuration import ConfigurationError
-from libs.runtime.metrics import REGISTRY, SPOOL_DRAINED, exposition, telling_metrics
+from libs.runtime.metrics import REGISTRY, SPOOL_DRAINED
+from libs.runtime.metrics_port import exposition, telling_metrics
 
 
 def test_every_metric_is_ours_and_explained() -> None:

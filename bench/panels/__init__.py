@@ -1,0 +1,1 @@
+"""The panels of the overview, drawn from a Prometheus that scraped a real stack under load."""
