@@ -182,6 +182,12 @@ TO_BE_TOLD: Final = Gauge(
     "Deliveries of our own (payouts, cancels, rows of a report) that have not entered yet; the same from each reconciler.",
     registry=REGISTRY,
 )
+TRACE_SPANS: Final = Counter(
+    "caudal_trace_spans",
+    "Spans by what became of them; dropped: more came than the collector takes.",
+    ["outcome"],  # exported, failed, dropped
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

@@ -33,6 +33,7 @@ from libs.runtime.failures import where
 from libs.runtime.metrics import INGRESS_ANSWERS
 from services.ingress.ladder import Kept, Ladder, RefusedError
 from services.ingress.turns import Turns
+from services.ingress.witness import IngressWitness, outcome_of
 
 # Of the deadline, from the arrival of the oldest delivery of a message:
 PUBLISH_PART: Final = 0.75  # until then the broker may confirm it
@@ -73,9 +74,16 @@ class Acceptor:
     """Collects deliveries into messages, of which two at most are under way."""
 
     def __init__(
-        self, ladder: Ladder, *, deadline: float, batch_deliveries: int, batch_bytes: int
+        self,
+        ladder: Ladder,
+        *,
+        deadline: float,
+        batch_deliveries: int,
+        batch_bytes: int,
+        witness: IngressWitness | None = None,
     ) -> None:
         self._ladder = ladder
+        self._witness = witness
         self._deadline = deadline
         self._batch_deliveries = batch_deliveries
         self._batch_bytes = batch_bytes
@@ -88,8 +96,8 @@ class Acceptor:
         self._pace = Pace(APART)
         self._pumps: set[asyncio.Task[None]] = set()
 
-    async def accept(self, delivery: Delivery) -> None:
-        """Return when the delivery is safe; raise `RefusedError` where it may not be.
+    async def accept(self, delivery: Delivery) -> Kept:
+        """Return where the delivery is safe; raise `RefusedError` where it may not be.
 
         Raises `ContractError` for a delivery that cannot be written.
         """
@@ -103,6 +111,7 @@ class Acceptor:
             raise RefusedError(str(outcome))
         if isinstance(outcome, ContractError):
             raise outcome
+        return outcome
 
     def submit(self, delivery: Delivery, settle: Settle) -> _Waiting:
         """Take a delivery; `settle` is told what became of it, once, within the deadline."""
@@ -150,7 +159,7 @@ class Acceptor:
             if self._waiting.waiting < WORTH_A_MESSAGE:
                 await self._pace.turn()
             while batch := self._next_batch():
-                await self._keep(batch)
+                await (self._keep(batch) if self._witness is None else self._keep_told(batch))
                 if self._waiting.waiting < WORTH_A_MESSAGE:
                     if self._under_way > 1:
                         return
@@ -174,7 +183,15 @@ class Acceptor:
             batch.append(queue.take())
         return batch
 
-    async def _keep(self, batch: list[_Waiting]) -> None:
+    async def _keep_told(self, batch: list[_Waiting]) -> None:
+        """Keep a batch where somebody tells of its deliveries."""
+        if self._witness is None:
+            return
+        deliveries = [waiting.delivery for waiting in batch if waiting.delivery is not None]
+        with self._witness.sending(deliveries) as attributes:
+            attributes["caudal.outcome"] = outcome_of(await self._keep(batch))
+
+    async def _keep(self, batch: list[_Waiting]) -> Kept | RefusedError:
         arrived = min([waiting.arrived for waiting in batch])  # sources take turns
         answer: Kept | RefusedError = RefusedError("bug")
         try:
@@ -189,6 +206,7 @@ class Acceptor:
             log.error("accept_failed", deliveries=len(batch), at=where(error))  # noqa: TRY400
         finally:
             self._answer(batch, answer)
+        return answer
 
     def _answer(self, batch: list[_Waiting], answer: Kept | RefusedError) -> None:
         answered = 0

@@ -61,6 +61,13 @@ async def next_events(tx: Transaction, limit: int) -> list[Row]:
     return [{name: row[name] for name in names} for row in rows[:limit]]
 
 
+@plays("next_traced_events")
+async def next_traced_events(tx: Transaction, limit: int) -> list[Row]:
+    names = ("id", "object_id", "sequence", "routing_key", "body", "traceparent")
+    rows = sorted(tx.rows("outbox"), key=lambda row: row["id"])
+    return [{name: row[name] for name in names} for row in rows[:limit]]
+
+
 @plays("forget_events")
 async def forget_events(tx: Transaction, numbers: Sequence[int]) -> list[Row]:
     for number in numbers:
