@@ -2,8 +2,8 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations check lint clean \
-	bench bench-quick bench-memory panels venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind promtool
+.PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations \
+	check lint clean bench bench-quick bench-memory panels venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind promtool trace
 
 # apt-get and pip tolerate no second of their kind beside them
 .NOTPARALLEL:
@@ -31,6 +31,7 @@ SEED :=
 
 help:
 	@echo 'make demo    webhooks of five providers through the whole pipeline, shown as they happen'
+	@echo 'make trace   one webhook through the whole stack with tracing on, and its trace as a tree'
 	@echo 'make up      the whole stack in the foreground, until Ctrl-C (data in .caudal/)'
 	@echo 'make check   linters, types, import contracts, and the tests that need no servers'
 	@echo 'make test    the same, and the tests against a real RabbitMQ and a real Postgres'
@@ -52,6 +53,9 @@ help:
 
 demo: rabbitmq venv-demo
 	@$(BIN)/caudal demo
+
+trace: rabbitmq venv-demo
+	@$(BIN)/caudal demo --trace
 
 up: rabbitmq venv-demo
 	@$(BIN)/caudal up

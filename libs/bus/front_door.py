@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from libs.bus.publisher import Outcome, Outgoing
 from libs.bus.topology import RECEIVED, TO_ARCHIVE, WEBHOOKS
 from libs.contracts.webhook_received import CONTENT_TYPE
+from libs.runtime.tracing.batch import stamped
 
 # From the one to build on to the one that says least.
 _WORST: Final = (Outcome.CONFIRMED, Outcome.REFUSED, Outcome.RETURNED, Outcome.UNKNOWN)
@@ -32,11 +33,19 @@ class Publishing(Protocol):
 async def deliver(publisher: Publishing, message: bytes) -> Outcome:
     """Publish a `webhook.received` message; CONFIRMED when both queues have it.
 
-    Whatever else it is, one of them may have it: to deliver it again is safe.
+    Whatever else it is, one of them may have it: to deliver it again is safe. It carries the trace context
+    of the batch that is worked on, where that has one.
     """
+    headers = stamped()
     outcomes = await publisher.publish_all(
         [
-            Outgoing(exchange=WEBHOOKS, routing_key=key, body=message, content_type=CONTENT_TYPE)
+            Outgoing(
+                exchange=WEBHOOKS,
+                routing_key=key,
+                body=message,
+                content_type=CONTENT_TYPE,
+                headers=headers,
+            )
             for key in (RECEIVED, TO_ARCHIVE)
         ]
     )

@@ -29,6 +29,7 @@ from libs.bus.isolation import Failed, Item
 from libs.bus.message import Message
 from libs.bus.publisher import Publisher
 from libs.bus.standing import standing_of
+from libs.bus.traced import processing
 from libs.contracts.errors import ContractError
 from libs.domain.frozen import unguarded
 from libs.runtime.failures import (
@@ -41,6 +42,7 @@ from libs.runtime.failures import (
 from libs.runtime.metrics import ITEMS
 from libs.runtime.settings import Settings
 from libs.runtime.stage_metrics import CONSUMER_BATCH_ITEMS
+from libs.runtime.tracing.port import Traces
 
 BUG: Final = "a bug: the log says where"
 _UNTRIED: Final = Tried()
@@ -118,8 +120,10 @@ class Itemwise(Generic[Item]):
         work: Work[Item],
         publisher: Publisher,
         limits: Limits,
+        traces: Traces | None = None,
     ) -> None:
         self._queue = queue
+        self._traces = traces
         self._codec = codec
         self._work = work
         self._publisher = publisher
@@ -186,7 +190,12 @@ class Itemwise(Generic[Item]):
     async def _do(self, pieces: Sequence[_Piece[Item]]) -> list[tuple[_Piece[Item], Exception]]:
         if not pieces:
             return []
-        failed = await self._work.do([piece.item for piece in pieces])
+        items = [piece.item for piece in pieces]
+        if self._traces is None:
+            failed = await self._work.do(items)
+        else:
+            with processing(self._traces, self._queue, items, [p.message for p in pieces]):
+                failed = await self._work.do(items)
         if not failed:
             return []
         by_item = {id(piece.item): piece for piece in pieces}

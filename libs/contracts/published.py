@@ -108,6 +108,17 @@ def asyncapi() -> dict[str, Any]:
                     "name": "event",
                     "title": "A payment or payout changed",
                     "contentType": CONTENT_TYPE,
+                    "headers": {
+                        "type": "object",
+                        "properties": {
+                            "traceparent": {
+                                "type": "string",
+                                "description": (
+                                    "W3C Trace Context of the webhook that made the change, where its trace is kept."
+                                ),
+                            }
+                        },
+                    },
                     "payload": {
                         "schemaFormat": "application/schema+json;version=draft-2020-12",
                         "schema": event_schema(),

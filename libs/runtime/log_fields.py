@@ -65,6 +65,7 @@ _TEXTS: Final = frozenset(
         "worker",
         # counts, sizes and times
         "again_in",
+        "age_ms",
         "act",
         "action",
         "attempt",
@@ -73,6 +74,7 @@ _TEXTS: Final = frozenset(
         "code",
         "count",
         "deliveries",
+        "duration_ms",
         "events",
         "failed",
         "files",

@@ -233,3 +233,10 @@ TO_BE_TOLD: Final = gauge(
     unit="deliveries",
     who=[RECONCILER],
 )
+TRACE_SPANS: Final = counter(
+    "caudal_trace_spans",
+    "Spans by what became of them; dropped: more came than the collector takes.",
+    unit="spans",
+    who=[INGRESS, *WORKERS],
+    outcome=("exported", "failed", "dropped"),
+)

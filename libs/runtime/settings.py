@@ -46,6 +46,14 @@ class LogFormat(StrEnum):
     AUTO = "auto"
 
 
+class LogDeliveries(StrEnum):
+    """Which single deliveries have a line in the log at each stage; at level debug all of them."""
+
+    ALL = "all"
+    SAMPLED = "sampled"  # those whose trace is kept
+    NONE = "none"
+
+
 def _amqp(value: SecretStr) -> SecretStr:
     _url(value, ("amqp", "amqps"), "must be a URL that begins with amqp:// or amqps://")
     check_amqp(value.get_secret_value())
@@ -123,6 +131,11 @@ class Settings(IngressLimits):
     )
     log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
         default=LogFormat.AUTO, description="json, console, or auto (console on a terminal)"
+    )
+
+    log_deliveries: Annotated[LogDeliveries, BeforeValidator(_lower)] = Field(
+        default=LogDeliveries.NONE,
+        description="which deliveries have a line for each stage: all, sampled (with tracing) or none",
     )
 
     ingress_host: str = Field(default="127.0.0.1", description="address that the ingress binds")

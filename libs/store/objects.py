@@ -217,6 +217,12 @@ def add_to_outbox(writes: Writes, events: Iterable[OutboxRow]) -> None:
     writes.add("add_to_outbox", rows)
 
 
+def add_traced_to_outbox(writes: Writes, events: Iterable[tuple[OutboxRow, str | None]]) -> None:
+    """Do the same, each with the trace context in which it shall leave."""
+    rows = [(e.object_id, e.sequence, e.routing_key, e.body, context) for e, context in events]
+    writes.add("add_traced_to_outbox", rows)
+
+
 async def refs_by_merchant_ref(
     connection: Connection, wanted: Iterable[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], str]:

@@ -17,13 +17,17 @@ _RELAY_LOCK: Final = 0x0CA0DA2
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvent:
-    """One event that was not confirmed yet."""
+    """One event that was not confirmed yet.
+
+    `traceparent` is the context of the fold that made it, where somebody told of that and it was asked for.
+    """
 
     id: int
     object_id: int
     sequence: int
     routing_key: str
     body: bytes
+    traceparent: str | None = None
 
 
 class Turn:
@@ -32,9 +36,10 @@ class Turn:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def next_events(self, limit: int) -> list[WaitingEvent]:
-        """Return the oldest events, in order."""
-        rows = await self._connection.fetch(query("next_events"), limit)
+    async def next_events(self, limit: int, *, traced: bool = False) -> list[WaitingEvent]:
+        """Return the oldest events, in order; `traced` ones with the context that they came from."""
+        name = "next_traced_events" if traced else "next_events"
+        rows = await self._connection.fetch(query(name), limit)
         return [WaitingEvent(**dict(row.items())) for row in rows]
 
     async def forget(self, events: Sequence[WaitingEvent]) -> None:

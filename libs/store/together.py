@@ -30,6 +30,7 @@ ORDER: Final = (
     "add_aliases",
     "add_repeats",
     "add_to_outbox",
+    "add_traced_to_outbox",
     "note_crowded",
     "park",
     "enter_in_ledger",

@@ -18,6 +18,8 @@ from libs.runtime.metrics_port import telling_metrics
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
 from libs.runtime.sources import Sources, load_sources
+from libs.runtime.tracing.opening import witnessing
+from libs.runtime.tracing.witness import Witness
 from services.admin.run import run as run_admin
 from services.admin.tokens import load_tokens
 from services.cli import options
@@ -25,7 +27,7 @@ from services.ingress.run import run as run_ingress
 from services.normalizer.run import run as run_normalizer
 from services.reconciler.run import run as run_reconciler
 
-Run = Callable[[Settings, asyncio.Event], Awaitable[None]]
+Run = Callable[[Settings, asyncio.Event, Witness | None], Awaitable[None]]
 
 
 @click.command()
@@ -40,7 +42,11 @@ def ingress(sources: Path | None, host: str | None, port: int | None) -> None:
     settings = load_settings(sources=sources, ingress_host=host, ingress_port=port)
     known = load_sources(settings.required_sources(), PROVIDERS)
     give_back_what_is_large()
-    _serve("ingress", settings, lambda told, stop: run_ingress(told, known, stop))
+    _serve(
+        "ingress",
+        settings,
+        lambda told, stop, witness: run_ingress(told, known, stop, witness=witness),
+    )
 
 
 @click.command()
@@ -54,7 +60,12 @@ def normalizer(sources: Path | None, name: str) -> None:
     settings = load_settings(sources=sources)
     known = load_sources(settings.required_sources(), PROVIDERS)
     give_back_what_is_large()
-    _serve(name, settings, lambda told, stop: run_normalizer(told, known, stop, name=name))
+    _serve(
+        name,
+        settings,
+        lambda told, stop, witness: run_normalizer(told, known, stop, name=name, witness=witness),
+        kind="normalizer",
+    )
 
 
 @click.command()
@@ -71,7 +82,14 @@ def reconciler(sources: Path | None, name: str) -> None:
     settings.required_postgres_dsn()
     known = _asked_back(settings, told=sources is not None)
     give_back_what_is_large()
-    _serve(name, settings, lambda told, stop: run_reconciler(told, stop, sources=known, name=name))
+    _serve(
+        name,
+        settings,
+        lambda told, stop, witness: run_reconciler(
+            told, stop, sources=known, name=name, witness=witness
+        ),
+        kind="reconciler",
+    )
 
 
 @click.command()
@@ -89,7 +107,7 @@ def admin(sources: Path | None, host: str | None, port: int | None) -> None:
     tokens = load_tokens(settings)
     settings.required_postgres_dsn()
     known = _asked_back(settings, told=sources is not None)
-    _serve("admin", settings, lambda told, stop: run_admin(told, tokens, stop, sources=known))
+    _serve("admin", settings, lambda told, stop, _: run_admin(told, tokens, stop, sources=known))
 
 
 def _asked_back(settings: Settings, *, told: bool) -> Sources | None:
@@ -103,7 +121,8 @@ def _asked_back(settings: Settings, *, told: bool) -> Sources | None:
     return load_sources(path, PROVIDERS)
 
 
-def _serve(service: str, settings: Settings, run: Run) -> None:
+def _serve(service: str, settings: Settings, run: Run, *, kind: str | None = None) -> None:
+    """Run a process of a kind, which is called `service`, until it is told to stop."""
     configure_logs(service, settings.log_level, settings.log_format)
 
     async def main() -> None:
@@ -111,8 +130,9 @@ def _serve(service: str, settings: Settings, run: Run) -> None:
             async with (
                 heartbeat(settings.heartbeat_file),
                 telling_metrics(settings.metrics_host, settings.metrics_port),
+                witnessing(settings, kind or service, service) as witness,
             ):
-                await run(settings, stop)
+                await run(settings, stop, witness)
 
     settings.required_amqp_url()
     collect_seldom()

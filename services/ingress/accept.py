@@ -34,6 +34,7 @@ from libs.runtime.metrics import INGRESS_ANSWERS
 from libs.runtime.stage_metrics import INGRESS_ACCEPT_SECONDS, INGRESS_MESSAGE_DELIVERIES
 from services.ingress.ladder import Kept, Ladder, RefusedError
 from services.ingress.turns import Turns
+from services.ingress.witness import IngressWitness, outcome_of
 
 # Of the deadline, from the arrival of the oldest delivery of a message:
 PUBLISH_PART: Final = 0.75  # until then the broker may confirm it
@@ -74,9 +75,16 @@ class Acceptor:
     """Collects deliveries into messages, of which two at most are under way."""
 
     def __init__(
-        self, ladder: Ladder, *, deadline: float, batch_deliveries: int, batch_bytes: int
+        self,
+        ladder: Ladder,
+        *,
+        deadline: float,
+        batch_deliveries: int,
+        batch_bytes: int,
+        witness: IngressWitness | None = None,
     ) -> None:
         self._ladder = ladder
+        self._witness = witness
         self._deadline = deadline
         self._batch_deliveries = batch_deliveries
         self._batch_bytes = batch_bytes
@@ -89,8 +97,8 @@ class Acceptor:
         self._pace = Pace(APART)
         self._pumps: set[asyncio.Task[None]] = set()
 
-    async def accept(self, delivery: Delivery) -> None:
-        """Return when the delivery is safe; raise `RefusedError` where it may not be.
+    async def accept(self, delivery: Delivery) -> Kept:
+        """Return where the delivery is safe; raise `RefusedError` where it may not be.
 
         Raises `ContractError` for a delivery that cannot be written.
         """
@@ -104,6 +112,7 @@ class Acceptor:
             raise RefusedError(str(outcome))
         if isinstance(outcome, ContractError):
             raise outcome
+        return outcome
 
     def submit(self, delivery: Delivery, settle: Settle) -> _Waiting:
         """Take a delivery; `settle` is told what became of it, once, within the deadline."""
@@ -151,7 +160,7 @@ class Acceptor:
             if self._waiting.waiting < WORTH_A_MESSAGE:
                 await self._pace.turn()
             while batch := self._next_batch():
-                await self._keep(batch)
+                await (self._keep(batch) if self._witness is None else self._keep_told(batch))
                 if self._waiting.waiting < WORTH_A_MESSAGE:
                     if self._under_way > 1:
                         return
@@ -175,7 +184,15 @@ class Acceptor:
             batch.append(queue.take())
         return batch
 
-    async def _keep(self, batch: list[_Waiting]) -> None:
+    async def _keep_told(self, batch: list[_Waiting]) -> None:
+        """Keep a batch where somebody tells of its deliveries."""
+        if self._witness is None:
+            return
+        deliveries = [waiting.delivery for waiting in batch if waiting.delivery is not None]
+        with self._witness.sending(deliveries) as attributes:
+            attributes["caudal.outcome"] = outcome_of(await self._keep(batch))
+
+    async def _keep(self, batch: list[_Waiting]) -> Kept | RefusedError:
         arrived = min([waiting.arrived for waiting in batch])  # sources take turns
         answer: Kept | RefusedError = RefusedError("bug")
         try:
@@ -192,6 +209,7 @@ class Acceptor:
             self._answer(batch, answer)
             INGRESS_ACCEPT_SECONDS.observe(asyncio.get_running_loop().time() - arrived)
             INGRESS_MESSAGE_DELIVERIES.observe(len(batch))
+        return answer
 
     def _answer(self, batch: list[_Waiting], answer: Kept | RefusedError) -> None:
         answered = 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -13,21 +12,26 @@ from multidict import CIMultiDictProxy
 
 from libs.contracts.delivery import Delivery
 from libs.domain.lifecycle import Authority
+from libs.runtime.tracing.context import HEADER, drawn, is_context
 from services.ingress.doors import Door
 
 # What a sender says in all of its requests is cleaned once.
 _SAME_FOR_EVER: Final = frozenset({"content-type", "user-agent"})
-# https://www.w3.org/TR/trace-context/#traceparent-header, version 00
-_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def wrap(
+def trace(traceparent: str | None) -> str:
+    """Keep a valid trace context, begin a new one otherwise."""
+    return traceparent if traceparent is not None and is_context(traceparent) else drawn()
+
+
+def wrap(  # noqa: PLR0913 - what a delivery is made of
     door: Door,
     body: bytes,
     headers: CIMultiDictProxy[str],
     *,
     authority: Authority,
     route_event: str | None,
+    context_of: Callable[[str | None], str] = trace,
 ) -> Delivery:
     """Make the delivery of a request that `door` has let in; `body` is free of credentials."""
     travelling: dict[str, str] = {}
@@ -52,16 +56,8 @@ def wrap(
         content_type=travelling.get("content-type", ""),
         headers=MappingProxyType(travelling),
         route_event=None if route_event is None else door.redactor.text(route_event),
-        traceparent=trace(headers.get("traceparent")),
+        traceparent=context_of(headers.get(HEADER)),
     )
-
-
-def trace(traceparent: str | None) -> str:
-    """Keep a valid trace context, begin a new one otherwise."""
-    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
-        return traceparent
-    drawn = random.randbytes(24).hex()  # noqa: S311 - a name, not a secret
-    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def _clean(value: str, limit: int, door: Door) -> str:

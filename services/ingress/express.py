@@ -26,6 +26,7 @@ from multidict import CIMultiDictProxy
 from libs.contracts.delivery import Delivery
 from libs.providers.port import Answer
 from libs.runtime.failures import where
+from libs.runtime.tracing.context import HEADER
 from services.ingress.accept import Fate
 from services.ingress.answering import rejected, written
 from services.ingress.budget import Hold
@@ -90,11 +91,16 @@ class Errand:
     def settled(self, outcome: Fate) -> None:
         """Answer, now that it is known what became of the webhook. Raises nothing."""
         try:
+            webhooks = self._lane.webhooks
             if not isinstance(outcome, Kept):
-                self.reject(self._lane.webhooks.rejection(self.way.door, outcome))
+                rejection = webhooks.rejection(self.way.door, outcome)
+                self.reject(rejection)
+                webhooks.refused(self.delivery, rejection, self.headers)
             elif self.answer is not None and self.delivery is not None:
-                self._lane.webhooks.accepted(self.delivery)
                 self.tell(self.answer)
+                if webhooks.witness is not None:
+                    told = self.headers.get(HEADER)
+                    webhooks.witness.accepted(self.delivery, outcome, self.answer.status, told)
         except Exception as error:  # noqa: BLE001 - the others of the batch have answers to come
             log.error("answer_failed", at=where(error))  # noqa: TRY400
 

@@ -25,12 +25,14 @@ from libs.runtime.configuration import ConfigurationError
 from libs.runtime.metric_kinds import INGRESS, count_from_zero
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
+from libs.runtime.tracing.witness import Witness
 from libs.spool.spool import Spool
 from services.ingress.accept import PUBLISH_PART, Acceptor
 from services.ingress.budget import Budget
 from services.ingress.connection import Server
 from services.ingress.doors import Doors, build_doors
 from services.ingress.draining import Drain
+from services.ingress.envelope import trace
 from services.ingress.express import Lane
 from services.ingress.front import Front
 from services.ingress.guard import Guard
@@ -41,6 +43,7 @@ from services.ingress.notices import Notices
 from services.ingress.reception import Reception
 from services.ingress.tally import Tally
 from services.ingress.webhooks import Webhooks
+from services.ingress.witness import IngressWitness
 
 # How long the rest of a refused body is read and thrown away, so that the sender sees the answer.
 LINGERING: Final = 3.0  # seconds
@@ -56,13 +59,14 @@ log = structlog.get_logger()
 Listening = Callable[[str], None]
 
 
-async def run(
+async def run(  # noqa: PLR0913 - what it is told, each by name
     settings: Settings,
     sources: Sources,
     stop: asyncio.Event,
     *,
     listening: Listening | None = None,
     providers: Mapping[str, Provider] = PROVIDERS,
+    witness: Witness | None = None,
 ) -> None:
     """Take webhooks until `stop` is set. Raises `ConfigurationError` where it cannot listen."""
     url, deadline = settings.required_amqp_url(), PUBLISH_PART * settings.publish_deadline
@@ -79,6 +83,7 @@ async def run(
             noticing=noticing,
             providers=providers,
             listening=listening,
+            witness=witness,
         )
     finally:
         await asyncio.gather(publisher.close(), noticing.close())
@@ -93,6 +98,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     providers: Mapping[str, Provider],
     noticing: Publishing | None = None,
     listening: Listening | None = None,
+    witness: Witness | None = None,
 ) -> None:
     """Listen and answer until `stop` is set, publishing through `publisher`.
 
@@ -110,11 +116,13 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     )
     drain = Drain(spool, broker, patience=PUBLISH_PART * settings.publish_deadline)
     ladder = Ladder(broker, spool)
+    telling = None if witness is None else IngressWitness(witness)
     acceptor = Acceptor(
         ladder,
         deadline=settings.publish_deadline,
         batch_deliveries=settings.batch_deliveries,
         batch_bytes=settings.batch_bytes,
+        witness=telling,
     )
     tally, notices = Tally(), Notices(noticing)
     guard = Guard(settings, tally)
@@ -128,6 +136,8 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         tally=tally,
         notices=notices,
         trusted_proxies=settings.trusted_proxies,
+        witness=telling,
+        context_of=trace if telling is None else telling.enter,
     )
     health = Health(lambda: Level.REFUSING if stop.is_set() else ladder.tell())
     front = Front(webhooks, health, tells_metrics=_is_loopback(settings.ingress_host))

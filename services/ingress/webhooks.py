@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import structlog
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
@@ -16,13 +15,14 @@ from libs.contracts.notice import AuthFailure
 from libs.domain.lifecycle import Authority
 from libs.providers.reading import Json, NotReadableError, read_object
 from libs.runtime.metrics import INGRESS_ANSWERS
+from libs.runtime.tracing.context import HEADER
 from services.ingress.accept import Acceptor
 from services.ingress.answering import answered
 from services.ingress.authentication.addresses import Network, client_address
 from services.ingress.authentication.verdict import Address, Attempt, Verdict
 from services.ingress.budget import REQUEST_COST, Budget, Hold
 from services.ingress.doors import Door, Doors
-from services.ingress.envelope import wrap
+from services.ingress.envelope import trace, wrap
 from services.ingress.failing import rejection_of
 from services.ingress.guard import Guard
 from services.ingress.ladder import RefusedError
@@ -39,8 +39,7 @@ from services.ingress.redaction import RedactionError
 from services.ingress.rejections import Refusal, Rejection, unauthorized, unavailable
 from services.ingress.tally import Tally
 from services.ingress.ways import Way
-
-log = structlog.get_logger()
+from services.ingress.witness import IngressWitness
 
 
 class Wire(Protocol):
@@ -64,8 +63,10 @@ class Webhooks:
     tally: Tally = field(default_factory=Tally)
     notices: Notices = field(default_factory=Notices)
     trusted_proxies: tuple[Network, ...] = ()
-    tells_all: bool = field(default_factory=lambda: log.is_enabled_for(logging.DEBUG))
-    """Whether every delivery has a line in the log; asking the log each time takes 1 µs."""
+    witness: IngressWitness | None = None
+    """Who tells of single deliveries, where anybody does."""
+    context_of: Callable[[str | None], str] = trace
+    """Gives the trace context of a delivery, from what its sender said of one."""
 
     async def receive(self, request: web.BaseRequest, way: Way, peer: Peer) -> web.StreamResponse:
         """Handle a request that has found its door. Raises `Rejection`."""
@@ -88,7 +89,7 @@ class Webhooks:
         delivery = await self._read(request, way, peer, hold)
         answer = door.provider.acknowledge(delivery)
         if answer.status < 400:
-            await self._accept(door, delivery)
+            await self._accept(door, delivery, answer.status, headers=request.headers)
         return answered(request, answer)
 
     def delivery(  # noqa: PLR0913, PLR0917 - what a request is, made for each
@@ -118,16 +119,12 @@ class Webhooks:
             return self._unavailable(door, str(outcome))
         return rejection_of(outcome, method="POST")
 
-    def accepted(self, delivery: Delivery) -> None:
-        """Log a delivery that is safe, where everything is logged."""
-        if self.tells_all:
-            log.debug(
-                "delivery_accepted",
-                delivery_id=delivery.id,
-                source=delivery.source,
-                size=len(delivery.body),
-                authority=delivery.authority.value,
-            )
+    def refused(
+        self, delivery: Delivery | None, rejection: Rejection, headers: CIMultiDictProxy[str]
+    ) -> None:
+        """Tell of a delivery that was not kept, where anybody tells of deliveries."""
+        if self.witness is not None and delivery is not None:
+            self.witness.refused(delivery, rejection.status, headers.get(HEADER))
 
     async def _read(self, request: web.BaseRequest, way: Way, peer: Peer, hold: Hold) -> Delivery:
         """Let in a webhook of which the head is here; what the head proves is asked first."""
@@ -202,7 +199,14 @@ class Webhooks:
             redacted = door.redactor.body(body, document)
         except RedactionError:
             raise Refusal.BODY_UNREADABLE.rejection() from None
-        return wrap(door, redacted, headers, authority=authority, route_event=way.route_event)
+        return wrap(
+            door,
+            redacted,
+            headers,
+            authority=authority,
+            route_event=way.route_event,
+            context_of=self.context_of,
+        )
 
     def _refused(
         self,
@@ -244,12 +248,17 @@ class Webhooks:
         size = request.content_length or 0
         self._not_let_in("", verdict, request.headers, None, size)
 
-    async def _accept(self, door: Door, delivery: Delivery) -> None:
+    async def _accept(
+        self, door: Door, delivery: Delivery, status: int, *, headers: CIMultiDictProxy[str]
+    ) -> None:
         try:
-            await self.acceptor.accept(delivery)
+            kept = await self.acceptor.accept(delivery)
         except RefusedError as refused:
-            raise self.rejection(door, refused) from None
-        self.accepted(delivery)
+            rejection = self.rejection(door, refused)
+            self.refused(delivery, rejection, headers)
+            raise rejection from None
+        if self.witness is not None:
+            self.witness.accepted(delivery, kept, status, headers.get(HEADER))
 
     def _unavailable(self, door: Door, why: str) -> Rejection:
         INGRESS_ANSWERS.labels("refused").inc()

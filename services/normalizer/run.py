@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
-
-import structlog
 
 from libs.bus.consumer import BatchConsumer
 from libs.bus.isolation import Failed, isolate
@@ -25,14 +22,15 @@ from libs.runtime.failures import TemporaryError, short_of_memory
 from libs.runtime.metric_kinds import NORMALIZER, count_from_zero
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
+from libs.runtime.tracing.batch import stamped
+from libs.runtime.tracing.witness import Witness
 from services.normalizer.terms import terms_of
 from services.normalizer.translate import Translator, failure
+from services.normalizer.witness import NormalizerWitness
 
 MESSAGE_DELIVERIES: Final = 200
 # Of bodies, which outcomes carry; a reconciler has some thirty such messages in hand.
 MESSAGE_BYTES: Final = 1024 * 1024
-
-log = structlog.get_logger()
 
 DELIVERIES: Final = Codec(
     content_type=webhook_received.CONTENT_TYPE,
@@ -46,9 +44,14 @@ class Normalizer:
     """What the consumer hands its batches to."""
 
     def __init__(
-        self, translator: Translator, publisher: Publisher, limits: Limits | None = None
+        self,
+        translator: Translator,
+        publisher: Publisher,
+        limits: Limits | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._translator = translator
+        self._witness = None if witness is None else NormalizerWitness(witness)
         self._publisher = publisher
         self.handle = Itemwise(
             NORMALIZER_QUEUE,
@@ -57,6 +60,7 @@ class Normalizer:
             work=Work(self._translate, self._give_up),
             publisher=publisher,
             limits=limits or Limits(),
+            traces=None if witness is None else witness.traces,
         ).handle
 
     async def _translate(self, deliveries: Sequence[Delivery]) -> Sequence[Failed[Delivery]]:
@@ -67,16 +71,26 @@ class Normalizer:
         """
         failures: list[Failed[Delivery]] = []
         for some in _portions(sorted(deliveries, key=attrgetter("provider"))):
+            portion = None if self._witness is None else self._witness.portion(some)
             outcomes, failed = self._outcomes(some)
-            failures += failed
+            if portion is not None:
+                outcomes = portion.said(outcomes)
             if unsaid := await isolate(outcomes, self._say):
                 by_id = {delivery.id: delivery for delivery in some}
-                failures += [Failed(by_id[each.item.delivery_id], each.error) for each in unsaid]
+                failed += [Failed(by_id[each.item.delivery_id], each.error) for each in unsaid]
+            if portion is not None:
+                portion.done(each.item for each in failed)
+            failures += failed
         return failures
 
     async def _say(self, outcomes: Sequence[Translated]) -> None:
         """Publish outcomes as one message; a lone surrogate in one of them is an error."""
-        await self._publish(webhook_translated.encode(tuple(outcomes)))
+        message = webhook_translated.encode(tuple(outcomes))
+        if self._witness is None:
+            await self._publish(message)
+        else:
+            with self._witness.sending(outcomes):
+                await self._publish(message)
 
     def _outcomes(
         self, deliveries: Sequence[Delivery]
@@ -92,8 +106,6 @@ class Normalizer:
                 failures.append(Failed(delivery, error))
             else:
                 outcomes.append(outcome)
-        if log.is_enabled_for(logging.DEBUG):
-            _tell(outcomes)
         return tuple(outcomes), failures
 
     async def _give_up(self, given_up: GivenUp[Delivery]) -> None:
@@ -107,20 +119,11 @@ class Normalizer:
             TRANSLATED,
             message,
             content_type=webhook_translated.CONTENT_TYPE,
+            headers=stamped(),
         )
         if outcome is not Outcome.CONFIRMED:
             raise TemporaryError(f"the outcomes were not confirmed: {outcome}")
         failpoint("normalizer.confirmed")
-
-
-def _tell(outcomes: Sequence[Translated]) -> None:
-    for outcome in outcomes:
-        log.debug(
-            "delivery_translated",
-            delivery_id=outcome.delivery_id,
-            source=outcome.source,
-            readings=[type(reading).__name__ for reading in outcome.readings],
-        )
 
 
 def _portions(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
@@ -137,7 +140,12 @@ def _portions(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
 
 
 async def run(
-    settings: Settings, sources: Sources, stop: asyncio.Event, *, name: str = "normalizer"
+    settings: Settings,
+    sources: Sources,
+    stop: asyncio.Event,
+    *,
+    name: str = "normalizer",
+    witness: Witness | None = None,
 ) -> None:
     """Run until `stop` is set; then finish the batch in hand."""
     url = settings.required_amqp_url()
@@ -145,7 +153,7 @@ async def run(
     publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
     try:
         translator = Translator(PROVIDERS, terms_of(sources))
-        normalizer = Normalizer(translator, publisher, Limits.of(settings))
+        normalizer = Normalizer(translator, publisher, Limits.of(settings), witness)
         consumer = BatchConsumer(
             url, NORMALIZER_QUEUE, normalizer.handle, name=name, grace=settings.grace
         )

@@ -35,6 +35,7 @@ from libs.store.objects import (
     add_observations,
     add_repeats,
     add_to_outbox,
+    add_traced_to_outbox,
     lock_objects,
     make_objects,
     observations_named,
@@ -54,6 +55,7 @@ from libs.store.together import StaleError, Writes
 from services.reconciler.change import change_of, outbox_row
 from services.reconciler.placing import Places, not_found, places_of
 from services.reconciler.replayed import is_replay, lock_replayed, put_aside
+from services.reconciler.witness import Folding
 
 # Observations of one object, beyond which it is a crowd: a batch folds it once and no longer step by
 # step, and one that finds a crowd leaves the fold to `crowd`. No honest object is one.
@@ -103,8 +105,15 @@ class _Told:
     parked: list[Parked] = field(default_factory=list)
 
 
-async def apply(pool: Pool, outcomes: Sequence[Translated], holds: Collection[str] = ()) -> Applied:
+async def apply(
+    pool: Pool,
+    outcomes: Sequence[Translated],
+    holds: Collection[str] = (),
+    folding: Folding | None = None,
+) -> Applied:
     """Apply a batch; `holds` are the sources whose uncorroborated money is not told.
+
+    `folding` is shown what comes of each outcome, where somebody tells of single ones.
 
     First without a lock: what the batch is folded onto is read in one round trip and what comes of
     it is written in a second one, unless it was changed in between. Where it was, or where the
@@ -114,7 +123,9 @@ async def apply(pool: Pool, outcomes: Sequence[Translated], holds: Collection[st
     for locking in (*free, *(True,) * LOCKED):
         with suppress(StaleError):
             async with (transaction if locking else session)(pool) as connection:
-                applied = await _apply(connection, outcomes, holds, locking=locking)
+                applied = await _apply(
+                    connection, outcomes, holds, locking=locking, folding=folding
+                )
             failpoint("reconciler.committed")
             return applied
     raise ContentionError("other processes enter the same deliveries all the time")
@@ -126,6 +137,7 @@ async def _apply(
     holds: Collection[str],
     *,
     locking: bool,
+    folding: Folding | None,
 ) -> Applied:
     before = await lock_replayed(connection, outcomes) if locking else []
     places = await places_of(connection, outcomes)
@@ -143,7 +155,9 @@ async def _apply(
     if len(news) < len(outcomes):
         told = _located(news, places)
     writes = Writes()
-    applied, doubtful = await _fold_onto(connection, writes, known, told, holds)
+    applied, doubtful = await _fold_onto(connection, writes, known, told, holds, folding)
+    if folding is not None:
+        folding.saw(news, [parked.outcome for parked in told.parked])
     await put_aside(connection, writes, news, told.parked, before)
     record_outcomes(writes, news, names, known.first)
     record_pokes(writes, news, doubtful)
@@ -222,12 +236,13 @@ async def fold_in(
     await writes.execute(connection)
 
 
-async def _fold_onto(
+async def _fold_onto(  # noqa: PLR0913, PLR0917 - what a batch is, and onto what
     connection: Connection,
     writes: Writes,
     known: OnRecord,
     told: _Told,
     holds: Collection[str],
+    folding: Folding | None = None,
 ) -> tuple[Applied, list[tuple[StoredObject, str]]]:
     """Add observations to their objects, fold those that are touched, write rows and events.
 
@@ -258,12 +273,17 @@ async def _fold_onto(
         for each in steps
         for said in each.repeats
     ]
-    events = [outbox_row(row) for each in steps for row in each.news]
+    events = [outbox_row(row) for each in steps for row, _ in each.news]
     update_objects(writes, [each.row for each in changed if each.moved or each.added])
     add_objects(writes, [each.row for each in births])
     add_observations(writes, fresh)
     add_repeats(writes, repeats)
-    add_to_outbox(writes, events)
+    if folding is None:
+        add_to_outbox(writes, events)
+    else:
+        folding.folded(steps)
+        causes = [folding.context_of(said) for each in steps for _, said in each.news]
+        add_traced_to_outbox(writes, zip(events, causes, strict=True))
     doubtful = [(each.row, flag) for each in steps if each.row.flags and (flag := _doubt(each))]
     applied = Applied(
         observations=len(fresh),
@@ -320,7 +340,10 @@ async def _crowded(
 
 @dataclass(slots=True)
 class _Steps:
-    """What a batch adds to one object; `news` are the rows that events tell of, in order."""
+    """What a batch adds to one object; `news` are the rows that events tell of, in order.
+
+    Each comes with the observation that made it so.
+    """
 
     row: StoredObject
     before: Sequence[str] = ()  # the flags that it had
@@ -328,7 +351,7 @@ class _Steps:
     folded: Folded | None = None  # with all that was added
     added: dict[str, Observation] = field(default_factory=dict)
     repeats: list[Observation] = field(default_factory=list)
-    news: list[StoredObject] = field(default_factory=list)
+    news: list[tuple[StoredObject, Observation]] = field(default_factory=list)
 
 
 def _advance(
@@ -353,7 +376,7 @@ def _advance(
         if change is not None:
             steps.row, steps.moved = change.row, True
             if change.news:
-                steps.news.append(change.row)
+                steps.news.append((change.row, said))
     return steps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import structlog
@@ -19,10 +20,12 @@ from libs.contracts.webhook_translated import Translated
 from libs.domain.verdict import Outcome
 from libs.runtime.failpoints import failpoint
 from libs.runtime.stage_metrics import FOLD_VERDICTS, PARKED_READINGS
+from libs.runtime.tracing.witness import Witness
 from libs.store.archive import file_deliveries
 from libs.store.database import Pool
 from services.reconciler.apply import Applied, apply, park_failed
 from services.reconciler.relay import Relay
+from services.reconciler.witness import ReconcilerWitness
 
 TRANSACTION_DELIVERIES: Final = 500
 SERVICE: Final = "reconciler"
@@ -49,19 +52,23 @@ log = structlog.get_logger()
 class Reconciler:
     """What the consumers hand their batches to."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it connects
         self,
         pool: Pool,
         publisher: Publisher,
         relay: Relay,
         limits: Limits | None = None,
         holds: Collection[str] = (),
+        *,
+        witness: Witness | None = None,
     ) -> None:
         self._pool = pool
+        self._witness = None if witness is None else ReconcilerWitness(witness)
         self._holds = holds
         self._publisher = publisher
         self._relay = relay
         told = limits or Limits()
+        traces = None if witness is None else witness.traces
         self.archive = Itemwise(
             ARCHIVE_QUEUE,
             service=SERVICE,
@@ -69,6 +76,7 @@ class Reconciler:
             work=Work(self._file, self._bury),
             publisher=publisher,
             limits=told,
+            traces=traces,
         ).handle
         self.reconcile = Itemwise(
             RECONCILER_QUEUE,
@@ -77,16 +85,25 @@ class Reconciler:
             work=Work(self._fold, self._park),
             publisher=publisher,
             limits=told,
+            traces=traces,
         ).handle
 
     async def _file(self, deliveries: Sequence[Delivery]) -> list[Failed[Delivery]]:
         """Put raw deliveries on file."""
 
         async def file(some: Sequence[Delivery]) -> None:
-            await file_deliveries(self._pool, some)
+            with nullcontext() if self._witness is None else self._witness.transaction(some):
+                await file_deliveries(self._pool, some)
             failpoint("archive.committed")
 
-        return [each for some in _portions(deliveries) for each in await isolate(some, file)]
+        failed: list[Failed[Delivery]] = []
+        for some in _portions(deliveries):
+            with nullcontext() if self._witness is None else self._witness.filing(some) as left:
+                found = await isolate(some, file)
+                if left is not None:
+                    left.update(each.item.id for each in found)
+            failed += found
+        return failed
 
     async def _bury(self, given_up: GivenUp[Delivery]) -> None:
         """Keep a delivery that cannot be filed where an operator finds it."""
@@ -103,7 +120,8 @@ class Reconciler:
         total = Applied()
 
         async def fold(some: Sequence[Translated]) -> None:
-            total.add(await apply(self._pool, some, self._holds))
+            with nullcontext() if self._witness is None else self._witness.folding(some) as folding:
+                total.add(await apply(self._pool, some, self._holds, folding))
             self._relay.wake()
 
         failed = [each for some in _portions(outcomes) for each in await isolate(some, fold)]

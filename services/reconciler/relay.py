@@ -15,16 +15,17 @@ from typing import Final
 import structlog
 
 from libs.bus.pace import Pace
-from libs.bus.publisher import Outcome, Outgoing, Publisher
+from libs.bus.publisher import Outcome, Publisher
 from libs.bus.standing import standing_of
-from libs.bus.topology import EVENTS
-from libs.contracts.event import CONTENT_TYPE
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import TemporaryError, where
 from libs.runtime.queue_metrics import OUTBOX
 from libs.runtime.stage_metrics import RELAY_SECONDS, RELAY_TURN_EVENTS, RELAYED
+from libs.runtime.tracing.witness import Witness
 from libs.store.database import Pool
 from libs.store.outbox import WaitingEvent, relay_turn
+from services.reconciler.message import message_of
+from services.reconciler.witness_of_events import EventsWitness
 
 BATCH: Final = 1000
 TURN: Final = (
@@ -41,6 +42,8 @@ _LEFT: Final = RELAYED.labels("left")
 
 log = structlog.get_logger()
 
+__all__ = ["BATCH", "Relay", "Relayed", "message_of"]
+
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
@@ -53,8 +56,9 @@ class Relayed:
 class Relay:
     """Publishes what waits in the outbox until it is stopped; `wake` makes it look at once."""
 
-    def __init__(self, pool: Pool, publisher: Publisher) -> None:
+    def __init__(self, pool: Pool, publisher: Publisher, witness: Witness | None = None) -> None:
         self._pool = pool
+        self._witness = None if witness is None else EventsWitness(witness)
         self._publisher = publisher
         self._woken = asyncio.Event()
         self._standing = standing_of(OUTBOX, aged=False)
@@ -98,7 +102,7 @@ class Relay:
         async with relay_turn(self._pool) as turn:
             if turn is None:
                 return Relayed(confirmed=None, waiting=0)
-            events = await turn.next_events(BATCH)
+            events = await turn.next_events(BATCH, traced=self._witness is not None)
             failpoint("relay.claimed")
             confirmed = await self._publish(events)
             if confirmed:
@@ -127,7 +131,10 @@ class Relay:
         until = loop.time() + TURN
         while queues and loop.time() < until:
             wave = [queue[0] for queue in queues.values()]
-            outcomes = await self._publisher.publish_all([message_of(event) for event in wave])
+            if self._witness is None:
+                outcomes = await self._publisher.publish_all([message_of(event) for event in wave])
+            else:
+                outcomes = await self._witness.publish_all(self._publisher, wave)
             for event, outcome in zip(wave, outcomes, strict=True):
                 if outcome is Outcome.CONFIRMED:
                     confirmed.append(event)
@@ -148,10 +155,3 @@ class Relay:
         finally:
             for wait in waits:
                 wait.cancel()
-
-
-def message_of(event: WaitingEvent) -> Outgoing:
-    """Give an event as it is published."""
-    return Outgoing(
-        exchange=EVENTS, routing_key=event.routing_key, body=event.body, content_type=CONTENT_TYPE
-    )

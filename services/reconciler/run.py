@@ -28,6 +28,7 @@ from libs.runtime.metric_kinds import RECONCILER, count_from_zero
 from libs.runtime.queue_metrics import LOOK_EVERY
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
+from libs.runtime.tracing.witness import Witness
 from libs.store.archive import ensure_partitions
 from libs.store.database import Pool, open_pool
 from services.reconciler.arrivals import Arrivals
@@ -63,6 +64,7 @@ async def run(
     *,
     sources: Sources | None = None,
     name: str = "reconciler",
+    witness: Witness | None = None,
 ) -> None:
     """Run until `stop` is set; then finish the batches in hand and relay what is left.
 
@@ -78,7 +80,7 @@ async def run(
         dsn, size=POOL_SIZE, answer_within=ANSWER_WITHIN, by_index=True, keys=keys
     ) as pool:
         publisher = await Publisher.open(url, name=f"{name}-publisher", deadline=10.0)
-        relay = Relay(pool, publisher)
+        relay = Relay(pool, publisher, witness)
         holds = frozenset[str]() if sources is None else sources.holding
         crowd = Crowd(pool, holds)
         sweep = Sweep(
@@ -91,7 +93,7 @@ async def run(
         telling = Telling(pool, publisher)
         figures = Figures(pool)
         limits = Limits.of(settings)
-        reconciler = Reconciler(pool, publisher, relay, limits, holds)
+        reconciler = Reconciler(pool, publisher, relay, limits, holds, witness=witness)
         consumers = [
             BatchConsumer(
                 url,

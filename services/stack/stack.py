@@ -10,7 +10,7 @@ import json
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to bring up. `port` None takes 8080, or a free one where that is taken."""
+    """What to bring up. `port` None takes 8080, or a free one where that is taken.
+
+    `variables` are told to the workers beside ours.
+    """
 
     data_dir: Path
     sources: Path | None = None
@@ -48,6 +51,7 @@ class Wanted:
     normalizers: int = 1
     reconcilers: int = 1
     log_file: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -70,6 +74,7 @@ async def stack(
             await apply_topology(found.amqp_url, retire=True)  # nothing else runs on it
             on_progress("starting ingress, normalizers and reconcilers")
             told = {
+                **wanted.variables,
                 AMQP_URL: found.amqp_url,
                 POSTGRES_DSN: found.postgres_dsn,
                 "CAUDAL_SOURCES": str(sources),

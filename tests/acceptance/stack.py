@@ -52,6 +52,7 @@ class Published:
     routing_key: str
     content_type: str | None
     body: Json
+    traceparent: str | None = None
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -231,7 +232,16 @@ class Listener:
 
     async def _take(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         body = json.loads(message.body)
-        self.events.append(Published(message.routing_key or "", message.content_type, body))
+        told = message.headers.get("traceparent")
+        context = told.decode() if isinstance(told, bytes) else told
+        self.events.append(
+            Published(
+                message.routing_key or "",
+                message.content_type,
+                body,
+                context if isinstance(context, str) else None,
+            )
+        )
         await message.ack()
 
 

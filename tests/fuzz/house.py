@@ -93,7 +93,6 @@ class House:
             max_body_bytes=BODY_LIMIT,
             body_timeout=1.0,
             tally=tally,
-            tells_all=False,
         )
         self._ways = Ways(doors, guard)
         self._peer: Peer = guard.peers.at("34.233.144.154")

@@ -165,6 +165,15 @@ async def add_to_outbox(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     return []
 
 
+@plays("add_traced_to_outbox")
+async def add_traced_to_outbox(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
+    names = ("object_id", "sequence", "routing_key", "body", "traceparent")
+    for values in rows_of(columns):
+        if await tx.insert("outbox", dict(zip(names, values, strict=True))) is not None:
+            raise asyncpg.UniqueViolationError("outbox_object_id_sequence_key")
+    return []
+
+
 @plays("enter_in_ledger")
 async def enter_in_ledger(tx: Transaction, *columns: Sequence[Any]) -> list[Row]:
     names = ("name", "first_delivery_id", "first_received_at")

@@ -186,9 +186,13 @@ TABLES: Final = (
     Table(
         "outbox",
         ("object_id", "sequence"),
-        {"id": I8, "object_id": I8, "sequence": I4, "routing_key": T, "body": B, "created_at": Z},
+        {
+            "id": I8, "object_id": I8, "sequence": I4, "routing_key": T, "body": B, "created_at": Z,
+            "traceparent": T,
+        },
         defaults={"created_at": NOW},
         identity="id",
+        optional=frozenset({"traceparent"}),
     ),
     Table("crowded", ("object_id",), {"object_id": I8, "since": Z}, defaults={"since": NOW}),
     Table("sweep_mark", ("of",), {"of": T, "until": Z}),

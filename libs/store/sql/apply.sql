@@ -152,6 +152,10 @@ returning o.id
 insert into outbox (object_id, sequence, routing_key, body)
 select * from unnest($1::bigint[], $2::integer[], $3::text[], $4::bytea[])
 
+-- name: add_traced_to_outbox
+insert into outbox (object_id, sequence, routing_key, body, traceparent)
+select * from unnest($1::bigint[], $2::integer[], $3::text[], $4::bytea[], $5::text[])
+
 -- name: enter_in_ledger
 insert into dedupe_ledger (name, first_delivery_id, first_received_at)
 select * from unnest($1::bytea[], $2::uuid[], $3::timestamptz[])

@@ -23,6 +23,7 @@ from libs.providers.port import Answer, Provider, Terms
 from libs.runtime.secret_references import SecretReader
 from libs.runtime.settings import load_settings
 from libs.runtime.sources import read_sources
+from libs.runtime.tracing.witness import Witness
 from services.ingress.run import serve
 from tests.publishing import PublishingOneByOne
 
@@ -184,6 +185,7 @@ async def running_ingress(
     publisher: StandInPublisher | None = None,
     providers: Mapping[str, Provider] = PROVIDERS,
     noticing: Publishing | None = None,
+    witness: Witness | None = None,
     **settings: object,
 ) -> AsyncIterator[Ingress]:
     """Run an ingress on a free port until the end of the `with`."""
@@ -206,6 +208,7 @@ async def running_ingress(
             providers=providers,
             noticing=noticing,
             listening=url.set_result,
+            witness=witness,
         )
     )
     server.add_done_callback(lambda ended: _fail(url, ended))

@@ -15,7 +15,7 @@ from libs.contracts.errors import ContractError
 from libs.contracts.webhook_received import decode
 from libs.domain.lifecycle import Authority
 from services.ingress.accept import WORTH_A_MESSAGE, Acceptor
-from services.ingress.ladder import Broker, Ladder, RefusedError
+from services.ingress.ladder import Broker, Kept, Ladder, RefusedError
 from tests.unit.ingress.stand_ins import Gate, StandInPublisher, running_ingress, until
 
 TOKEN = "/webhooks/shop?token=open-sesame"
@@ -72,7 +72,7 @@ async def test_one_that_cannot_be_written_spoils_no_message() -> None:
     await asyncio.sleep(0)
     gate.open.set()
     kept, a, bad, b = await gathered
-    assert (kept, a, b) == (None, None, None)
+    assert (kept, a, b) == (Kept.CONFIRMED,) * 3
     assert isinstance(bad, ContractError)
     batches = [[one.body for one in decode(message)] for message in publisher.messages]
     assert batches == [[b"first"], [b"a", b"b"]]
