@@ -77,6 +77,7 @@ _TEXTS: Final = frozenset(
         "failed",
         "files",
         "items",
+        "left",
         "messages",
         "observations",
         "of",

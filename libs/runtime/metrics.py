@@ -183,6 +183,38 @@ TO_BE_TOLD: Final = Gauge(
     registry=REGISTRY,
 )
 
+RETENTION_LAST_DONE: Final = Gauge(
+    "caudal_retention_last_done_timestamp_seconds",
+    "When all that was due to go was gone for the last time (Unix time); the same from each reconciler.",
+    registry=REGISTRY,
+)
+RETENTION_OVERDUE: Final = Gauge(
+    "caudal_retention_overdue_days",
+    "Days of the archive that are due to go and are still there; the same from each reconciler.",
+    registry=REGISTRY,
+)
+RETENTION_DROPPED: Final = Counter(
+    "caudal_retention_dropped",
+    "What this process dropped: days (partitions), rows, and bytes of the days.",
+    ["what"],  # days, deliveries, bytes, discarded, acts
+    registry=REGISTRY,
+)
+RETENTION_OLDEST: Final = Gauge(
+    "caudal_retention_oldest_partition_seconds",
+    "Age of the oldest day of the archive that has a partition; the same from each reconciler.",
+    registry=REGISTRY,
+)
+RETENTION_AHEAD: Final = Gauge(
+    "caudal_retention_partitions_ahead_days",
+    "Days from today on that have their partitions, without a gap; the same from each reconciler.",
+    registry=REGISTRY,
+)
+RETENTION_UNPARTITIONED: Final = Gauge(
+    "caudal_retention_unpartitioned_rows",
+    "Deliveries in the default partition, counted up to 10,000; the same from each reconciler.",
+    registry=REGISTRY,
+)
+
 
 def exposition() -> bytes:
     """Return all metrics as Prometheus reads them."""

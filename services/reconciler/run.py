@@ -31,11 +31,12 @@ from services.reconciler.handling import Reconciler
 from services.reconciler.noticing import noticing
 from services.reconciler.polling.run import poll_providers
 from services.reconciler.relay import Relay
+from services.reconciler.retention import Retention
 from services.reconciler.sweep import Sweep
 from services.reconciler.telling import Telling
 from services.reconciler.waiting import fold_in_waiting
 
-POOL_SIZE: Final = 10  # archive, apply, notices, relay, six chores
+POOL_SIZE: Final = 11  # archive, apply, notices, relay, seven chores
 ANSWER_WITHIN: Final = 15.0  # seconds for one statement; locks are waited for less long
 WAITING_EVERY: Final = 2.0  # seconds
 CROWD_EVERY: Final = 1.0
@@ -43,6 +44,7 @@ SWEEP_EVERY: Final = 15.0
 ARRIVALS_EVERY: Final = 60.0
 TELLING_EVERY: Final = 3.0
 PARTITIONS_EVERY: Final = 3600.0
+RETENTION_EVERY: Final = 600.0
 # Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
 # takes it to 101 with these; a batch has some five messages under full load.
 PREFETCH: Final = 32
@@ -80,6 +82,7 @@ async def run(
         )
         arrivals = Arrivals(pool, lambda: backlog(url, (ARCHIVE_QUEUE,)))
         telling = Telling(pool, publisher)
+        retention = Retention(pool, settings, stop)
         limits = Limits.of(settings)
         reconciler = Reconciler(pool, publisher, relay, limits, holds)
         consumers = [
@@ -110,6 +113,7 @@ async def run(
                         (SWEEP_EVERY, sweep.run),
                         (ARRIVALS_EVERY, arrivals.run),
                         (TELLING_EVERY, telling.run),
+                        (RETENTION_EVERY, retention.run),
                     )
                 ]
                 if sources is not None and settings.polling:
