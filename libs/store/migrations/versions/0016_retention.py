@@ -136,7 +136,7 @@ _STATEMENTS = (
         raise exception 'nothing is forgotten that is not older than 15 days'
           using errcode = 'invalid_parameter_value';
       end if;
-      with old as materialized (
+      with due as materialized (
         select d.id, d.received_at from deliveries_default d
         where d.received_at < before
           and exists (select from translations t
@@ -145,8 +145,8 @@ _STATEMENTS = (
                           where p.delivery_id = d.id and p.discarded_at is null)
         limit most
       ), forgotten as (
-        delete from deliveries_default d using old
-        where d.id = old.id and d.received_at = old.received_at
+        delete from deliveries_default d using due
+        where d.id = due.id and d.received_at = due.received_at
         returning (d.received_at at time zone 'UTC')::date as day, octet_length(d.body) as size
       ), noted as (
         insert into archive_dropped as known (day, deliveries, bytes)
