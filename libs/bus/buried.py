@@ -63,12 +63,10 @@ class Raised:
 
 async def look(url: str, limit: int) -> tuple[list[Buried], int]:
     """Return the first messages, and how many there are. `TemporaryError` where the broker is away."""
-    found: list[Buried] = []
     async with healing(url), connected(url, name="caudal-dead") as connection:
         channel = await connection.channel(publisher_confirms=False)
         count = await _count(channel)
-        async for delivered in _each(channel, min(count, limit)):
-            found.append(_buried(delivered))
+        found = [_buried(each) async for each in _each(channel, min(count, limit))]
     return found, count
 
 

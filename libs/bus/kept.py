@@ -90,7 +90,9 @@ async def read_kept(url: str, stream: str, take: Take) -> int:
                 if not goes_on:
                     return taken
         except ChannelNotFoundEntity as error:
-            raise PermanentError(f"there is no {stream}: nobody asked for a copy to be kept") from error
+            raise PermanentError(
+                f"there is no {stream}: nobody asked for a copy to be kept"
+            ) from error
         finally:
             inbox.close()
         if inbox.ended_by != IDLE:

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from libs.contracts.errors import ContractError, refused
+from libs.contracts.errors import refused
 from libs.contracts.observation_json import utc, with_utc
 from libs.contracts.translated import Translated
 from libs.domain.observation import Observation

@@ -183,6 +183,4 @@ async def dropped_between(pool: Pool, since: datetime, until: datetime) -> GoneB
         [row] = await connection.fetch(query("dropped_between"), since, until)
     if not row["days"]:
         return None
-    return GoneBetween(
-        row["days"], row["deliveries"], row["first"], row["last"], row["dropped_at"]
-    )
+    return GoneBetween(row["days"], row["deliveries"], row["first"], row["last"], row["dropped_at"])

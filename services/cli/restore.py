@@ -76,9 +76,7 @@ async def _restore(
 
     async def work() -> Restored:
         tell = options.echo_progress()
-        return await close_gap(
-            pool, url, translator, known.holding, tell, dry_run=intent is None
-        )
+        return await close_gap(pool, url, translator, known.holding, tell, dry_run=intent is None)
 
     async with open_pool(dsn, size=2, keys=keys) as pool:
         if intent is None:

@@ -12,8 +12,9 @@ import click
 
 from libs.contracts.event import timestamp
 from libs.runtime.harmless import json_text
+from libs.runtime.logs import configure_logs
 from libs.runtime.retention import Retention as Kept
-from libs.runtime.settings import load_settings
+from libs.runtime.settings import LogLevel, load_settings
 from libs.store.acts import Intent, on_record
 from libs.store.database import Pool, open_pool
 from libs.store.retention import Day, Standing, archive_days, due_days, standing
@@ -115,7 +116,9 @@ def status(*, check: bool, data_dir: Path, as_json: bool) -> None:
 
 
 def _kept(archive_days: int | None, acts_days: int | None) -> Kept:
-    return load_settings(retention_archive_days=archive_days, retention_acts_days=acts_days)
+    settings = load_settings(retention_archive_days=archive_days, retention_acts_days=acts_days)
+    configure_logs("retention", LogLevel.ERROR, settings.log_format)
+    return settings
 
 
 def _told(kept: Kept) -> dict[str, Any]:
@@ -167,9 +170,7 @@ def _show(found: Let, *, as_json: bool) -> None:
 
 def _show_due(due: list[Day], *, as_json: bool) -> None:
     if as_json:
-        days = [
-            {"day": str(d.day), "bytes": d.bytes, "deliveries": d.deliveries} for d in due
-        ]
+        days = [{"day": str(d.day), "bytes": d.bytes, "deliveries": d.deliveries} for d in due]
         click.echo(json_text({"due": days}))
     else:
         for day in due:

@@ -86,9 +86,7 @@ async def explain(
                 (said.delivery_id, said.received_at) for said in (*observations, *repeats)
             ]
             gone = await gone_from_archive(pool, named)
-            found.append(
-                Explanation(row, folded, tuple(observations), tuple(repeats), tuple(gone))
-            )
+            found.append(Explanation(row, folded, tuple(observations), tuple(repeats), tuple(gone)))
     return found
 
 

@@ -96,7 +96,9 @@ async def close_gap(  # noqa: PLR0913 - the last two are how
     async with healing(url):
         running = await consumer_counts(url, (RECONCILER_QUEUE, ARCHIVE_QUEUE))
     if any(running.values()):
-        raise PermanentError("stop the reconcilers first: what is folded meanwhile would be told twice")
+        raise PermanentError(
+            "stop the reconcilers first: what is folded meanwhile would be told twice"
+        )
     found = Restored(known_until=await filed_last(pool))
     book = ToldBook()
     await read_kept(url, KEPT_EVENTS, book.enter)

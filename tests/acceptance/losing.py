@@ -32,7 +32,9 @@ class LosingHouse:
         self.port = free_port()
         self.database = EmbeddedPostgres(home / "postgres", home / "postgres.log")
         self.runner = unprivileged.account()
-        self.shelf = Path(tempfile.mkdtemp(prefix="caudal-shelf-"))  # which the server's user reaches
+        self.shelf = Path(
+            tempfile.mkdtemp(prefix="caudal-shelf-")
+        )  # which the server's user reaches
         self._own(self.shelf)
         sources = home / "sources.toml"
         sources.write_text(development_sources())

@@ -50,7 +50,14 @@ async def test_point_in_time_with_wal_at_a_second_place(tmp_path: Path, amqp_url
             house._own(folder)
         await house.ask("select pg_create_physical_replication_slot('caudal_wal', true)")
         receiving = house.begin(
-            "pg_receivewal", "-D", str(wal), "--slot=caudal_wal", "--synchronous", "--no-loop", "-d", house.dsn
+            "pg_receivewal",
+            "-D",
+            str(wal),
+            "--slot=caudal_wal",
+            "--synchronous",
+            "--no-loop",
+            "-d",
+            house.dsn,
         )
         try:
             posting = house.simulate(WEBHOOKS, RATE)
@@ -59,7 +66,13 @@ async def test_point_in_time_with_wal_at_a_second_place(tmp_path: Path, amqp_url
             await house.ask("select pg_reload_conf()")
             await asyncio.sleep(BACKED_UP_AT - 1)
             await house.program(
-                "pg_basebackup", "-D", str(base), "--checkpoint=fast", "--wal-method=stream", "-d", house.dsn
+                "pg_basebackup",
+                "-D",
+                str(base),
+                "--checkpoint=fast",
+                "--wal-method=stream",
+                "-d",
+                house.dsn,
             )
             then = await house.ask("select count(*) from deliveries")
             await asyncio.sleep(LOST_AT - BACKED_UP_AT)

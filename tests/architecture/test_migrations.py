@@ -15,14 +15,20 @@ FINE = {
         "create index mine_at on mine (at)",
     ],
     "a column": ["alter table objects add column mine text"],
-    "a column with a constant": ["alter table objects add column mine boolean not null default false"],
+    "a column with a constant": [
+        "alter table objects add column mine boolean not null default false"
+    ],
     "a check that old rows need not pass": [
         "alter table objects add constraint mine check (amount > 0) not valid"
     ],
     "a function": [
         "create function mine() returns void language plpgsql as $$ begin drop table x; end $$"
     ],
-    "an index without a lock": ["commit", "create index concurrently mine on objects (state)", "begin"],
+    "an index without a lock": [
+        "commit",
+        "create index concurrently mine on objects (state)",
+        "begin",
+    ],
 }
 BREAKING = {
     "ban-drop-column": "alter table objects drop column fees",

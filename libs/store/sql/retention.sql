@@ -60,7 +60,7 @@ on conflict (of) do update set at = excluded.at
 -- `waiting` counts up to 10,000 and no further.
 select now() as now,
        (select at from retention_marks where of = 'done') as done_at,
-       (select count(*) from (select from deliveries_default limit 10000) as some) as waiting,
+       (select count(*) from (select from deliveries_default limit 10000) as few) as waiting,
        (select count(*) from archive_dropped) as days,
        (select coalesce(sum(deliveries), 0)::bigint from archive_dropped) as deliveries,
        (select coalesce(sum(bytes), 0)::bigint from archive_dropped) as bytes,

@@ -41,7 +41,9 @@ async def in_batches(pool: Pool, outcomes: Sequence[Translated], random: Random,
 
 
 async def events(pool: Pool) -> list[dict[str, Any]]:
-    return [json.loads(row["body"]) for row in await fetch(pool, "select body from outbox order by id")]
+    return [
+        json.loads(row["body"]) for row in await fetch(pool, "select body from outbox order by id")
+    ]
 
 
 def messages(bodies: Sequence[dict[str, Any]]) -> list[Message]:
@@ -99,8 +101,13 @@ async def test_no_number_is_used_for_two_things(pool: Pool, lost: Pool, seed: in
             # what was thrown away and told anew follows what was told last
             assert told_of[number]["data"]["previous_state"] == told_of[number - 1]["data"]["state"]
 
+
 async def test_what_was_told_and_is_so_is_not_told_again(pool: Pool, lost: Pool) -> None:
-    three = [told(1, about("p", pending(at=1))), told(2, about("p", paid(at=2))), told(3, about("p", full(at=3)))]
+    three = [
+        told(1, about("p", pending(at=1))),
+        told(2, about("p", paid(at=2))),
+        told(3, about("p", full(at=3))),
+    ]
     for each in three:
         await apply(lost, [each])
     await apply(pool, three[::-1])
@@ -123,5 +130,10 @@ async def test_told_of_and_unknown_is_named(pool: Pool, lost: Pool) -> None:
 
 async def test_garbage_among_the_events_is_counted() -> None:
     book = ToldBook()
-    await book.enter([Message(body, {}, "", "", redelivered=False, message_id="") for body in (b"", b"[]", b"{}")])
+    await book.enter(
+        [
+            Message(body, {}, "", "", redelivered=False, message_id="")
+            for body in (b"", b"[]", b"{}")
+        ]
+    )
     assert (book.unreadable, book.last) == (3, {})

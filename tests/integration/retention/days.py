@@ -60,6 +60,4 @@ async def partitions(pool: Pool) -> list[str]:
 
 
 async def on_file(pool: Pool) -> list[str]:
-    return [
-        str(row["id"]) for row in await fetch(pool, "select id from deliveries order by id")
-    ]
+    return [str(row["id"]) for row in await fetch(pool, "select id from deliveries order by id")]

@@ -73,9 +73,9 @@ async def test_what_is_still_needed_stays_until_it_is_not(pool: Pool) -> None:
     await file_deliveries(pool, [lost])
     await taken(pool, outcome(1, about("p-1", paid(at=1))), outcome(2, unknown()))
     found = await gone(pool)
-    assert [(each.deliveries, each.kept) for each in found.days if each.deliveries or each.kept] == [
-        (1, 2)
-    ]
+    assert [
+        (each.deliveries, each.kept) for each in found.days if each.deliveries or each.kept
+    ] == [(1, 2)]
     assert await on_file(pool) == [delivery_id(2), delivery_id(3)]
     rows = await fetch(pool, "select tableoid::regclass::text as t, outcome from translations")
     assert [tuple(row) for row in rows] == [("translations_default", "parked")]
@@ -131,9 +131,7 @@ async def test_cut_off_in_the_middle_it_is_finished(pool: Pool) -> None:
     """Also where nobody wants anything to go any more; what is needed is there again."""
     await with_partitions(pool)
     await taken(pool, outcome(1, about("p-1", paid(at=1))), outcome(2, unknown()))
-    async with retention_turn(pool) as turn:
-        assert turn is not None
-        await turn.set_aside(FIRST_DAY.date())
+    await _set_aside(pool)
     assert await on_file(pool) == []
     assert (await gone(pool, Retention())).done
     assert await on_file(pool) == [delivery_id(2)]
@@ -192,6 +190,12 @@ async def test_one_at_a_time(pool: Pool, dsn: str) -> None:
     assert not any(each.days for each in both)
 
 
+async def _set_aside(pool: Pool) -> None:
+    async with retention_turn(pool) as turn:
+        assert turn is not None
+        await turn.set_aside(FIRST_DAY.date())
+
+
 async def test_set_aside_waits_for_nobody(pool: Pool, dsn: str) -> None:
     await with_partitions(pool)
     reader = await asyncpg.connect(dsn)
@@ -199,9 +203,7 @@ async def test_set_aside_waits_for_nobody(pool: Pool, dsn: str) -> None:
         await reader.execute("select count(*) from translations")
         began = time.monotonic()
         with pytest.raises(ContentionError):
-            async with retention_turn(pool) as turn:
-                assert turn is not None
-                await turn.set_aside(FIRST_DAY.date())
+            await _set_aside(pool)
         assert time.monotonic() - began < 1.5
     await reader.close()
 
@@ -209,7 +211,9 @@ async def test_set_aside_waits_for_nobody(pool: Pool, dsn: str) -> None:
 async def test_discarded_and_acts_go_when_they_are_old(pool: Pool) -> None:
     await taken(pool, outcome(1, unknown("a")), outcome(2, unknown("b")), outcome(3, unknown("c")))
     await discard(pool, Choice(delivery_ids=[delivery_id(1), delivery_id(2)]), "a test")
-    await fetch(pool, "update parked set discarded_at = now() - interval '31 days' where value = 'a'")
+    await fetch(
+        pool, "update parked set discarded_at = now() - interval '31 days' where value = 'a'"
+    )
     async with on_record(pool, Intent(Person("ana", "cli:x"), "test", "", {})):
         pass
     await fetch(pool, "update acts set at = now() - interval '366 days' where outcome is null")

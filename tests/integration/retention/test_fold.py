@@ -63,7 +63,16 @@ async def test_late_news_ends_as_if_nothing_had_gone(pool: Pool, other: Pool, se
     for each in (pool, other):
         await in_batches(each, second, seed)
     assert await folded_rows(pool) == await folded_rows(other) == expected_rows(said)
-    for name in ("objects", "observations", "repeats", "aliases", "ledger", "outbox", "pokes", "parked"):
+    for name in (
+        "objects",
+        "observations",
+        "repeats",
+        "aliases",
+        "ledger",
+        "outbox",
+        "pokes",
+        "parked",
+    ):
         assert await table(pool, name) == await table(other, name), name
 
 
@@ -87,7 +96,10 @@ async def test_message_that_comes_again_after_its_day_is_gone(pool: Pool) -> Non
     await with_partitions(pool)
     said = (outcome(1, about("p-1", pending(at=1))), outcome(2, about("p-1", paid(at=2))))
     await taken(pool, *said)
-    before = {name: await table(pool, name) for name in ("objects", "observations", "repeats", "outbox", "ledger")}
+    before = {
+        name: await table(pool, name)
+        for name in ("objects", "observations", "repeats", "outbox", "ledger")
+    }
     await gone(pool)
     await taken(pool, *said)
     for name, rows in before.items():

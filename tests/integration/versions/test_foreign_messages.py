@@ -219,7 +219,9 @@ async def test_command_brings_back_what_can_be_read_by_now(house: House) -> None
     await until(lambda: _equals(house, "select count(*) from objects", 1), within=20)
     again = await house.buried(2)
     assert {each.id for each in again} < {each.id for each in listed}  # the same have the same name
-    [act] = await fetch(house.pool, "select who, why from acts where action = 'dead.replay' and outcome is not null")
+    [act] = await fetch(
+        house.pool, "select who, why from acts where action = 'dead.replay' and outcome is not null"
+    )
     assert tuple(act) == ("ana", "upgraded")
     assert await value(house.pool, "select count(*) from observations") == 1
 
@@ -246,7 +248,7 @@ async def test_looking_takes_nothing_and_discarding_takes_what_was_named(house: 
     first = await house.buried(2)
     assert await house.buried(2) == first or set(await house.buried(2)) == set(first)
     raised = await bring_back(house.amqp_url, lambda _: True)
-    assert ([], 2) == (raised.back, len(raised.homeless))  # no queue that we work on
+    assert (raised.back, len(raised.homeless)) == ([], 2)  # no queue that we work on
     code, told_by = await asyncio.to_thread(
         house.run, "dead", "discard", "--id", first[0].id, "--id", "feed", "--reason", "a test"
     )
