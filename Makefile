@@ -2,8 +2,8 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations \
-	check lint clean bench bench-quick bench-memory panels venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind promtool trace
+.PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations check \
+	lint clean bench bench-quick bench-memory panels venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind promtool trace rehearsals
 
 # apt-get and pip tolerate no second of their kind beside them
 .NOTPARALLEL:
@@ -38,6 +38,7 @@ help:
 	@echo 'make audit   known vulnerabilities of what is pinned (0 none, 1 some, 3 the advisories could not be had)'
 	@echo 'make sbom    the list of what runs, as CycloneDX (build/sbom.json)'
 	@echo 'make test-containers   the compose file and the containers, where a Docker engine answers'
+	@echo 'make rehearsals  the release before beside this one under load; a database lost and restored'
 	@echo 'make hostile  floods, slow senders and bombs on one source of a real ingress; what another feels'
 	@echo 'make surface  schemathesis against the ingress and the port for operators, EXAMPLES=500 a request'
 	@echo 'make fuzz    MEGABYTES=20 of mutated payloads through all that reads them; SEED=n tries the same again'
@@ -66,7 +67,7 @@ check: venv-dev lint
 
 test: rabbitmq valgrind promtool venv-dev lint
 	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
-	  -m 'not containers and not faults and not soak' --ignore tests/hostile
+	  -m 'not containers and not faults and not soak and not rehearsal' --ignore tests/hostile
 	@echo 'what another source feels of a flood is measured with nothing beside it'
 	$(BIN)/python -m pytest -q tests/hostile
 
@@ -80,6 +81,9 @@ sbom: venv-dev
 
 test-containers: venv-dev
 	$(BIN)/python -m pytest -q -m containers
+
+rehearsals: rabbitmq venv-dev
+	$(BIN)/python -m pytest -q -s -rs tests/acceptance -m rehearsal
 
 hostile: rabbitmq venv-dev
 	CAUDAL_HOSTILE_SECONDS=8 $(BIN)/python -m pytest -q -s tests/hostile

@@ -53,11 +53,13 @@ class Inbox:
         self._lost.add_done_callback(self._on_lost)
         channel.on_consumer_cancel_callbacks.add(self._on_cancel)
 
-    async def consume(self, queue: str, *, no_ack: bool = False) -> None:
+    async def consume(
+        self, queue: str, *, no_ack: bool = False, arguments: dict[str, str] | None = None
+    ) -> None:
         """Ask the broker for the messages of this queue."""
         async with asyncio.timeout(ANSWER_WITHIN):
             await self._channel.basic_consume(
-                queue, self._put, no_ack=no_ack, consumer_tag=self._tag
+                queue, self._put, no_ack=no_ack, consumer_tag=self._tag, arguments=arguments
             )
 
     async def arrived(self) -> bool:

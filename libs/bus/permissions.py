@@ -19,9 +19,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from libs.bus.kept import KEPT_EVENTS, KEPT_WEBHOOKS
 from libs.bus.topology import (
     ARCHIVE_QUEUE,
     DEAD,
+    DEAD_QUEUE,
     DELAYS,
     EVENTS,
     EVENTS_QUEUE,
@@ -30,6 +32,7 @@ from libs.bus.topology import (
     NOTICES_QUEUE,
     RECEIVED,
     RECONCILER_QUEUE,
+    RETRY,
     TO_ARCHIVE,
     TRANSLATED,
     WEBHOOKS,
@@ -91,6 +94,9 @@ RIGHTS: Final = (
         read=r"^(caudal\.events$|amq\.gen-)",
         keys=(RECEIVED, TO_ARCHIVE),
     ),
+    # Apart from the operator's: who writes there can say what deliveries mean.
+    Rights("dead", "caudal dead", write=only([RETRY]), read=only([DEAD_QUEUE])),
+    Rights("restore", "caudal restore", read=only([KEPT_WEBHOOKS, KEPT_EVENTS])),
     Rights("events", "a consumer of the events", read=only([EVENTS_QUEUE])),
 )
 

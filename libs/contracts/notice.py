@@ -16,7 +16,7 @@ from uuid import UUID
 
 import orjson
 
-from libs.contracts.errors import ContractError
+from libs.contracts.errors import ContractError, refused
 
 CONTENT_TYPE: Final = "application/vnd.caudal.notice.v1"
 VERSION: Final = 1
@@ -108,9 +108,9 @@ def decode(message: bytes) -> tuple[Notice, ...]:
     try:
         told = orjson.loads(message)
     except orjson.JSONDecodeError:
-        raise ContractError("not JSON") from None
+        raise refused(message, (VERSION,), "not JSON") from None
     if not isinstance(told, dict) or told.get("version") != VERSION:
-        raise ContractError(f"not version {VERSION}")
+        raise refused(message, (VERSION,), f"not version {VERSION}")
     counted, lost = told.get("not_let_in"), told.get("lost", [])
     if not isinstance(counted, list) or not isinstance(lost, list):
         raise ContractError("not_let_in or lost is not a list")

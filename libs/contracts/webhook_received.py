@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from libs.contracts.delivery import Delivery, Origin
-from libs.contracts.errors import ContractError
+from libs.contracts.errors import ContractError, refused
 from libs.domain.frozen import unguarded
 from libs.domain.lifecycle import Authority
 
@@ -86,7 +86,7 @@ def decode(message: bytes) -> tuple[Delivery, ...]:
     """Read a message; every size and hash must hold. Raises `ContractError`."""
     line, newline, bodies = message.partition(b"\n")
     if not newline:
-        raise ContractError("truncated: no end of the metadata")
+        raise refused(message, (VERSION,), "truncated: no end of the metadata")
     entries = _entries(line)
     deliveries: list[Delivery] = []
     start = 0
@@ -107,11 +107,11 @@ def _entries(line: bytes) -> list[dict[str, Any]]:
     except orjson.JSONDecodeError as error:
         if "memory" in error.msg:  # what orjson says where there is none: it is not the message
             raise MemoryError from None
-        raise ContractError("the metadata is not JSON") from None
+        raise refused(line, (VERSION,), "the metadata is not JSON") from None
     if not isinstance(head, dict) or "version" not in head:
         raise ContractError("the metadata tells no version")
     if head["version"] != VERSION or isinstance(head["version"], bool):
-        raise ContractError(f"not version {VERSION}")
+        raise refused(line, (VERSION,), f"not version {VERSION}")
     entries = head.get("deliveries")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ContractError("deliveries is not a list of objects")

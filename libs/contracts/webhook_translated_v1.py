@@ -10,12 +10,13 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from libs.contracts.errors import ContractError
+from libs.contracts.errors import refused
 from libs.contracts.observation_json import utc, with_utc
 from libs.contracts.translated import Translated
 from libs.domain.observation import Observation
 
 VERSION: Final = 1
+_KNOWN: Final = (VERSION, 2)  # the other one is read elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +33,10 @@ def decode(raw: bytes) -> tuple[Translated, ...]:
     try:
         message = _MESSAGE.validate_json(raw)
     except ValidationError as error:
-        raise ContractError(f"not webhook.translated: {error.error_count()} errors") from None
+        why = f"not webhook.translated: {error.error_count()} errors"
+        raise refused(raw, _KNOWN, why) from None
     if message.version != VERSION:
-        raise ContractError(f"webhook.translated version {message.version} is not known")
+        raise refused(raw, _KNOWN, f"not version {VERSION}")
     return tuple([_with_utc(outcome) for outcome in message.outcomes])
 
 

@@ -79,6 +79,7 @@ _TEXTS: Final = frozenset(
         "failed",
         "files",
         "items",
+        "left",
         "messages",
         "observations",
         "of",

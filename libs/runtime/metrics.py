@@ -240,3 +240,41 @@ TRACE_SPANS: Final = counter(
     who=[INGRESS, *WORKERS],
     outcome=("exported", "failed", "dropped"),
 )
+
+RETENTION_LAST_DONE: Final = gauge(
+    "caudal_retention_last_done_timestamp_seconds",
+    "When all that was due to go was gone for the last time (Unix time); the same from each reconciler.",
+    unit="seconds",
+    who=[RECONCILER],
+)
+RETENTION_OVERDUE: Final = gauge(
+    "caudal_retention_overdue_days",
+    "Days of the archive that are due to go and are still there; the same from each reconciler.",
+    unit="days",
+    who=[RECONCILER],
+)
+RETENTION_DROPPED: Final = counter(
+    "caudal_retention_dropped",
+    "What this process dropped: days (partitions), rows, and bytes of the days.",
+    unit="as `what` says",
+    who=[RECONCILER],
+    what=("days", "deliveries", "bytes", "discarded", "acts"),
+)
+RETENTION_OLDEST: Final = gauge(
+    "caudal_retention_oldest_partition_seconds",
+    "Age of the oldest day of the archive that has a partition; the same from each reconciler.",
+    unit="seconds",
+    who=[RECONCILER],
+)
+RETENTION_AHEAD: Final = gauge(
+    "caudal_retention_partitions_ahead_days",
+    "Days from today on that have their partitions, without a gap; the same from each reconciler.",
+    unit="days",
+    who=[RECONCILER],
+)
+RETENTION_UNPARTITIONED: Final = gauge(
+    "caudal_retention_unpartitioned_rows",
+    "Deliveries in the default partition, counted up to 10,000; the same from each reconciler.",
+    unit="rows",
+    who=[RECONCILER],
+)

@@ -17,6 +17,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from libs.runtime.configuration import ConfigurationError, first_error
 from libs.runtime.limits import IngressLimits
+from libs.runtime.retention import Retention
 from libs.runtime.transport import (
     Transport,
     check_amqp,
@@ -95,7 +96,7 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-class Settings(IngressLimits):
+class Settings(IngressLimits, Retention):
     """Everything that one process can be told. Times are seconds, sizes bytes."""
 
     model_config = SettingsConfigDict(

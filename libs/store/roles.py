@@ -48,6 +48,7 @@ WRITES: Final = {
     "translations": "insert",
     "dedupe_ledger": "insert",
     "acts": "insert",
+    "archive_dropped": "",  # by functions of the owner's alone
     # what was paid, and what stands for a payment, is not forgotten
     "objects": "insert, update",
     "payout_requests": "insert, update",

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from libs.bus import permissions
+from libs.bus.kept import keep_copies
 from libs.bus.topology import apply_topology
 from libs.bus.topology import topology as described_topology
 from libs.runtime.secret_files import read_secrets
@@ -37,16 +38,31 @@ def topology() -> None:
     is_flag=True,
     help="Also take away what only an earlier version needs, when none of its processes runs.",
 )
+@click.option(
+    "--keep",
+    type=click.IntRange(1, 24 * 31),
+    default=None,
+    metavar="HOURS",
+    help="Also keep a copy of deliveries and events for so long, for `caudal restore`.",
+)
 @options.data_dir
 @options.as_json
-def apply(data_dir: Path, *, retire: bool, as_json: bool) -> None:
-    """Declare exchanges and queues; what is there already stays as it is."""
+def apply(data_dir: Path, *, retire: bool, keep: int | None, as_json: bool) -> None:
+    """Declare exchanges and queues; what is there already stays as it is.
+
+    With --keep two streams as well, bound beside the queues that they copy (deploy/backup.md). They are
+    there until somebody deletes them.
+    """
     load_settings()
-    report = asyncio.run(apply_topology(options.amqp_url(data_dir), retire=retire))
+    url = options.amqp_url(data_dir)
+    report = asyncio.run(apply_topology(url, retire=retire))
+    queues = report.queues
+    if keep is not None:
+        queues += asyncio.run(keep_copies(url, keep * 3600)).queues
     if as_json:
-        click.echo(json.dumps({"exchanges": report.exchanges, "queues": report.queues}))
+        click.echo(json.dumps({"exchanges": report.exchanges, "queues": queues}))
         return
-    for name in (*report.exchanges, *report.queues):
+    for name in (*report.exchanges, *queues):
         click.echo(f"in place: {name}")
 
 

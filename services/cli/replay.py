@@ -21,6 +21,7 @@ from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
 from libs.store.acts import Intent, on_record
 from libs.store.database import open_pool
+from libs.store.retention import GoneBetween, dropped_between
 from services.cli import options
 from services.inspection.tables import change_table, show
 from services.inspection.view import change_view
@@ -102,6 +103,7 @@ def replay(  # noqa: PLR0913 - options of a command
     A delivery that would leave an object without any state is not corrected at all, and the objects
     that it touches are named for a person to look at: exit code 1, the others are done. The same
     for a delivery on which our code fails, or whose body is sealed under a key that is not at hand.
+    What retention has dropped cannot be looked at; how much of the range that is, is told.
 
     With --json: one array with source, kind, provider_ref, before, after and changed (the names of
     the fields that differ) of each object.
@@ -116,13 +118,15 @@ def replay(  # noqa: PLR0913 - options of a command
     database = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     collect_seldom()
     intent = None if dry_run else Intent(options.person(by), "replay", why, _subject(wanted))
-    found = uvloop.run(_replay(database, known, wanted, processes, intent))
+    found, gone = uvloop.run(_replay(database, known, wanted, processes, intent))
     if as_json:
         changes = [change_view(before, after) for before, after in found.changed]
         click.echo(json_text(changes))
     else:
         show(change_table(change_view(before, after) for before, after in found.changed))
     _sum_up(found, dry_run=dry_run)
+    if gone is not None:
+        _tell_gone(gone)
     sys.exit(0 if found.done else 1)
 
 
@@ -132,8 +136,8 @@ async def _replay(
     wanted: Range,
     processes: int,
     intent: Intent | None,
-) -> Replayed:
-    """Do it on record; without an intent nothing is touched."""
+) -> tuple[Replayed, GoneBetween | None]:
+    """Do it on record; without an intent nothing is touched. Return also what is no longer on file."""
     translator = Translator(PROVIDERS, terms_of(known))
     dsn, keys = database
 
@@ -149,17 +153,26 @@ async def _replay(
         )
 
     async with open_pool(dsn, size=2, keys=keys) as pool:
+        gone = await dropped_between(pool, wanted.since, wanted.until)
         if intent is None:
-            return await work()
+            return await work(), gone
         async with on_record(pool, intent) as noted:
             found = await work()
             noted.outcome |= {"looked_at": found.looked_at, "changed": len(found.changed)}
-            return found
+            return found, gone
 
 
 def _subject(wanted: Range) -> dict[str, Any]:
     times = {"since": wanted.since.isoformat(), "until": wanted.until.isoformat()}
     return times | ({"sources": list(wanted.sources)} if wanted.sources else {})
+
+
+def _tell_gone(gone: GoneBetween) -> None:
+    click.echo(
+        f"not looked at, since it is no longer on file: {gone.deliveries} deliveries of {gone.days} days "
+        f"from {gone.first} to {gone.last}, of all sources; what they said stands as it is",
+        err=True,
+    )
 
 
 def _sum_up(found: Replayed, *, dry_run: bool) -> None:

@@ -7,6 +7,7 @@ on the set of observations alone, so the order of arrival changes nothing in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from libs.contracts.event import timestamp
@@ -18,6 +19,7 @@ from libs.personal.masks import without_personal
 from libs.store.database import Pool
 from libs.store.inspect import Repeated, find_objects, told_about, told_again
 from libs.store.objects import StoredObject
+from libs.store.retention import Gone, gone_from_archive
 from services.inspection.view import PATH, object_view
 
 
@@ -29,6 +31,8 @@ class Explanation:
     folded: Folded
     observations: tuple[Observation, ...]
     repeats: tuple[Repeated, ...]
+    gone: tuple[Gone, ...] = ()
+    """Deliveries that say something of it and are no longer on file."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the object, who decided, and the observations in order of effective time."""
@@ -37,7 +41,20 @@ class Explanation:
             "object": seen,
             "decided_by": self.folded.decided_by,
             "aliases": list(self.folded.aliases),
+            "bodies_gone": self.bodies_gone(),
             "observations": self.lines(),
+        }
+
+    def bodies_gone(self) -> dict[str, Any] | None:
+        """Return of how many deliveries the raw body is gone, up to which receipt, and since when."""
+        if not self.gone:
+            return None
+        told = {said.delivery_id for said in (*self.observations, *self.repeats)}
+        return {
+            "deliveries": len(self.gone),
+            "of": len(told),
+            "received_until": timestamp(max(each.received_at for each in self.gone)),
+            "since": timestamp(max(each.dropped_at for each in self.gone)),
         }
 
     def lines(self) -> list[dict[str, Any]]:
@@ -65,7 +82,11 @@ async def explain(
         if observations:
             folded = fold(Kind(row.kind), observations)
             repeats = await told_again(pool, row.id)
-            found.append(Explanation(row, folded, tuple(observations), tuple(repeats)))
+            named: list[tuple[str, datetime]] = [
+                (said.delivery_id, said.received_at) for said in (*observations, *repeats)
+            ]
+            gone = await gone_from_archive(pool, named)
+            found.append(Explanation(row, folded, tuple(observations), tuple(repeats), tuple(gone)))
     return found
 
 

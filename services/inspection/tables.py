@@ -237,8 +237,20 @@ def _facts(explanation: Explanation) -> dict[str, str | Text]:
         "told by": row.authority,
         "delivery": row.delivery_id,
         "events": str(row.sequence),
+        "raw bodies": _gone(explanation),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _gone(explanation: Explanation) -> str:
+    """Say of which deliveries the raw bodies are gone; nothing where all are there."""
+    gone = explanation.bodies_gone()
+    if gone is None:
+        return ""
+    return (
+        f"{gone['deliveries']} of {gone['of']} are gone since {gone['since']}: "
+        f"those received until {gone['received_until']}"
+    )
 
 
 def table_of(

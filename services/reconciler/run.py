@@ -38,6 +38,7 @@ from services.reconciler.handling import Reconciler
 from services.reconciler.noticing import noticing
 from services.reconciler.polling.run import poll_providers
 from services.reconciler.relay import Relay
+from services.reconciler.retention import Retention
 from services.reconciler.sweep import Sweep
 from services.reconciler.telling import Telling
 from services.reconciler.waiting import fold_in_waiting
@@ -52,6 +53,7 @@ TELLING_EVERY: Final = 3.0
 PARTITIONS_EVERY: Final = 3600.0
 CONSUMED: Final = (ARCHIVE_QUEUE, RECONCILER_QUEUE, NOTICES_QUEUE)
 BESIDE: Final = (DEAD_QUEUE, EVENTS_QUEUE)  # whose depth is told as well
+RETENTION_EVERY: Final = 600.0
 # Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
 # takes it to 101 with these; a batch has some five messages under full load.
 PREFETCH: Final = 32
@@ -92,6 +94,7 @@ async def run(
         arrivals = Arrivals(pool, lambda: backlog(url, (ARCHIVE_QUEUE,)))
         telling = Telling(pool, publisher)
         figures = Figures(pool)
+        retention = Retention(pool, settings, stop)
         limits = Limits.of(settings)
         reconciler = Reconciler(pool, publisher, relay, limits, holds, witness=witness)
         consumers = [
@@ -126,6 +129,7 @@ async def run(
                         (ARRIVALS_EVERY, arrivals.run),
                         (TELLING_EVERY, telling.run),
                         (LOOK_EVERY, figures.run),
+                        (RETENTION_EVERY, retention.run),
                     )
                 ]
                 if sources is not None and settings.polling:

@@ -71,7 +71,8 @@ from (
   union all
   select 6, format('grant execute on function %s to %I', p.oid::regprocedure, $1::text)
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-  where nspname = current_schema() and proname = 'make_partition'
+  where nspname = current_schema()
+    and proname in ('make_partition', 'set_aside_day', 'drop_day', 'forget_archived', 'forget_acts')
 ) as steps
 order by step, statement
 

@@ -23,7 +23,7 @@ from tests.acceptance.stack import caudal
 pytestmark = pytest.mark.servers
 
 Users = Mapping[str, str]
-SERVICES = ("ingress", "normalizer", "reconciler", "operator", "events")
+SERVICES = ("ingress", "normalizer", "reconciler", "operator", "dead", "restore", "events")
 STEPS = {f"caudal.delay.{step}s" for step in (1, 5, 30, 120, 600)}
 # exchange and key at caudal.webhooks, where any key will do elsewhere
 PUBLISHES = {
@@ -31,6 +31,8 @@ PUBLISHES = {
     "normalizer": {"webhook.translated", "caudal.dead", *STEPS},
     "reconciler": {"webhook.received", "webhook.archived", "caudal.events", "caudal.dead", *STEPS},
     "operator": {"webhook.received", "webhook.archived"},
+    "dead": {"caudal.retry"},
+    "restore": set(),
     "events": set(),
 }
 CONSUMES = {
@@ -38,6 +40,8 @@ CONSUMES = {
     "normalizer": {"caudal.normalizer"},
     "reconciler": {"caudal.archive", "caudal.reconciler", "caudal.notices"},
     "operator": set(),
+    "dead": {"caudal.dead"},
+    "restore": set(),  # of these queues: it reads the streams of `libs.bus.kept`
     "events": {"caudal.events.all"},
 }
 KEYS = ("webhook.received", "webhook.archived", "webhook.translated", "ingress.noticed", "other")
