@@ -23,7 +23,7 @@ from tests.acceptance.stack import caudal
 pytestmark = pytest.mark.servers
 
 Users = Mapping[str, str]
-SERVICES = ("ingress", "normalizer", "reconciler", "operator", "events")
+SERVICES = ("ingress", "normalizer", "reconciler", "operator", "events", "monitoring")
 STEPS = {f"caudal.delay.{step}s" for step in (1, 5, 30, 120, 600)}
 # exchange and key at caudal.webhooks, where any key will do elsewhere
 PUBLISHES = {
@@ -32,6 +32,7 @@ PUBLISHES = {
     "reconciler": {"webhook.received", "webhook.archived", "caudal.events", "caudal.dead", *STEPS},
     "operator": {"webhook.received", "webhook.archived"},
     "events": set(),
+    "monitoring": set(),
 }
 CONSUMES = {
     "ingress": set(),
@@ -39,6 +40,7 @@ CONSUMES = {
     "reconciler": {"caudal.archive", "caudal.reconciler", "caudal.notices"},
     "operator": set(),
     "events": {"caudal.events.all"},
+    "monitoring": set(),
 }
 KEYS = ("webhook.received", "webhook.archived", "webhook.translated", "ingress.noticed", "other")
 ADDRESSES = [
