@@ -46,7 +46,8 @@ def look(environment: Mapping[str, str], processes: Path = _PROC) -> Finding:
         found.append(_ready(_address(arguments, environment)))
     if not found:
         return Finding(MISUSED, "CAUDAL_HEARTBEAT_FILE: must be set")
-    return max(found, key=lambda each: each.code)
+    worst = max(each.code for each in found)
+    return Finding(worst, "; ".join(each.why for each in found if worst in {WELL, each.code}))
 
 
 def _caudal(processes: Path) -> Iterator[Sequence[str]]:
