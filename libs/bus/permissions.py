@@ -62,6 +62,8 @@ class Rights:
     read: str = NOTHING
     keys: tuple[str, ...] | None = None
     """Routing keys at `caudal.webhooks`; None where it may not publish there anyway, or any."""
+    tags: tuple[str, ...] = ()
+    """What it may see in the broker's management."""
 
 
 RIGHTS: Final = (
@@ -98,6 +100,11 @@ RIGHTS: Final = (
     Rights("dead", "caudal dead", write=only([RETRY]), read=only([DEAD_QUEUE])),
     Rights("restore", "caudal restore", read=only([KEPT_WEBHOOKS, KEPT_EVENTS])),
     Rights("events", "a consumer of the events", read=only([EVENTS_QUEUE])),
+    Rights(
+        "monitoring",
+        "a person who looks at the broker's management, and changes nothing",
+        tags=("monitoring",),
+    ),
 )
 
 
@@ -111,7 +118,8 @@ def definitions(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return what `rabbitmqctl import_definitions` takes: the users with a password, by service.
 
-    It holds a salted hash of each password, and not the password.
+    It holds a salted hash of each password, and not the password. The virtual host is named as well:
+    a broker that begins with definitions (`load_definitions`) makes none by itself.
     """
     users, permissions, topics = [], [], []
     for rights in rights_of(passwords):
@@ -121,7 +129,7 @@ def definitions(
                 "name": name,
                 "password_hash": password_hash(passwords[rights.service]),
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": [],
+                "tags": list(rights.tags),
             }
         )
         permissions.append({"user": name, "vhost": vhost, **_patterns(rights)})
@@ -135,7 +143,12 @@ def definitions(
                     "read": NOTHING,
                 }
             )
-    return {"users": users, "permissions": permissions, "topic_permissions": topics}
+    return {
+        "vhosts": [{"name": vhost}],
+        "users": users,
+        "permissions": permissions,
+        "topic_permissions": topics,
+    }
 
 
 def commands(
@@ -149,6 +162,8 @@ def commands(
         lines.append(
             shlex.join(["rabbitmqctl", "set_permissions", "-p", vhost, name, *patterns.values()])
         )
+        if rights.tags:
+            lines.append(shlex.join(["rabbitmqctl", "set_user_tags", name, *rights.tags]))
         if rights.keys is not None:
             topic = [name, WEBHOOKS, only(rights.keys), NOTHING]
             lines.append(shlex.join(["rabbitmqctl", "set_topic_permissions", "-p", vhost, *topic]))
@@ -163,9 +178,39 @@ def described() -> list[dict[str, Any]]:
             "purpose": rights.purpose,
             **_patterns(rights),
             "webhook_keys": None if rights.keys is None else list(rights.keys),
+            "tags": list(rights.tags),
         }
         for rights in RIGHTS
     ]
+
+
+def same_definitions(
+    told: Mapping[str, Any],
+    passwords: Mapping[str, str],
+    *,
+    vhost: str = "/",
+    prefix: str = "caudal-",
+) -> bool:
+    """Tell whether these are the definitions of these passwords, whatever the salts are."""
+    wanted = definitions(passwords, vhost=vhost, prefix=prefix)
+    kept = {each.get("name"): each.get("password_hash") for each in told.get("users", ())}
+    for user, password in zip(wanted["users"], _in_order(passwords), strict=True):
+        before = kept.get(user["name"])
+        if isinstance(before, str) and _is_of(password, before):
+            user["password_hash"] = before
+    return wanted == told
+
+
+def _in_order(passwords: Mapping[str, str]) -> list[str]:
+    return [passwords[rights.service] for rights in rights_of(passwords)]
+
+
+def _is_of(password: str, told: str) -> bool:
+    try:
+        salt = base64.b64decode(told, validate=True)[:_SALT]
+    except ValueError:
+        return False
+    return password_hash(password, salt=salt) == told
 
 
 def password_hash(password: str, *, salt: bytes | None = None) -> str:

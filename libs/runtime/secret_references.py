@@ -64,3 +64,24 @@ class UnreadSecrets(SecretReader):
 
     def read(self, reference: str, key: str) -> SecretStr | None:  # noqa: ARG002 - the signature
         return SecretStr("unread")
+
+
+@dataclass(frozen=True, slots=True)
+class SendersSecrets(SecretReader):
+    """For the ingress: what senders show is read; what we show to providers is not, nor missed."""
+
+    def read(self, reference: str, key: str) -> SecretStr | None:
+        return SecretStr("unread") if _of_an_api(key) else SecretReader.read(self, reference, key)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCredentials(SecretReader):
+    """For who asks the providers: what we show to them is read; what senders show is not, nor missed."""
+
+    def read(self, reference: str, key: str) -> SecretStr | None:
+        return SecretReader.read(self, reference, key) if _of_an_api(key) else SecretStr("unread")
+
+
+def _of_an_api(key: str) -> bool:
+    """Tell whether a key is `sources.<slug>.api.…`; a slug has no dot."""
+    return key.split(".")[2:3] == ["api"]

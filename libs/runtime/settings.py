@@ -6,6 +6,7 @@ wherever they are shown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -25,8 +26,10 @@ from libs.runtime.transport import (
     is_checked_amqp,
     is_checked_postgres,
 )
+from libs.runtime.url_files import SUFFIX, read_url_file
 
 PREFIX: Final = "CAUDAL_"
+_IN_FILES: Final = ("amqp_url", "postgres_dsn")  # what a file may hold instead of the variable
 Network = IPv4Network | IPv6Network
 
 
@@ -111,9 +114,11 @@ class Settings(IngressLimits, Retention):
     amqp_url: Annotated[SecretStr, AfterValidator(_amqp)] | None = Field(
         default=None, description="RabbitMQ: amqp://user:password@host:5672/vhost"
     )
+    amqp_url_file: Path | None = Field(default=None, description="a file that has it instead")
     postgres_dsn: Annotated[SecretStr, AfterValidator(_postgres)] | None = Field(
         default=None, description="Postgres: postgresql://user:password@host:5432/database"
     )
+    postgres_dsn_file: Path | None = Field(default=None, description="a file that has it instead")
     tls: Annotated[Transport, BeforeValidator(_lower)] = Field(
         default=Transport.ALLOWED,
         description="required: no connection to either without a certificate that was checked",
@@ -256,7 +261,9 @@ class Settings(IngressLimits, Retention):
     def required_amqp_url(self) -> str:
         """Return the broker's URL in the clear, or raise `ConfigurationError`."""
         if self.amqp_url is None:
-            raise ConfigurationError(f"{PREFIX}AMQP_URL", "must be set (amqp://…)")
+            raise ConfigurationError(
+                f"{PREFIX}AMQP_URL", f"must be set (amqp://…), or {PREFIX}AMQP_URL_FILE"
+            )
         url = self.amqp_url.get_secret_value()
         if self.tls is Transport.REQUIRED and not is_checked_amqp(url):
             raise ConfigurationError(f"{PREFIX}AMQP_URL", "must begin with amqps:// (CAUDAL_TLS)")
@@ -265,7 +272,10 @@ class Settings(IngressLimits, Retention):
     def required_postgres_dsn(self) -> str:
         """Return the database's URL in the clear, or raise `ConfigurationError`."""
         if self.postgres_dsn is None:
-            raise ConfigurationError(f"{PREFIX}POSTGRES_DSN", "must be set (postgresql://…)")
+            raise ConfigurationError(
+                f"{PREFIX}POSTGRES_DSN",
+                f"must be set (postgresql://…), or {PREFIX}POSTGRES_DSN_FILE",
+            )
         dsn = self.postgres_dsn.get_secret_value()
         if self.tls is Transport.REQUIRED and not is_checked_postgres(dsn):
             raise ConfigurationError(
@@ -283,11 +293,39 @@ class Settings(IngressLimits, Retention):
 def load_settings(**told: object) -> Settings:
     """Read the environment; `told` (from the command line) wins where it is not None.
 
-    Raises `ConfigurationError` with the variable's name.
+    Addresses that stand in files are read. Raises `ConfigurationError` with the variable's name.
     """
+    given = {name: value for name, value in told.items() if value is not None}
+    settings = _validated(given, {})
+    files: dict[str, Path] = {}
+    for name in _IN_FILES:
+        path: Path | None = getattr(settings, f"{name}_file")
+        if path is None or name in given:
+            continue
+        if getattr(settings, name) is not None:
+            raise ConfigurationError(
+                f"{_variable(name)}{SUFFIX}", f"cannot be told beside {_variable(name)}"
+            )
+        files[name] = path
+    if not files:
+        return settings
+    read = {name: read_url_file(path, f"{_variable(name)}{SUFFIX}") for name, path in files.items()}
+    return _validated(given | read, files)
+
+
+def _validated(given: Mapping[str, object], files: Mapping[str, Path]) -> Settings:
+    """Read the environment under `given`; `files` says which of that was read from where."""
     try:
-        return Settings.model_validate(
-            {name: value for name, value in told.items() if value is not None}
-        )
+        return Settings.model_validate(given)
     except ValidationError as error:
-        raise first_error(error, lambda loc: f"{PREFIX}{str(loc[0]).upper()}") from None
+        found = first_error(error, lambda loc: _variable(str(loc[0])))
+        for name, path in files.items():
+            if found.key == _variable(name):
+                raise ConfigurationError(
+                    f"{found.key}{SUFFIX}", f"{found.message}: {path}"
+                ) from None
+        raise found from None
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"

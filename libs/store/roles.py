@@ -39,6 +39,14 @@ class Role(StrEnum):
     READONLY = "caudal_readonly"
 
 
+# One login for each that needs the database, by what it is for: an operator's commands change something.
+LOGINS: Final = {
+    "migrate": Role.MIGRATE,
+    "reconciler": Role.RECONCILER,
+    "operator": Role.RECONCILER,
+    "readonly": Role.READONLY,
+}
+
 # What the reconcilers' role may do to rows beside reading them. A table that is not named here has
 # rows that come, change and go.
 WRITES: Final = {

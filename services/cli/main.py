@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "migrate": "services.cli.preparation",
     "topology": "services.cli.preparation",
     "roles": "services.cli.roles",
+    "secrets": "services.cli.secrets",
+    "health": "services.cli.health",
     "objects": "services.cli.objects",
     "parked": "services.cli.parked",
     "sources": "services.cli.sources",
@@ -73,8 +75,9 @@ class Commands(click.Group):
 def caudal() -> None:
     """Webhooks of payment providers in, one stream of facts about payments and payouts out.
 
-    Settings come from CAUDAL_* variables; see each command's help. Exit codes: 0 done, 1 it could
-    not be done, 2 bad usage or configuration.
+    Settings come from CAUDAL_* variables; see each command's help. CAUDAL_AMQP_URL_FILE and
+    CAUDAL_POSTGRES_DSN_FILE name files that hold the addresses instead. Exit codes: 0 done, 1 it
+    could not be done, 2 bad usage or configuration.
     """
 
 

@@ -20,6 +20,7 @@ from libs.runtime.configuration import ConfigurationError
 from libs.runtime.failures import PermanentError, TemporaryError, where
 from libs.runtime.harmless import json_text
 from libs.runtime.logs import configure_logs
+from libs.runtime.secret_references import OwnCredentials
 from libs.runtime.settings import LogLevel, Settings, load_settings
 from libs.runtime.source_api import Environment
 from libs.runtime.sources import Sources, load_sources
@@ -63,7 +64,7 @@ def known_sources(sources: Path | None, data_dir: Path) -> Sources:
     """Read the sources file: the option's, CAUDAL_SOURCES, or that of the stack that runs."""
     settings = quiet(sources)
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
-    return load_sources(path, PROVIDERS)
+    return load_sources(path, PROVIDERS, reader=OwnCredentials)
 
 
 def quiet(sources: Path | None = None) -> Settings:

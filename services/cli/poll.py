@@ -16,6 +16,7 @@ from libs.providers.registry import PROVIDERS
 from libs.runtime.failures import PermanentError
 from libs.runtime.harmless import harmless, json_text
 from libs.runtime.logs import configure_logs
+from libs.runtime.secret_references import OwnCredentials
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
 from libs.store.acts import Intent, on_record
@@ -76,7 +77,7 @@ def poll(  # noqa: PLR0913 - options of a command
     settings = load_settings(sources=sources)
     configure_logs("poll", LogLevel.ERROR, settings.log_format)
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
-    known = load_sources(path, PROVIDERS)
+    known = load_sources(path, PROVIDERS, reader=OwnCredentials)
     dsn, url = options.postgres_dsn(data_dir), options.amqp_url(data_dir)
     asked = _Asked(ref, source, by_reference=by_reference)
     intent = Intent(options.person(by), "object.poll", why, {"source": source, "ref": ref})

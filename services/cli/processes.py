@@ -15,6 +15,7 @@ from libs.runtime.garbage import collect_seldom
 from libs.runtime.heartbeat import heartbeat
 from libs.runtime.logs import configure_logs
 from libs.runtime.metrics_port import telling_metrics
+from libs.runtime.secret_references import OwnCredentials, SendersSecrets, UnreadSecrets
 from libs.runtime.settings import Settings, load_settings
 from libs.runtime.signals import stop_event
 from libs.runtime.sources import Sources, load_sources
@@ -40,7 +41,7 @@ def ingress(sources: Path | None, host: str | None, port: int | None) -> None:
     Needs CAUDAL_AMQP_URL and the sources file.
     """
     settings = load_settings(sources=sources, ingress_host=host, ingress_port=port)
-    known = load_sources(settings.required_sources(), PROVIDERS)
+    known = load_sources(settings.required_sources(), PROVIDERS, reader=SendersSecrets)
     give_back_what_is_large()
     _serve(
         "ingress",
@@ -58,7 +59,7 @@ def normalizer(sources: Path | None, name: str) -> None:
     Needs CAUDAL_AMQP_URL and the sources file. Run as many as you like.
     """
     settings = load_settings(sources=sources)
-    known = load_sources(settings.required_sources(), PROVIDERS)
+    known = load_sources(settings.required_sources(), PROVIDERS, reader=UnreadSecrets)
     give_back_what_is_large()
     _serve(
         name,
@@ -118,7 +119,7 @@ def _asked_back(settings: Settings, *, told: bool) -> Sources | None:
     path = settings.sources
     if path is None or not settings.polling or not (told or path.exists()):
         return None
-    return load_sources(path, PROVIDERS)
+    return load_sources(path, PROVIDERS, reader=OwnCredentials)
 
 
 def _serve(service: str, settings: Settings, run: Run, *, kind: str | None = None) -> None:

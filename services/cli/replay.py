@@ -17,6 +17,7 @@ from libs.runtime.garbage import collect_seldom
 from libs.runtime.harmless import harmless, json_text
 from libs.runtime.key_ring import KeyRing
 from libs.runtime.logs import configure_logs
+from libs.runtime.secret_references import UnreadSecrets
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
 from libs.store.acts import Intent, on_record
@@ -114,7 +115,7 @@ def replay(  # noqa: PLR0913 - options of a command
     settings = load_settings(sources=sources)
     configure_logs("replay", LogLevel.ERROR, settings.log_format)
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
-    known = load_sources(path, PROVIDERS)
+    known = load_sources(path, PROVIDERS, reader=UnreadSecrets)
     database = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     collect_seldom()
     intent = None if dry_run else Intent(options.person(by), "replay", why, _subject(wanted))

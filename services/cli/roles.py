@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from libs.runtime.secret_files import read_secret
+from libs.runtime.secret_files import read_secret, read_secrets
 from libs.runtime.settings import load_settings
-from libs.store.roles import WRITES, Role, apply_roles, set_login
+from libs.store.roles import LOGINS, WRITES, Role, apply_roles, set_login
 from services.cli import options
 
 _ROLES = {"migrate": Role.MIGRATE, "reconciler": Role.RECONCILER, "readonly": Role.READONLY}
@@ -27,21 +27,41 @@ def roles() -> None:
 
 
 @roles.command()
+@click.option(
+    "--passwords",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=None,
+    help=f"A folder with a file for each login ({', '.join(LOGINS)}), which holds its password.",
+)
+@click.option("--prefix", default="caudal-", show_default=True, help="Before each login's name.")
 @options.data_dir
 @options.as_json
-def apply(data_dir: Path, *, as_json: bool) -> None:
+def apply(passwords: Path | None, prefix: str, data_dir: Path, *, as_json: bool) -> None:
     """Make the three roles, hand the schema over to the first, and grant the others their part.
 
     Safe to run again, before and after `caudal migrate`, which ends with the same grants. Nobody
-    else gets into the database any more, but its owner and superusers.
+    else gets into the database any more, but its owner and superusers. With --passwords: make the
+    logins as well, or give those that are there these passwords.
     """
     load_settings()
-    done = asyncio.run(apply_roles(options.postgres_dsn(data_dir)))
+    dsn = options.postgres_dsn(data_dir)
+    words = {} if passwords is None else read_secrets(passwords, LOGINS, "--passwords")
+    done = asyncio.run(apply_roles(dsn))
+    logins = {f"{prefix}{each}": (LOGINS[each], word) for each, word in words.items()}
+    for name, (role, password) in logins.items():
+        _set_login(dsn, name, role, password, "--passwords")
     if as_json:
-        click.echo(json.dumps({"owner": done.owner, "statements": done.statements}, indent=2))
+        told = {name: role.value for name, (role, _) in logins.items()}
+        click.echo(
+            json.dumps(
+                {"owner": done.owner, "statements": done.statements, "logins": told}, indent=2
+            )
+        )
         return
     for statement in done.statements:
         click.echo(statement)
+    for name, (role, _) in logins.items():
+        click.echo(f"{name} is a login of {role}")
 
 
 @roles.command()
@@ -64,10 +84,7 @@ def login(name: str, role: str, password_file: Path, data_dir: Path) -> None:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = read_secret(password_file, "--password-file")
-    try:
-        asyncio.run(set_login(options.postgres_dsn(data_dir), name, _ROLES[role], password))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--password-file") from None
+    _set_login(options.postgres_dsn(data_dir), name, _ROLES[role], password, "--password-file")
     click.echo(f"{name} is a login of {_ROLES[role]}")
 
 
@@ -81,3 +98,10 @@ def show() -> None:
         Role.READONLY: {"all tables": "select"},
     }
     click.echo(json.dumps(told, indent=2))
+
+
+def _set_login(dsn: str, name: str, role: Role, password: str, option: str) -> None:
+    try:
+        asyncio.run(set_login(dsn, name, role, password))
+    except ValueError as error:
+        raise click.BadParameter(f"{name}: {error}", param_hint=option) from None

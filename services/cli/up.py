@@ -51,8 +51,9 @@ def up(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Start the whole stack in the foreground; Ctrl-C stops it.
 
-    Broker and database: CAUDAL_AMQP_URL and CAUDAL_POSTGRES_DSN where set, else private ones on
-    free loopback ports. With --json, when everything is ready, exactly one line on stdout:
+    Broker and database: CAUDAL_AMQP_URL and CAUDAL_POSTGRES_DSN (or the same in files, …_FILE)
+    where set, else private ones on free loopback ports. With --json, when everything is ready,
+    exactly one line on stdout:
     {"ingress_url", "amqp_url", "postgres_dsn", "data_dir"}. Logs go to stderr.
     """
     if ephemeral and data_dir is not None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.development import development_sources
-from libs.runtime.secret_references import SecretReader
+from libs.runtime.secret_references import SecretReader, SendersSecrets
 from libs.runtime.sources import Source, Sources, load_sources, read_sources
 from services.simulator.lives import Body
 from services.simulator.providers import SIMULATIONS
@@ -38,7 +38,7 @@ def credentials_from(sources_file: Path | None) -> Credentials:
     if sources_file is None:
         here = SecretReader(Path.cwd())
         return _checked(read_sources(development_sources(), SIMULATIONS, here))
-    return _checked(load_sources(sources_file, SIMULATIONS))
+    return _checked(load_sources(sources_file, SIMULATIONS, reader=SendersSecrets))
 
 
 def _checked(sources: Sources) -> Credentials:

@@ -25,6 +25,7 @@ from libs.runtime.development import development_sources
 from libs.runtime.failures import TemporaryError
 from libs.runtime.settings import load_settings
 from libs.runtime.sources import load_sources
+from libs.runtime.url_files import without_url_files
 from libs.store.migrate import migrate
 from services.stack.addresses import Addresses, forget, remember
 from services.stack.claimed_port import claimed_port
@@ -67,8 +68,9 @@ async def stack(
     data_dir.mkdir(parents=True, exist_ok=True)
     sources = _sources(wanted, data_dir)
     key_ring(load_settings())
+    around = without_url_files(environment, (AMQP_URL, POSTGRES_DSN))
     with claimed_port(wanted.port) as port:
-        async with servers(data_dir, env=environment, on_progress=on_progress) as found:
+        async with servers(data_dir, env=around, on_progress=on_progress) as found:
             on_progress("applying migrations and topology")
             await asyncio.to_thread(migrate, found.postgres_dsn)
             await apply_topology(found.amqp_url, retire=True)  # nothing else runs on it

@@ -15,10 +15,14 @@ from typing import IO, Final
 import structlog
 
 from libs.embedded.children import Child, start_child
+from libs.embedded.variables import AMQP_URL, POSTGRES_DSN
+from libs.runtime.url_files import SUFFIX
 
 GRACE: Final = 25.0  # seconds that a worker has to finish what it has begun
 FIRST_PAUSE: Final = 0.2  # seconds before a worker that ended is started again, doubling
 LONGEST_PAUSE: Final = 10.0
+# workers are told the addresses themselves
+_IN_FILES: Final = frozenset({f"{AMQP_URL}{SUFFIX}", f"{POSTGRES_DSN}{SUFFIX}"})
 
 log = structlog.get_logger()
 
@@ -35,7 +39,8 @@ class Workers:
     """Keeps workers running until it is told to stop them."""
 
     def __init__(self, environment: Mapping[str, str], output: IO[bytes] | int | None) -> None:
-        self._environment = {**os.environ, **environment}
+        inherited = {name: value for name, value in os.environ.items() if name not in _IN_FILES}
+        self._environment = {**inherited, **environment}
         self._output = output
         self._running: dict[str, Child] = {}
         self._keepers: list[asyncio.Task[None]] = []

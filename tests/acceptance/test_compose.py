@@ -1,26 +1,41 @@
-"""What an operator does with Docker Compose: build, up, post a webhook, see it, scale, down, up.
+"""What an operator does with Docker Compose, from a fresh clone on: up, post, see, scale, break, down, up.
 
 Needs a Docker engine with the base images at hand, and Compose; skipped where one is missing, since
-the engine is optional. CAUDAL_BUILD_NETWORK (default: host) is the network that the build sees.
+the engine is optional. Prometheus and Grafana are left out where their images are not at hand, and
+the test says so. CAUDAL_BUILD_NETWORK (default: host) is the network that the build sees. The tests
+of this file are one story: each goes on where the one before it ended.
 """
 
+from __future__ import annotations
+
+import contextlib
 import json
 import os
 import shutil
-import subprocess
+import threading
 import time
-import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import warnings
+from collections.abc import Iterator
 
 import pytest
 
-from libs.embedded import images
-from libs.embedded.ports import free_port
+from tests.acceptance.compose_project import (
+    NEEDED,
+    ONCE,
+    READY_SECONDS,
+    TOP,
+    WATCHING,
+    WORKERS,
+    Project,
+    find_compose,
+    fresh_clone,
+    post,
+    run,
+    succeeds,
+    within,
+)
 
 pytestmark = [
     pytest.mark.containers,
@@ -29,198 +44,291 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-TOP = Path(__file__).resolve().parents[2]
-BASE_IMAGES = ("python:3.12-slim", images.POSTGRES, images.RABBITMQ)
-OURS = ("ingress", "normalizer", "reconciler")
-RUNNING = ("rabbitmq", "postgres", *OURS)
-BUILD_SECONDS = 420.0
-UP_SECONDS = 240.0
-READY_SECONDS = 60.0
-WEBHOOK = TOP / "libs/providers/clip/examples/checkout_created.json"
+EXAMPLES = TOP / "libs/providers"
+CREATED = (EXAMPLES / "clip/examples/checkout_created.json").read_bytes()
 REFERENCE = "e1961597-eccd-4bf5-94f3-c343d529caaa"
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """One Compose project: its own name, port, passwords, image and volumes."""
-
-    command: tuple[str, ...]
-    folder: Path
-    name: str = field(default_factory=lambda: f"caudal-test-{uuid.uuid4().hex[:8]}")
-    port: int = field(default_factory=free_port)
-
-    @property
-    def ingress(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def image(self) -> str:
-        return f"{self.name}:latest"
-
-    def compose(self, *words: str, seconds: float = 120.0) -> str:
-        """Run Compose on this project and return what it printed."""
-        project = ("--env-file", str(self._environment()), "--project-name", self.name)
-        return run(*self.command, *project, *words, seconds=seconds)
-
-    def up(self, *words: str) -> None:
-        self.compose("up", "--detach", "--no-build", *words, seconds=UP_SECONDS)
-        assert within(READY_SECONDS, lambda: answers(f"{self.ingress}/health/ready"))
-
-    def down(self, *words: str) -> None:
-        self.compose("down", *words, seconds=UP_SECONDS)
-
-    def objects(self) -> dict[str, str]:
-        """Return reference -> state."""
-        said = self.compose("exec", "-T", "reconciler", "caudal", "objects", "list", "--json")
-        return {found["provider_ref"]: found["state"] for found in json.loads(said)}
-
-    def containers(self, service: str) -> list[dict[str, Any]]:
-        """Return what the engine knows of a service's containers."""
-        ids = self.compose("ps", "--quiet", service).split()
-        found: list[dict[str, Any]] = json.loads(run("docker", "inspect", *ids)) if ids else []
-        return found
-
-    def become_healthy(self, service: str, count: int = 1) -> bool:
-        """Whether so many containers of the service run, all healthy, within READY_SECONDS."""
-
-        def healthy() -> bool:
-            states = [found["State"]["Health"]["Status"] for found in self.containers(service)]
-            return states == ["healthy"] * count
-
-        return within(READY_SECONDS, healthy)
-
-    def _environment(self) -> Path:
-        file = self.folder / "compose.env"
-        file.write_text(
-            f"CAUDAL_IMAGE={self.image}\nCAUDAL_PORT={self.port}\n"
-            "CAUDAL_RABBITMQ_PASSWORD=rabbit\nCAUDAL_POSTGRES_PASSWORD=elephant\n"
-            "CLIP_TOKEN=clip-token\n"
-        )
-        return file
-
-
-def run(*words: str, seconds: float = 60.0) -> str:
-    done = subprocess.run(
-        words, cwd=TOP, timeout=seconds, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{words[0]}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
-    return done.stdout
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Poll until the condition holds; False if it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.5)
-    return True
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (our own address)
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def post(url: str, body: bytes) -> int:
-    request = urllib.request.Request(url, data=body, method="POST")  # noqa: S310 (our own address)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (the same)
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-def find_compose() -> tuple[str, ...] | None:
-    """Return how Compose is called here: the engine's plug-in, or the program of old."""
-    for words in (("docker", "compose"), ("docker-compose",)):
-        if shutil.which(words[0]) and _succeeds(*words, "version"):
-            return words
-    return None
-
-
-def _succeeds(*words: str) -> bool:
-    try:
-        run(*words)
-    except (AssertionError, OSError, subprocess.TimeoutExpired):
-        return False
-    return True
+ODD = "a b/#?@%:é\"'\\$`&"
+# what the examples that lie beside the five adapters say, by source and reference
+ENDS = {
+    REFERENCE: "created",
+    "12345": "pending",
+    "pwsbfhh9a": "refunded",
+    "5dyoqM7kH": "paid",
+}
+# Consumes all that waits in the queue of the events, as a service of the operator's would.
+READ_EVENTS = """
+import asyncio, aio_pika
+async def main():
+    url = open("/run/secrets/events_amqp_url").read().strip()
+    async with await aio_pika.connect(url) as connection:
+        queue = await (await connection.channel()).get_queue("caudal.events.all", ensure=False)
+        while message := await queue.get(no_ack=False, fail=False):
+            print(message.body.decode())
+            await message.ack()
+asyncio.run(main())
+"""
+# What a stranger in the ingress would try with its user: to read each queue, and to reach the database.
+TRY_TO_READ = """
+import asyncio, socket, aio_pika
+async def main():
+    url = open("/run/secrets/amqp_url").read().strip()
+    async with await aio_pika.connect(url) as connection:
+        for name in ("normalizer", "archive", "reconciler", "notices", "events.all", "dead"):
+            try:
+                channel = await connection.channel()
+                await (await channel.get_queue(f"caudal.{name}", ensure=False)).get(fail=False)
+                print(name, "was read")
+            except Exception as error:
+                print(name, type(error).__name__)
+asyncio.run(main())
+try:
+    socket.create_connection(("postgres", 5432), 3)
+    print("database", "was reached")
+except OSError as error:
+    print("database", type(error).__name__)
+"""
 
 
 @pytest.fixture(scope="module")
-def compose() -> tuple[str, ...]:
-    if not (shutil.which("docker") and _succeeds("docker", "info")):
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Build the image from a fresh clone; whatever happens, leave nothing behind."""
+    if not (shutil.which("docker") and succeeds("docker", "info")):
         pytest.skip("no Docker engine answers")
     command = find_compose()
     if command is None:
         pytest.skip("there is no Docker Compose")
-    for image in BASE_IMAGES:
-        if not _succeeds("docker", "image", "inspect", image):
+    for image in NEEDED:
+        if not succeeds("docker", "image", "inspect", image):
             pytest.skip(f"the image {image} is not at hand")
-    return command
-
-
-@pytest.fixture
-def project(compose: tuple[str, ...], tmp_path: Path) -> Iterator[Project]:
-    """Build the image; whatever happens, leave neither container nor volume nor image behind."""
-    network = os.environ.get("CAUDAL_BUILD_NETWORK", "host")
-    made = Project(compose, tmp_path)
-    where = ("--network", network, "--file", "deploy/Dockerfile", "--tag", made.image)
-    run("docker", "build", *where, ".", seconds=BUILD_SECONDS)
+    watching = tuple(
+        name for name, image in WATCHING.items() if succeeds("docker", "image", "inspect", image)
+    )
+    made = Project(command, fresh_clone(tmp_path_factory.mktemp("clone")), watching)
+    made.build(os.environ.get("CAUDAL_BUILD_NETWORK", "host"))
     try:
         yield made
     finally:
-        made.down("--volumes", "--remove-orphans", "--timeout", "3")
-        run("docker", "image", "rm", made.image)
+        made.remove()
 
 
-def test_operator_brings_up_scales_and_returns(project: Project) -> None:
-    """An accepted webhook outlives its containers, broker or not; workers scale while they run."""
+@contextlib.contextmanager
+def load(project: Project, token: str) -> Iterator[dict[str, int]]:
+    """Post new payments as fast as one sender may while the block lasts: reference -> answer."""
+    answers: dict[str, int] = {}
+    ended = threading.Event()
+
+    def send() -> None:
+        while not ended.is_set():
+            other = str(uuid.uuid4())
+            body = CREATED.replace(REFERENCE.encode(), other.encode())
+            try:
+                answers[other] = post(f"{project.ingress}/webhooks/clip?token={token}", body)
+            except OSError:
+                answers[other] = 0
+            time.sleep(0.02)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        sender.join()
+
+
+def all_arrive(project: Project, answers: dict[str, int]) -> bool:
+    """Whether every webhook that was answered 2xx became an object, in time."""
+    kept = {each for each, status in answers.items() if status == 200}
+    return within(READY_SECONDS, lambda: kept <= project.objects().keys())
+
+
+def test_fresh_clone_comes_up_and_only_loopback_hears_of_it(project: Project) -> None:
     project.up()
-    clip = f"{project.ingress}/webhooks/clip?token=clip-token"
-    assert post(clip, WEBHOOK.read_bytes()) == 200
-    assert post(f"{project.ingress}/webhooks/clip?token=wrong", WEBHOOK.read_bytes()) == 401
-    assert post(f"{project.ingress}/webhooks/payu?token=", b"{}") == 404  # no secret was given
-    assert within(READY_SECONDS, lambda: project.objects() == {REFERENCE: "created"})
-    for service in RUNNING:
-        assert project.become_healthy(service), service
-    assert only_ingress_is_published(project)
+    for service in project.running:
+        assert project.become_healthy(service), project.logs(service)
+    assert project.exit_codes(*ONCE) == {0}
+    published = {
+        (service, at["HostIp"])
+        for service in (*project.running, *ONCE)
+        for found in project.containers(service)
+        for places in found["NetworkSettings"]["Ports"].values()
+        for at in places or ()
+    }
+    assert published == {
+        (service, "127.0.0.1") for service in ("ingress", "rabbitmq", *project.watching)
+    }
+    left_out = sorted(WATCHING.keys() - set(project.watching))
+    if left_out:
+        warnings.warn(f"not tried, their images are not at hand: {left_out}", stacklevel=1)
 
-    project.up("--scale", "normalizer=3", "--scale", "reconciler=2")
-    assert project.become_healthy("normalizer", 3)
-    assert project.become_healthy("reconciler", 2)
 
-    other = str(uuid.uuid4())
-    project.compose("stop", "rabbitmq")
-    assert post(clip, WEBHOOK.read_bytes().replace(REFERENCE.encode(), other.encode())) == 200
-    project.compose("kill", "ingress")
-    project.compose("rm", "--force", "ingress")  # what was spooled is in its volume
-    project.up("--scale", "normalizer=3", "--scale", "reconciler=2")
-    known = {REFERENCE: "created", other: "created"}
-    assert within(READY_SECONDS, lambda: project.objects() == known)
+def test_image_is_small_locked_and_labelled(project: Project) -> None:
+    [told] = json.loads(run("docker", "image", "inspect", project.image))
+    [base] = json.loads(run("docker", "image", "inspect", NEEDED[0]))
+    assert told["Size"] - base["Size"] < 140_000_000
+    assert told["Config"]["User"] == "10001:10001"
+    assert told["Config"]["Labels"]["org.opencontainers.image.version"]
+    assert "libs.runtime.health" in told["Config"]["Healthcheck"]["Test"]
+    look = "command -v gcc cc c++ ld make; id -u; touch /x /opt/caudal/x 2>&1 || true"
+    said = project.inside("ingress", "sh", "-c", look)
+    assert said.splitlines()[0] == "10001"
+    assert said.count("Read-only file system") == 2
 
-    project.compose("stop", *OURS)
-    for service in OURS:
-        assert {found["State"]["ExitCode"] for found in project.containers(service)} == {0}
-    project.down("--timeout", "15")
+
+def test_passwords_differ_and_each_user_may_do_its_part_alone(project: Project) -> None:
+    urls = [project.secret(each, "amqp_url") for each in WORKERS]
+    assert len({url.split(":")[2].split("@")[0] for url in urls}) == len(WORKERS)
+    for service in project.running:
+        for found in project.containers(service):
+            shown = json.dumps([found["Config"], found["Args"]])
+            assert not any(url.split(":")[2].split("@")[0] in shown for url in urls)
+    said = project.inside("ingress", "python", "-", given=TRY_TO_READ).split("\n")
+    assert [line.split()[1] for line in said[:6]] == ["ChannelAccessRefused"] * 6
+    assert said[6].startswith("database gaierror")
+    for service in ("normalizer", "ingress"):
+        assert "postgres_dsn" not in project.inside(service, "ls", "/run/secrets")
+    assert "guest" not in project.inside("rabbitmq", "rabbitmqctl", "-q", "list_users")
+
+
+def test_examples_of_all_five_become_events(project: Project) -> None:
+    token = {
+        each: project.secret("ingress", f"senders/{each}")
+        for each in ("clip", "payu", "mobbex", "conectados", "safe2pay")
+    }
+    answers = {}
+    for path in sorted(EXAMPLES.glob("*/examples/*.json")):
+        source, body = path.parts[-3], path.read_bytes()
+        url, headers = f"{project.ingress}/webhooks/{source}", {"Content-Type": "application/json"}
+        assert post(url, body, headers) == 401, path
+        if source == "conectados":
+            headers["X-Webhook-Token"] = token[source]
+        elif source == "safe2pay":
+            body = body.replace(b"[redacted]", token[source].encode())
+        else:
+            url += f"?token={token[source]}"
+        answers[path.stem] = post(url, body, headers)
+    assert set(answers.values()) <= {200, 201}
+    assert len(answers) == 12
+    assert within(READY_SECONDS, lambda: ENDS.items() <= project.objects().items())
+    told = project.compose(
+        "run", "--rm", "-T", "--entrypoint", "python", "operator", "-", given=READ_EVENTS
+    )
+    events = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    last = {each["data"]["provider_ref"]: each["data"]["state"] for each in events}
+    assert ENDS.items() <= last.items()
+    assert {each["data"]["provider"] for each in events} == token.keys()
+    assert json.loads(project.operator("parked", "list", "--json")) == []
+    project.operator("archive", "status", "--check")  # all bodies rest under the key that was drawn
+
+
+def test_workers_scale_under_load(project: Project) -> None:
+    token = project.secret("ingress", "senders/clip")
+    with load(project, token) as answers:
+        project.up("--scale", "normalizer=3", "--scale", "reconciler=2")
+        assert project.become_healthy("normalizer", 3)
+        assert project.become_healthy("reconciler", 2)
+        if "prometheus" in project.watching:
+            assert within(READY_SECONDS, lambda: targets_up(project) >= {
+                ("ingress", 1), ("normalizer", 3), ("reconciler", 2), ("rabbitmq", 1),
+            })  # fmt: skip
+        project.up("--scale", "normalizer=1", "--scale", "reconciler=1")
+    assert set(answers.values()) == {200}
+    assert all_arrive(project, answers)
+
+
+def targets_up(project: Project) -> set[tuple[str, int]]:
+    """Return how many targets of each job Prometheus reaches."""
+    url = f"http://127.0.0.1:{project.ports['PROMETHEUS_']}/api/v1/targets?state=active"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        found = json.load(answer)["data"]["activeTargets"]
+    jobs = [each["labels"]["job"] for each in found if each["health"] == "up"]
+    return {(job, jobs.count(job)) for job in jobs}
+
+
+def test_broker_restarts_and_reconciler_rolls_under_load(project: Project) -> None:
+    token = project.secret("ingress", "senders/clip")
+    with load(project, token) as answers:
+        project.compose("restart", "rabbitmq", seconds=180)
+        assert within(READY_SECONDS, lambda: project.level() == "confirmed")
+        before = project.containers("reconciler")[0]["Id"]
+        project.compose(
+            "up", "--detach", "--no-build", "--no-deps", "--force-recreate", "reconciler",
+            seconds=180,
+        )  # fmt: skip
+        assert project.become_healthy("reconciler")
+        assert project.containers("reconciler")[0]["Id"] != before
+    assert set(answers.values()) == {200}
+    assert all_arrive(project, answers)
+
+
+@pytest.mark.parametrize("service", ["normalizer", "reconciler", "postgres", "rabbitmq", "ingress"])
+def test_whatever_is_killed_comes_back_and_nothing_is_lost(project: Project, service: str) -> None:
+    token = project.secret("ingress", "senders/clip")
+    with load(project, token) as answers:
+        project.compose("kill", service)
+        time.sleep(2)
+        project.up()
+        assert project.become_healthy(service)
+    if service != "ingress":
+        assert set(answers.values()) == {200}
+    assert 200 in answers.values()
+    assert all_arrive(project, answers)
+
+
+def test_worker_that_dies_by_itself_is_started_again(project: Project) -> None:
+    for service in WORKERS:
+        [before] = project.containers(service)
+        with contextlib.suppress(AssertionError):  # it takes the shell along
+            project.inside(service, "sh", "-c", "kill -9 -1")
+        assert within(READY_SECONDS, lambda: restarts(project, service) > before["RestartCount"])  # noqa: B023 - called at once
+        assert project.become_healthy(service)
+
+
+def restarts(project: Project, service: str) -> int:
+    [found] = project.containers(service)
+    return int(found["RestartCount"]) if found["State"]["Running"] else 0
+
+
+def test_everything_ends_in_time_and_is_there_again(project: Project) -> None:
+    known, token = project.objects(), project.secret("ingress", "senders/clip")
+    began = time.monotonic()
+    project.compose("stop", *WORKERS)
+    assert time.monotonic() - began < 60
+    assert project.exit_codes(*WORKERS) == {0}
+    project.down()
     project.up()
     assert project.objects() == known
+    assert project.secret("ingress", "senders/clip") == token
+    assert post(f"{project.ingress}/webhooks/clip?token={token}", CREATED) == 200
 
 
-def only_ingress_is_published(project: Project) -> bool:
-    published = {
-        service: [
-            (at["HostIp"], at["HostPort"])
-            for found in project.containers(service)
-            for places in found["NetworkSettings"]["Ports"].values()
-            for at in places or ()
-        ]
-        for service in RUNNING
-    }
-    return {service: at for service, at in published.items() if at} == {
-        "ingress": [("127.0.0.1", str(project.port))]
-    }
+def test_passwords_of_ones_own_take_effect(project: Project) -> None:
+    """Of every kind of character; the data stays, and so do the passwords of the others."""
+    given = project.folder / "deploy/compose/secrets"
+    others = project.secret("normalizer", "amqp_url")
+    for name, word in {
+        "rabbitmq/ingress": ODD, "postgres/reconciler": ODD.replace("é", "e"), "senders/clip": "mine",
+    }.items():  # fmt: skip
+        (given / name).parent.mkdir(exist_ok=True)
+        (given / name).write_text(f"{word}\n")
+    known = project.objects()
+    project.down()
+    project.up()
+    assert project.become_healthy("reconciler")
+    assert project.secret("normalizer", "amqp_url") == others
+    other = str(uuid.uuid4())
+    body = CREATED.replace(REFERENCE.encode(), other.encode())
+    assert post(f"{project.ingress}/webhooks/clip?token=mine", body) == 200
+    assert within(READY_SECONDS, lambda: project.objects() == known | {other: "created"})
+
+
+def test_a_secret_that_cannot_be_used_stops_everything_before_it_begins(project: Project) -> None:
+    given = project.folder / "deploy/compose/secrets/archive"
+    given.mkdir(exist_ok=True)
+    (given / "keys").write_text("hunter2\n")
+    with pytest.raises(AssertionError):
+        project.compose("up", "--detach", "--no-build", "secrets", "topology", seconds=60)
+    said = project.logs("secrets")
+    assert "/given/archive/keys: key 1 is not 32 bytes" in said
+    assert "hunter2" not in said
+    (given / "keys").unlink()

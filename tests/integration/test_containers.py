@@ -1,6 +1,6 @@
-"""RabbitMQ in a container: it comes back with its data, and goes with whoever started it.
+"""Servers in containers: they come back with their data, and go with whoever started them.
 
-Skipped where no Docker engine has its image: the engine is one of several ways to a broker.
+Skipped where no Docker engine has their images: the engine is one of several ways to a server.
 """
 
 import subprocess
@@ -8,9 +8,16 @@ import sys
 from pathlib import Path
 
 import aio_pika
+import asyncpg
 import pytest
 
-from libs.embedded.containers import RabbitMqContainer, engine_answers, remove_volumes
+from libs.embedded import images
+from libs.embedded.containers import (
+    PostgresContainer,
+    RabbitMqContainer,
+    engine_answers,
+    remove_volumes,
+)
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.containers, pytest.mark.servers, pytest.mark.slow]
@@ -33,10 +40,10 @@ asyncio.run(main())
 def _engine() -> None:
     if not engine_answers():
         pytest.skip("no Docker engine answers")
-    if subprocess.run(
-        ["docker", "image", "inspect", RabbitMqContainer.image], capture_output=True, check=False
-    ).returncode:
-        pytest.skip(f"the image {RabbitMqContainer.image} is not at hand")
+    for image in (images.RABBITMQ, images.POSTGRES):
+        looked = ["docker", "image", "inspect", image]
+        if subprocess.run(looked, capture_output=True, check=False).returncode:
+            pytest.skip(f"the image {image} is not at hand")
 
 
 def containers_on(data_dir: Path) -> list[str]:
@@ -66,6 +73,19 @@ async def test_queue_survives_its_container(tmp_path: Path) -> None:
             queue = await channel.declare_queue("kept", durable=True, passive=exists)
             assert queue.name == "kept"
         assert "kept" in await server.control("list_queues", "name")
+        await server.stop()
+        assert containers_on(tmp_path) == []
+    remove_volumes(tmp_path)
+
+
+async def test_table_survives_its_container(tmp_path: Path) -> None:
+    for statement in ("create table kept (word text)", "insert into kept values ('here')"):
+        server = PostgresContainer(tmp_path)
+        connection = await asyncpg.connect(await server.start())
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
         await server.stop()
         assert containers_on(tmp_path) == []
     remove_volumes(tmp_path)

@@ -39,7 +39,7 @@ def on_thread(function: object, *arguments: object) -> object:
 
 def as_user(url: str, name: str, password: str) -> str:
     parts = urlsplit(url)
-    netloc = f"{quote(name)}:{quote(password)}@{parts.hostname}:{parts.port}"
+    netloc = f"{quote(name, safe='')}:{quote(password, safe='')}@{parts.hostname}:{parts.port}"
     return urlunsplit(parts._replace(netloc=netloc))
 
 

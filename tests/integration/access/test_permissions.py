@@ -23,7 +23,7 @@ from tests.acceptance.stack import caudal
 pytestmark = pytest.mark.servers
 
 Users = Mapping[str, str]
-SERVICES = ("ingress", "normalizer", "reconciler", "operator", "dead", "restore", "events")
+SERVICES = ("ingress", "normalizer", "reconciler", "operator", "dead", "restore", "events", "monitoring")
 STEPS = {f"caudal.delay.{step}s" for step in (1, 5, 30, 120, 600)}
 # exchange and key at caudal.webhooks, where any key will do elsewhere
 PUBLISHES = {
@@ -34,6 +34,7 @@ PUBLISHES = {
     "dead": {"caudal.retry"},
     "restore": set(),
     "events": set(),
+    "monitoring": set(),
 }
 CONSUMES = {
     "ingress": set(),
@@ -43,6 +44,7 @@ CONSUMES = {
     "dead": {"caudal.dead"},
     "restore": set(),  # of these queues: it reads the streams of `libs.bus.kept`
     "events": {"caudal.events.all"},
+    "monitoring": set(),
 }
 KEYS = ("webhook.received", "webhook.archived", "webhook.translated", "ingress.noticed", "other")
 ADDRESSES = [

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from libs.bus.permissions import RIGHTS, commands, definitions, only, password_hash
+from libs.bus.permissions import (
+    RIGHTS,
+    commands,
+    definitions,
+    only,
+    password_hash,
+    same_definitions,
+)
 from services.cli.main import caudal
 
 
@@ -40,6 +47,27 @@ def test_definitions_have_no_password() -> None:
     assert [each["name"] for each in json.loads(told)["users"]] == [
         "caudal-ingress", "caudal-events",
     ]  # fmt: skip
+
+
+def test_same_definitions_are_known_whatever_their_salts() -> None:
+    words = {rights.service: f"word-of-{rights.service}" for rights in RIGHTS}
+    told = json.loads(json.dumps(definitions(words)))
+    assert told != definitions(words)
+    assert same_definitions(told, words)
+    assert not same_definitions(told, words | {"ingress": "another"})
+    assert not same_definitions(told, words, prefix="other-")
+    assert not same_definitions({"users": [{"name": "caudal-ingress"}]}, words)
+    told["permissions"][1]["read"] = ".*"
+    assert not same_definitions(told, words)
+
+
+def test_who_looks_may_change_nothing() -> None:
+    [monitoring] = [rights for rights in RIGHTS if rights.service == "monitoring"]
+    assert {monitoring.configure, monitoring.write, monitoring.read} == {"^$"}
+    [user] = definitions({"monitoring": "word"})["users"]
+    assert user["tags"] == ["monitoring"]
+    assert "rabbitmqctl set_user_tags caudal-monitoring monitoring" in commands(["monitoring"])
+    assert {rights.service for rights in RIGHTS if rights.tags} == {"monitoring"}
 
 
 def test_commands_are_safe_for_a_shell() -> None:

@@ -15,6 +15,7 @@ SECRET = re.compile(r"(?i)secret|passw|token|api_?key|credential|dsn|amqp|url")
 HARMLESS = {
     ("roles", "login", "password_file"),
     ("topology", "users", "passwords"),
+    ("roles", "apply", "passwords"),
 }
 
 
