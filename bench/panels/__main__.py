@@ -108,6 +108,8 @@ def _knock(url: str) -> None:
 
 async def _draw(asked: Prometheus, begun: float, out: Path, rate: float) -> None:
     until = time.time()
+    for labels, _ in await asked.at('ALERTS{alertstate="firing"}', until):
+        click.echo(f"panels: {labels['alertname']} fires", err=True)
     dashboard = json.loads(DASHBOARD.read_text())
     when = datetime.fromtimestamp(begun, UTC)
     title = f"{dashboard['title']}: {rate:.0f} webhooks a second from the simulator, {when:%Y-%m-%d %H:%M} UTC"

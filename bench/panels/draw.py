@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
+from math import nan
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,13 +62,10 @@ class Drawing:
         unit = panel["fieldConfig"]["defaults"]["unit"]
         scale = _SCALE.get(unit, 1.0)
         for legend, (labels, points) in found:
-            times = [datetime.fromtimestamp(at, UTC) for at, _ in points]
-            axes.plot(
-                times,
-                [scale * value for _, value in points],
-                linewidth=1.1,
-                label=named(legend, labels),
-            )
+            whole = list(_with_gaps(points))
+            times = [datetime.fromtimestamp(at, UTC) for at, _ in whole]
+            values = [scale * value for _, value in whole]
+            axes.plot(times, values, linewidth=1.1, label=named(legend, labels))
         axes.set_title(panel["title"], fontsize=9, loc="left", pad=3)
         axes.set_ylim(bottom=0)
         if unit in UNITS:
@@ -117,6 +116,15 @@ class Drawing:
                 height * (1 - bottom - top),
             )
         )
+
+
+def _with_gaps(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Give the points, and nothing between two of them where some are missing."""
+    step = min((b[0] - a[0] for a, b in pairwise(points)), default=0.0)
+    for before, point in zip([points[0], *points], points, strict=False):
+        if point[0] - before[0] > 1.5 * step:
+            yield before[0] + step, nan
+        yield point
 
 
 def _shown(defaults: Mapping[str, Any], value: float) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -97,8 +98,7 @@ class Relay:
 
     async def once(self) -> Relayed:
         """Take a turn: publish up to `BATCH` events and remove those that were confirmed."""
-        clock = asyncio.get_running_loop().time
-        begun = clock()
+        begun = perf_counter()
         async with relay_turn(self._pool) as turn:
             if turn is None:
                 return Relayed(confirmed=None, waiting=0)
@@ -110,7 +110,7 @@ class Relay:
                 await turn.forget(confirmed)
                 failpoint("relay.forgotten")
         if events:
-            self._tell(clock() - begun, len(confirmed), len(events) - len(confirmed))
+            self._tell(perf_counter() - begun, len(confirmed), len(events) - len(confirmed))
         return Relayed(len(confirmed), len(events) - len(confirmed))
 
     def _tell(self, seconds: float, confirmed: int, left: int) -> None:

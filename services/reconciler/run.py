@@ -52,8 +52,9 @@ ARRIVALS_EVERY: Final = 60.0
 TELLING_EVERY: Final = 3.0
 PARTITIONS_EVERY: Final = 3600.0
 CONSUMED: Final = (ARCHIVE_QUEUE, RECONCILER_QUEUE, NOTICES_QUEUE)
-BESIDE: Final = (DEAD_QUEUE, EVENTS_QUEUE)  # whose depth is told as well
 RETENTION_EVERY: Final = 600.0
+# Whose depth is told as well; of the normalizer's also where none runs.
+BESIDE: Final = (NORMALIZER_QUEUE, DEAD_QUEUE, EVENTS_QUEUE)
 # Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
 # takes it to 101 with these; a batch has some five messages under full load.
 PREFETCH: Final = 32

@@ -18,10 +18,8 @@ from typing import Any, Final
 import aio_pika
 import asyncpg
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from libs.providers.registry import PROVIDERS
-from libs.runtime.metrics_document import described
 from tests.acceptance import canary_desk
 from tests.acceptance.canaries import Canaries
 from tests.acceptance.canary_desk import (
@@ -34,6 +32,7 @@ from tests.acceptance.canary_desk import (
     run_all,
     worker,
 )
+from tests.acceptance.documented import check
 from tests.acceptance.stack import Answer, Request, Stack, source
 from tests.processes import wait_until
 from tests.providers.corpora import samples
@@ -63,35 +62,6 @@ USUAL: Final = {
     "safe2pay": b"71585474",
 }
 SECONDS: Final = 60.0
-# What a process must have counted after such a run, among others.
-COUNTED: Final = {
-    "ingress": {
-        "caudal_ingress_accept_level",
-        "caudal_ingress_answers_total",
-        "caudal_ingress_rejections_total",
-        "caudal_ingress_accept_seconds",
-        "caudal_ingress_message_deliveries",
-        "caudal_publish_confirm_seconds",
-        "caudal_source_auth_failures_total",
-        "caudal_spool_limit_bytes",
-    },
-    "normalizer": {
-        "caudal_items_total",
-        "caudal_consumer_batch_seconds",
-        "caudal_consumer_batch_items",
-        "caudal_consumer_lag_seconds",
-        "caudal_published_total",
-        "caudal_queue_consumers",
-    },
-    "reconciler": {
-        "caudal_items_total",
-        "caudal_consumer_batch_seconds",
-        "caudal_consumer_lag_seconds",
-        "caudal_fold_verdicts_total",
-        "caudal_parked_readings_total",
-        "caudal_queue_consumers",
-    },
-}
 LISTED: Final = 2  # objects, and parked deliveries, that are looked at one by one
 
 
@@ -242,22 +212,7 @@ def test_every_place_was_searched(run: Run) -> None:
 @pytest.mark.parametrize("role", ["ingress", "normalizer", "reconciler"])
 def test_metrics_are_those_that_are_documented(run: Run, role: str) -> None:
     """Each process tells every name, no other, and of a label that is listed no other value."""
-    text = run.places[f"metrics of the {role}"]
-    told = {tuple(line.split()[2:4]) for line in text.splitlines() if line.startswith("# TYPE ")}
-    assert told == {(each.name, each.kind) for each in described()}
-    listed = {each.name: dict(each.labels) for each in described()}
-    counted = set()
-    for family in text_string_to_metric_families(text):
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        for sample in family.samples:
-            labels = {label: sample.labels[label] for label in sample.labels if label != "le"}
-            assert set(labels) == set(listed[name]), sample
-            for label, value in labels.items():
-                values = listed[name][label]
-                assert isinstance(values, str) or value in values, sample
-            if sample.value:
-                counted.add(name)
-    assert counted >= COUNTED[role], COUNTED[role] - counted
+    check(run.places[f"metrics of the {role}"], role)
 
 
 def test_card_numbers_are_nowhere_whole(run: Run) -> None:
