@@ -18,6 +18,7 @@ from typing import Final
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
+from pamqp.common import FieldValue
 
 from libs.bus.link import wait_for_event
 
@@ -54,7 +55,7 @@ class Inbox:
         channel.on_consumer_cancel_callbacks.add(self._on_cancel)
 
     async def consume(
-        self, queue: str, *, no_ack: bool = False, arguments: dict[str, str] | None = None
+        self, queue: str, *, no_ack: bool = False, arguments: dict[str, FieldValue] | None = None
     ) -> None:
         """Ask the broker for the messages of this queue."""
         async with asyncio.timeout(ANSWER_WITHIN):

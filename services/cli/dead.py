@@ -14,6 +14,7 @@ import click
 
 from libs.bus import buried as bus
 from libs.bus.buried import WORKED_ON, Buried, Choose, Raised
+from libs.bus.topology import DEAD_QUEUE
 from libs.runtime.harmless import harmless, json_text
 from libs.runtime.logs import configure_logs
 from libs.runtime.settings import LogLevel, load_settings
@@ -60,7 +61,7 @@ def list_(*, limit: int, data_dir: Path, as_json: bool) -> None:
         click.echo(f"{each.id}  {queue:<18} {each.size:>9}  {harmless(each.reason)}")
     by_queue = Counter(each.queue for each in found)
     told = ", ".join(f"{number} of {queue or 'nobody'}" for queue, number in by_queue.items())
-    click.echo(f"{count} in {bus.DEAD_QUEUE}{f': {told}' if told else ''}", err=True)
+    click.echo(f"{count} in {DEAD_QUEUE}{f': {told}' if told else ''}", err=True)
 
 
 @dead.command()

@@ -7,7 +7,6 @@ on the set of observations alone, so the order of arrival changes nothing in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from libs.contracts.event import timestamp
@@ -49,7 +48,8 @@ class Explanation:
         """Return of how many deliveries the raw body is gone, up to which receipt, and since when."""
         if not self.gone:
             return None
-        told = {said.delivery_id for said in (*self.observations, *self.repeats)}
+        told = {each.delivery_id for each in self.observations}
+        told |= {each.delivery_id for each in self.repeats}
         return {
             "deliveries": len(self.gone),
             "of": len(told),
@@ -82,9 +82,8 @@ async def explain(
         if observations:
             folded = fold(Kind(row.kind), observations)
             repeats = await told_again(pool, row.id)
-            named: list[tuple[str, datetime]] = [
-                (said.delivery_id, said.received_at) for said in (*observations, *repeats)
-            ]
+            named = [(each.delivery_id, each.received_at) for each in observations]
+            named += [(each.delivery_id, each.received_at) for each in repeats]
             gone = await gone_from_archive(pool, named)
             found.append(Explanation(row, folded, tuple(observations), tuple(repeats), tuple(gone)))
     return found

@@ -18,8 +18,9 @@ import asyncpg
 from libs.embedded import unprivileged
 from libs.embedded.postgres import EmbeddedPostgres
 from libs.runtime.development import development_sources
-from tests.acceptance.older import free_port
+from tests.acceptance.older import free_port, listens
 from tests.acceptance.stack import CAUDAL, Ran, caudal, environment
+from tests.processes import wait_until
 
 STOP_SECONDS: Final = 40.0
 
@@ -46,6 +47,7 @@ class LosingHouse:
             "CAUDAL_LOG_FORMAT": "json",
         }
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._posting: subprocess.Popen[str] | None = None
 
     @property
     def dsn(self) -> str:
@@ -58,6 +60,7 @@ class LosingHouse:
             ran = await self.caudal(*words)
             assert ran.returncode == 0, ran.stderr
         self.work("ingress", "--port", str(self.port))
+        assert await asyncio.to_thread(wait_until, lambda: listens(self.port), seconds=60)
         self.work("normalizer", "--name", "normalizer-1")
         self.work("normalizer", "--name", "normalizer-2")
         self.reconcile()
@@ -89,13 +92,14 @@ class LosingHouse:
 
     def simulate(self, count: int, rate: int) -> subprocess.Popen[str]:
         """Begin to post; a run may be verified while the house stands."""
-        return subprocess.Popen(
+        self._posting = subprocess.Popen(
             [CAUDAL, "simulate", "--url", f"http://127.0.0.1:{self.port}", "--count", str(count),
              "--rate", str(rate), "--duplicates", "0.15", "--reorder", "0.3", "--delay", "2",
              "--unknown", "0.02", "--malformed", "0.02", "--ledger", str(self.ledger), "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=environment(self.variables),
         )  # fmt: skip
+        return self._posting
 
     @property
     def ledger(self) -> Path:
@@ -145,6 +149,12 @@ class LosingHouse:
         finally:
             await connection.close()
 
+    async def reach(self, deliveries: int, within: float = 90) -> None:
+        """Wait until so many deliveries are on file."""
+        async with asyncio.timeout(within):
+            while await self.ask("select count(*) from deliveries") < deliveries:
+                await asyncio.sleep(0.1)
+
     @property
     def cluster(self) -> Path:
         return (self.database.data_dir / "cluster").resolve()
@@ -169,6 +179,9 @@ async def losing_house(home: Path, amqp_url: str) -> AsyncIterator[LosingHouse]:
         for process in house._running.values():
             process.kill()
             process.wait()
+        if house._posting is not None and house._posting.poll() is None:
+            house._posting.kill()
+            house._posting.communicate()
         await house.database.stop()
         unprivileged.remove_cluster(home / "postgres" / "cluster")
         shutil.rmtree(house.shelf, ignore_errors=True)

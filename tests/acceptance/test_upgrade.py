@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import pytest
 
 from libs.bus.tail import consumer_counts
 from libs.runtime.development import development_sources
-from tests.acceptance.older import Older, free_port, previous_release
+from tests.acceptance.older import Older, free_port, listens, previous_release
 from tests.acceptance.stack import CAUDAL, Stack, environment
 from tests.processes import wait_until
 
@@ -66,7 +65,7 @@ def test_both_releases_share_the_work(older: Older, stack: Stack, tmp_path: Path
                 ("reconciler", "--name", "older-reconciler"),
             )
         }
-        assert wait_until(lambda: _listens(port), seconds=30), workers["ingress"].log.read_text()
+        assert wait_until(lambda: listens(port), seconds=30), workers["ingress"].log.read_text()
         assert wait_until(lambda: _consumers(stack) == [2, 2, 2], seconds=30)
         began = {
             name: _simulate(stack, url, tmp_path / f"{name}.jsonl", name)
@@ -109,12 +108,6 @@ def _simulate(stack: Stack, url: str, ledger: Path, run: str) -> subprocess.Pope
          "--ledger", str(ledger), "--json", *PLAN],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(stack.variables),
     )  # fmt: skip
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _consumers(stack: Stack) -> list[int]:
