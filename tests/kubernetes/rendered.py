@@ -110,6 +110,10 @@ def pods(overlay: str) -> list[Pods]:
     ]
 
 
+def containers(overlay: str) -> list[tuple[Pods, Json]]:
+    return [(each, container) for each in pods(overlay) for container in each.containers]
+
+
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Whether a selector (labels, or matchLabels and matchExpressions) takes these labels."""
     known = {"matchLabels", "matchExpressions"}

@@ -26,6 +26,7 @@ def scaled() -> dict[str, Json]:
 
 
 def trigger(name: str, kind: str) -> Json:
+    found: Json
     (found,) = (each for each in scaled()[name]["triggers"] if each["type"] == kind)
     return found
 
