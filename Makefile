@@ -2,8 +2,8 @@
 # Both make .venv on first use, and see to it that there is a RabbitMQ (see deploy/dev/).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations check \
-	lint clean bench bench-quick bench-memory panels venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind promtool trace rehearsals
+.PHONY: help demo up test test-containers audit sbom hostile surface fuzz faults faults-soak lives faults-table faults-mutations check lint \
+	clean bench bench-quick bench-memory panels venv-demo venv-dev venv-bench rabbitmq faketime bench-programs valgrind promtool trace rehearsals scale kubectl
 
 # apt-get and pip tolerate no second of their kind beside them
 .NOTPARALLEL:
@@ -45,6 +45,7 @@ help:
 	@echo 'make faults  real processes killed, frozen, cut off, out of disk, under load (SEEDS=3 for more)'
 	@echo 'make faults-soak   full rate for MINUTES=10, and every few seconds something is killed'
 	@echo 'make lives   LIVES=10000 payments and payouts in the sandbox, a twentieth of the news lost'
+	@echo 'make scale   workers added and taken away under load for MINUTES=2, and whether anything is lost or twice'
 	@echo 'make faults-mutations   breaks the code on purpose, and shows which test notices'
 	@echo 'make bench   what it carries, beside what the machine allows and what peers carry'
 	@echo 'make bench-quick   a part of it in some 3 minutes, against the figures of the last release'
@@ -61,11 +62,11 @@ trace: rabbitmq venv-demo
 up: rabbitmq venv-demo
 	@$(BIN)/caudal up
 
-check: venv-dev lint
+check: venv-dev kubectl lint
 	$(BIN)/python deploy/dev/audit.py --if-reachable
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not servers and not slow'
 
-test: rabbitmq valgrind promtool venv-dev lint
+test: rabbitmq valgrind promtool kubectl venv-dev lint
 	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
 	  -m 'not containers and not faults and not soak and not rehearsal' --ignore tests/hostile
 	@echo 'what another source feels of a flood is measured with nothing beside it'
@@ -106,6 +107,10 @@ faults-soak: rabbitmq venv-dev
 lives: rabbitmq venv-dev
 	$(BIN)/python -m pytest -q -s tests/acceptance/test_lives.py -m soak --lives $(LIVES)
 
+scale: MINUTES := 2
+scale: rabbitmq venv-dev
+	CAUDAL_SCALE_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q -s tests/acceptance/test_scale.py
+
 faults-table:
 	$(BIN)/python -m tests.faults.table build/faults.jsonl > deploy/faults.md
 
@@ -143,6 +148,9 @@ valgrind:
 
 promtool:
 	@deploy/dev/ensure-promtool
+
+kubectl:
+	@deploy/dev/ensure-kubectl
 
 faketime:
 	@deploy/dev/ensure-faketime

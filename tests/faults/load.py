@@ -89,6 +89,10 @@ class Running:
         )
         self._posting = asyncio.create_task(running, name="driver")
 
+    def stop(self) -> None:
+        """Begin nothing more, however long the load was to last."""
+        self._stop.set()
+
     async def end(self, seconds: float) -> None:
         """Wait until everything is posted. Raises AssertionError where that takes too long."""
         assert self._posting is not None

@@ -1,0 +1,117 @@
+"""What each container is told: every variable is a setting, every argument a command, every secret its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+import pytest
+
+from libs.runtime.settings import PREFIX, Settings, load_settings
+from services.cli.main import COMMANDS, caudal
+from tests.kubernetes.rendered import OVERLAYS, containers, pods, secret_keys, variables
+
+OTHER_VARIABLES: Final = {"POD_NAME"}  # what a pod is told of itself
+
+each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
+
+
+@each_overlay
+def test_every_variable_is_a_setting_and_has_a_value_that_is_taken(
+    overlay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    for each, container in containers(overlay):
+        if not each.ours:
+            continue
+        told = variables(overlay, container)
+        by_file = {name.removesuffix("_FILE") for name in told if name.endswith("_URL_FILE")}
+        by_file |= {name.removesuffix("_FILE") for name in told if name.endswith("_DSN_FILE")}
+        assert by_file <= settings, each.name
+        known = settings | OTHER_VARIABLES | {f"{name}_FILE" for name in by_file}
+        assert told.keys() <= known, each.name
+        with monkeypatch.context() as patched:
+            for name, value in told.items():
+                if value is not None and not name.endswith("_FILE"):
+                    patched.setenv(name, value)
+            load_settings()
+
+
+@each_overlay
+def test_every_argument_is_a_command(overlay: str) -> None:
+    for each, container in containers(overlay):
+        if not each.ours:
+            continue
+        assert "command" not in container, "the image's entry point is `caudal`"
+        command, arguments = followed(caudal, list(container["args"]))
+        assert not isinstance(command, click.Group), (each.name, container["args"])
+        command.make_context("caudal", [str(each) for each in arguments], resilient_parsing=False)
+        if each.serves:
+            assert container["args"][0] in COMMANDS
+
+
+def followed(group: click.Command, words: list[str]) -> tuple[click.Command, list[str]]:
+    """Go down to the command that these words name."""
+    while isinstance(group, click.Group):
+        found = group.get_command(click.Context(group), words[0])
+        assert found is not None, words
+        group, words = found, words[1:]
+    return group, words
+
+
+@each_overlay
+def test_every_secret_is_in_the_example_with_its_keys(overlay: str) -> None:
+    for each, container in containers(overlay):
+        for source in container.get("envFrom", ()):
+            if (told := source.get("secretRef")) and not told.get("optional"):
+                assert secret_keys(told["name"]), told
+        mounted = {
+            volume["name"]: volume["secret"]
+            for volume in each.spec["volumes"]
+            if "secret" in volume
+        }
+        places = {
+            mount["mountPath"]: mounted[mount["name"]]["secretName"]
+            for mount in container.get("volumeMounts", ())
+            if mount["name"] in mounted
+        }
+        for secret in places.values():
+            assert secret_keys(secret), secret
+        for told in (*variables(overlay, container).values(), *container.get("args", ())):
+            for place, secret in places.items():
+                if str(told).startswith(f"{place}/"):
+                    assert str(told).removeprefix(f"{place}/") in secret_keys(secret), told
+            if str(told).startswith("/run/secrets/"):
+                assert str(told).rpartition("/")[0] in places, (each.name, told)
+
+
+@each_overlay
+def test_each_gets_its_own_credentials_and_no_others(overlay: str) -> None:
+    """Who gets hold of the ingress cannot reach the database, and a normalizer has no provider's secret."""
+    had = {
+        each.name: {
+            *(
+                volume["secret"]["secretName"]
+                for volume in each.spec["volumes"]
+                if "secret" in volume
+            ),
+            *(
+                source["secretRef"]["name"]
+                for container in each.containers
+                for source in container.get("envFrom", ())
+                if "secretRef" in source
+            ),
+        }
+        for each in pods(overlay)
+        if each.ours
+    }
+    administrator = {"caudal-administrator"} if overlay == "single-node" else set()
+    assert had == {
+        "ingress": {"caudal-ingress", "caudal-sources"},
+        "normalizer": {"caudal-normalizer"},
+        "reconciler": {"caudal-reconciler", "caudal-apis"},
+        "migrate": {"caudal-migrate"} | administrator,
+        "topology": {"caudal-topology"},
+    }
+    assert "postgres-dsn" not in secret_keys("caudal-ingress") | secret_keys("caudal-normalizer")
+    assert "archive-keys" not in secret_keys("caudal-normalizer")
