@@ -66,7 +66,7 @@ check: venv-dev kubectl lint
 	$(BIN)/python deploy/dev/audit.py --if-reachable
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m 'not servers and not slow'
 
-test: rabbitmq valgrind promtool kubectl venv-dev lint
+test: rabbitmq valgrind promtool venv-dev kubectl lint
 	CAUDAL_TEST_PROFILE=ci $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
 	  -m 'not containers and not faults and not soak and not rehearsal' --ignore tests/hostile
 	@echo 'what another source feels of a flood is measured with nothing beside it'

@@ -69,6 +69,8 @@ async def outbox_standing(tx: Transaction, most: int) -> list[Row]:
         return [{"waiting": 0, "head": None, "age": None}]
     age = (tx.now - head["created_at"]).total_seconds()
     return [{"waiting": min(len(rows), most), "head": head["id"], "age": age}]
+
+
 @plays("next_traced_events")
 async def next_traced_events(tx: Transaction, limit: int) -> list[Row]:
     names = ("id", "object_id", "sequence", "routing_key", "body", "traceparent")

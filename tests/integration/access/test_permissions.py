@@ -23,7 +23,16 @@ from tests.acceptance.stack import caudal
 pytestmark = pytest.mark.servers
 
 Users = Mapping[str, str]
-SERVICES = ("ingress", "normalizer", "reconciler", "operator", "dead", "restore", "events", "monitoring")
+SERVICES = (
+    "ingress",
+    "normalizer",
+    "reconciler",
+    "operator",
+    "dead",
+    "restore",
+    "events",
+    "monitoring",
+)
 STEPS = {f"caudal.delay.{step}s" for step in (1, 5, 30, 120, 600)}
 # exchange and key at caudal.webhooks, where any key will do elsewhere
 PUBLISHES = {
