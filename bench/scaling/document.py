@@ -32,7 +32,7 @@ def costs_table(told: Told) -> str:
     ]  # fmt: skip
     relay = (
         f"\nOf the reconciler's, the relay takes {found.relay_cpu_us:.0f} µs an event, and does "
-        f"{found.relay_events_per_second:,.0f} a second with nothing beside it.\n"
+        f"{found.relay_events_per_second:,.0f} a second without other load of ours.\n"
     )
     return _table(["processor", "webhooks/s", *PROCESSES, "together"], rows) + relay
 

@@ -23,7 +23,7 @@ from libs.bus.permissions import RIGHTS, definitions
 from libs.runtime.archive_keys import fresh_key
 
 CA = "/run/secrets/caudal/ca.pem"
-SOURCES = ("CLIP_TOKEN", "PAYU_TOKEN", "MOBBEX_TOKEN", "CONECTADOS_TOKEN", "SAFE2PAY_SECRET_KEY")
+SENDERS = ("clip", "payu", "mobbex", "conectados", "safe2pay")
 LOGINS = ("caudal-migrate", "caudal-reconciler", "caudal-people")
 
 
@@ -68,7 +68,7 @@ def secrets_of(broker: str, database: str, ca: str | None) -> dict[str, dict[str
         },
         "caudal-topology": {"amqp-url": amqp_url("topology")},
         "caudal-migrate": {"postgres-dsn": postgres_dsn("caudal-migrate")},
-        "caudal-sources": {name: secrets.token_urlsafe(24) for name in SOURCES},
+        "caudal-senders": {name: secrets.token_urlsafe(24) for name in SENDERS},
         "caudal-operator": {"amqp-url": amqp_url("operator")},
         "caudal-events": {"amqp-url": amqp_url("events")},
         "caudal-broker": {

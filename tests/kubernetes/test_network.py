@@ -8,6 +8,7 @@ import pytest
 
 from libs.runtime.settings import Settings
 from tests.kubernetes.rendered import (
+    COMPONENT,
     OURS,
     OVERLAYS,
     Json,
@@ -229,3 +230,9 @@ def test_monitors_find_each_process_once() -> None:
                 assert {end["port"] for end in monitor["spec"]["endpoints"]} <= ports
                 found += [each.name for each in selected("production", service["spec"]["selector"])]
     assert sorted(found) == sorted(OURS)
+    # rules and dashboards go by the label `job`, which is each one's name
+    for monitor in of_kind("production", "PodMonitor", "ServiceMonitor"):
+        assert monitor["spec"]["jobLabel"] == COMPONENT
+    labels = [each["metadata"]["labels"] for each in of_kind("production", "Service")]
+    assert {label[COMPONENT] for label in labels if "caudal/metrics" in label} == {"ingress"}
+    assert all(each.labels[COMPONENT] == each.name for each in pods("production") if each.serves)

@@ -14,11 +14,19 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from libs.bus.permissions import RIGHTS
+from libs.bus.permissions import NOTHING, RIGHTS
 from libs.runtime.archive_keys import read_keys
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.settings import load_settings
-from tests.kubernetes.rendered import EXAMPLE, FOLDER, TOP, of_kind, secret_keys
+from tests.kubernetes.rendered import (
+    EXAMPLE,
+    FOLDER,
+    OVERLAYS,
+    TOP,
+    containers,
+    of_kind,
+    secret_keys,
+)
 
 MAKE: Final = FOLDER / "make_secrets.py"
 APPLY: Final = FOLDER / "apply-secrets"
@@ -106,7 +114,8 @@ def test_each_service_has_its_own_user_that_the_broker_will_know(drawn: Drawn) -
             url = urlsplit(files["amqp-url"])
             assert (url.username, url.hostname, url.port) == (name, "rabbitmq", 5672)
             passwords.add(url.password)
-    assert len(passwords) == len(RIGHTS)
+    at_work = [each for each in RIGHTS if {each.configure, each.write, each.read} != {NOTHING}]
+    assert len(passwords) == len(at_work)
 
 
 def test_passwords_of_the_logins_are_those_of_the_urls(drawn: Drawn) -> None:
@@ -167,17 +176,24 @@ def test_nothing_secret_is_printed_or_readable_by_others_or_written_over(tmp_pat
     assert read(folder) == before
 
 
-def test_sources_ask_for_what_the_ingress_is_given() -> None:
-    """Each `env:NAME` of the sources file is a key of the Secret that the ingress takes whole."""
-    for overlay in ("single-node", "production"):
+def test_sources_ask_for_what_the_ingress_alone_sees() -> None:
+    """Each file that the sources file names is a key of the Secret that is mounted there."""
+    for overlay in OVERLAYS:
         (told,) = (
             each["data"]["sources.toml"]
             for each in of_kind(overlay, "ConfigMap")
             if "sources.toml" in each["data"]
         )
         named = {
-            secret.removeprefix("env:")
+            secret.removeprefix("file:/run/secrets/senders/")
             for source in tomllib.loads(told)["sources"].values()
             for secret in source["authentication"]["secrets"]
         }
-        assert named == secret_keys("caudal-sources")
+        assert named == secret_keys("caudal-senders")
+        places = {
+            each.name
+            for each, container in containers(overlay)
+            for mount in container["volumeMounts"]
+            if mount["mountPath"] == "/run/secrets/senders"
+        }
+        assert places == {"ingress"}

@@ -62,13 +62,10 @@ def followed(group: click.Command, words: list[str]) -> tuple[click.Command, lis
 @each_overlay
 def test_every_secret_is_in_the_example_with_its_keys(overlay: str) -> None:
     for each, container in containers(overlay):
-        for source in container.get("envFrom", ()):
-            if (told := source.get("secretRef")) and not told.get("optional"):
-                assert secret_keys(told["name"]), told
         mounted = {
             volume["name"]: volume["secret"]
             for volume in each.spec["volumes"]
-            if "secret" in volume
+            if "secret" in volume and not volume["secret"].get("optional")
         }
         places = {
             mount["mountPath"]: mounted[mount["name"]]["secretName"]
@@ -95,21 +92,15 @@ def test_each_gets_its_own_credentials_and_no_others(overlay: str) -> None:
                 for volume in each.spec["volumes"]
                 if "secret" in volume
             ),
-            *(
-                source["secretRef"]["name"]
-                for container in each.containers
-                for source in container.get("envFrom", ())
-                if "secretRef" in source
-            ),
         }
         for each in pods(overlay)
         if each.ours
     }
     administrator = {"caudal-administrator"} if overlay == "single-node" else set()
     assert had == {
-        "ingress": {"caudal-ingress", "caudal-sources"},
+        "ingress": {"caudal-ingress", "caudal-senders"},
         "normalizer": {"caudal-normalizer"},
-        "reconciler": {"caudal-reconciler", "caudal-apis"},
+        "reconciler": {"caudal-reconciler", "caudal-providers"},
         "migrate": {"caudal-migrate"} | administrator,
         "topology": {"caudal-topology"},
     }
