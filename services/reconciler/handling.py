@@ -21,7 +21,8 @@ from libs.runtime.failpoints import failpoint
 from libs.runtime.stage_metrics import FOLD_VERDICTS, PARKED_READINGS
 from libs.store.archive import file_deliveries
 from libs.store.database import Pool
-from services.reconciler.apply import Applied, apply, park_failed
+from services.reconciler.applied import Applied
+from services.reconciler.apply import apply, park_failed
 from services.reconciler.relay import Relay
 
 TRANSACTION_DELIVERIES: Final = 500
