@@ -14,6 +14,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
+from matplotlib import dates
 from matplotlib import pyplot as plt
 
 from bench.panels.prometheus import Series
@@ -71,7 +72,7 @@ class Drawing:
         if unit in UNITS:
             axes.set_ylabel(UNITS[unit], fontsize=7)
         axes.tick_params(labelsize=7)
-        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("%H:%M"))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))
         axes.grid(visible=True, alpha=0.25)
         if found:
             axes.legend(

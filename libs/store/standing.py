@@ -14,7 +14,7 @@ class OutboxStanding:
 
     waiting: int
     head: int | None
-    age: float
+    age: int
 
 
 async def outbox_standing(pool: Pool, most: int) -> OutboxStanding:
@@ -23,7 +23,7 @@ async def outbox_standing(pool: Pool, most: int) -> OutboxStanding:
         row = await connection.fetchrow(query("outbox_standing"), most)
     if row is None:
         raise LookupError("a count has one row")
-    return OutboxStanding(row["waiting"], row["head"], max(float(row["age"] or 0), 0.0))
+    return OutboxStanding(row["waiting"], row["head"], row["age"])
 
 
 async def parked_by_reason(pool: Pool) -> dict[str, int]:

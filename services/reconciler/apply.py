@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -52,6 +52,7 @@ from libs.store.outcomes import (
     record_pokes,
 )
 from libs.store.together import StaleError, Writes
+from services.reconciler.applied import Applied
 from services.reconciler.change import change_of, outbox_row
 from services.reconciler.placing import Places, not_found, places_of
 from services.reconciler.replayed import is_replay, lock_replayed, put_aside
@@ -69,31 +70,6 @@ LOCKED: Final = 10
 _TO_ASK: Final = (Flag.VERIFY.value, Flag.UNCORROBORATED.value)
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Applied:
-    """What a batch did, in counts."""
-
-    outcomes: int = 0
-    observations: int = 0
-    repeats: int = 0
-    events: int = 0
-    parked: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter, compare=False)
-    """Of the observations, as they stood at the end of the batch."""
-    reasons: Counter[str] = field(default_factory=Counter, compare=False)
-    """For which readings were parked."""
-
-    def add(self, other: Applied) -> None:
-        """Add the counts of another batch."""
-        for count in fields(self):
-            name = count.name
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
 
 
 @dataclass(slots=True)

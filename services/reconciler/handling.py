@@ -23,7 +23,8 @@ from libs.runtime.stage_metrics import FOLD_VERDICTS, PARKED_READINGS
 from libs.runtime.tracing.witness import Witness
 from libs.store.archive import file_deliveries
 from libs.store.database import Pool
-from services.reconciler.apply import Applied, apply, park_failed
+from services.reconciler.applied import Applied
+from services.reconciler.apply import apply, park_failed
 from services.reconciler.relay import Relay
 from services.reconciler.witness import ReconcilerWitness
 

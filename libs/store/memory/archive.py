@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from libs.store.memory.playing import plays, rows_of
@@ -66,8 +66,8 @@ async def outbox_standing(tx: Transaction, most: int) -> list[Row]:
     rows = list(tx.rows("outbox"))
     head = min(rows, key=lambda row: row["id"], default=None)
     if head is None:
-        return [{"waiting": 0, "head": None, "age": None}]
-    age = (tx.now - head["created_at"]).total_seconds()
+        return [{"waiting": 0, "head": None, "age": 0}]
+    age = max(tx.now - head["created_at"], timedelta(0)) // timedelta(seconds=1)
     return [{"waiting": min(len(rows), most), "head": head["id"], "age": age}]
 
 

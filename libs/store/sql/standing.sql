@@ -2,7 +2,7 @@
 -- By the primary key, in the order in which the relay takes them.
 select (select count(*) from (select 1 from outbox limit $1) as counted) as waiting,
        head.id as head,
-       extract(epoch from now() - head.created_at)::float8 as age
+       coalesce(greatest(extract(epoch from now() - head.created_at), 0), 0)::bigint as age
 from (select 1) as one
 left join (select id, created_at from outbox order by id limit 1) as head on true
 

@@ -8,7 +8,8 @@ from libs.bus.isolation import isolate
 from libs.contracts.webhook_translated import Translated
 from libs.runtime.failures import reason_of
 from libs.store.database import Pool
-from services.reconciler.apply import Applied, apply, park_failed
+from services.reconciler.applied import Applied
+from services.reconciler.apply import apply, park_failed
 
 
 async def apply_or_park(pool: Pool, outcomes: Sequence[Translated]) -> Applied:

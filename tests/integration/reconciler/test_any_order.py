@@ -13,7 +13,8 @@ from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
 from libs.runtime.failures import TemporaryError
 from libs.store.database import Pool, open_pool
-from services.reconciler.apply import Applied, apply
+from services.reconciler.applied import Applied
+from services.reconciler.apply import apply
 from tests.integration.store.rooms import fetch, folded_rows, value
 from tests.unit.reconciler.histories import (
     batches_of,

@@ -15,7 +15,7 @@ from libs.domain.lifecycle import Kind
 from libs.domain.money import Money
 from libs.store.database import Pool
 from libs.store.inspect import list_objects, list_parked
-from services.reconciler.apply import Applied
+from services.reconciler.applied import Applied
 from tests.integration.reconciler.applying import apply_or_park
 from tests.integration.store.rooms import everything, fetch, table, value
 from tests.unit.domain.saying import brl, paid, pending
