@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
@@ -57,10 +57,11 @@ class Inbox:
     async def consume(
         self, queue: str, *, no_ack: bool = False, arguments: dict[str, FieldValue] | None = None
     ) -> None:
-        """Ask the broker for the messages of this queue."""
+        """Ask the broker for the messages of this queue; a stream wants to be told from where."""
+        more: dict[str, Any] = {} if arguments is None else {"arguments": arguments}
         async with asyncio.timeout(ANSWER_WITHIN):
             await self._channel.basic_consume(
-                queue, self._put, no_ack=no_ack, consumer_tag=self._tag, arguments=arguments
+                queue, self._put, no_ack=no_ack, consumer_tag=self._tag, **more
             )
 
     async def arrived(self) -> bool:

@@ -8,7 +8,16 @@ from typing import Any, Final
 
 import asyncpg
 
-from libs.store.memory import apply, archive, arrivals, inspection, replays, sweep, telling
+from libs.store.memory import (
+    apply,
+    archive,
+    arrivals,
+    inspection,
+    replays,
+    retention,
+    sweep,
+    telling,
+)
 from libs.store.memory.playing import PLAYED
 from libs.store.memory.schema import Row
 from libs.store.memory.transaction import Transaction
@@ -16,7 +25,7 @@ from libs.store.memory.values import read_array
 from libs.store.queries import Parts, columns_as_text, named, parameters, parts_of
 
 # Importing them enters their functions in PLAYED.
-PLAYING: Final = (apply, archive, arrivals, inspection, replays, sweep, telling)
+PLAYING: Final = (apply, archive, arrivals, inspection, replays, retention, sweep, telling)
 
 
 class UnknownStatementError(Exception):

@@ -1,5 +1,5 @@
 -- name: take_retention
-select pg_try_advisory_xact_lock($1) as taken
+select pg_try_advisory_xact_lock($1) as turn
 
 -- name: wait_no_longer
 -- For locks, in this transaction.
