@@ -3,8 +3,8 @@
 With `bench.bare` before them they are the whole path of a webhook without a meaning: what is received is
 published, taken, published again, taken, and committed; an event leaves for every change. Nothing is
 read, translated or folded. To Postgres they say what Caudal said of as many webhooks, which was caught before
-(`bench.limits.captured`), a hundred webhooks in each batch, with arguments that are ready. So whoever
-takes this stack (Python, these clients, RabbitMQ, Postgres) pays this much at least for the same promises.
+(`bench.limits.captured`), a hundred webhooks in each batch, with arguments that are ready. So this much
+is paid for the same messages and rows on this stack (Python, these clients, RabbitMQ, Postgres), whatever is done between them.
 """
 
 from __future__ import annotations

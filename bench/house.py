@@ -141,7 +141,17 @@ class House:
             while any((await self.waiting()).values()):
                 await asyncio.sleep(0.1)
 
-    async def _ready(self, names: tuple[str, ...]) -> None:
+    async def is_listening(self) -> bool:
+        """Tell whether somebody takes connections on the port of the ingress."""
+        try:
+            _, writer = await asyncio.open_connection(LOOPBACK, self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def until_consuming(self, *names: str) -> None:
+        """Wait until the workers of these names have their queues. Raises `TimeoutError`."""
         needed = {
             queue: 1
             for role, queue in (
@@ -152,13 +162,17 @@ class House:
             if role in names
         }
         async with asyncio.timeout(READY_WITHIN):
-            while "ingress" in names and not await asyncio.to_thread(self._confirms):
-                await asyncio.sleep(0.1)
             while needed:
                 counts = await consumer_counts(self.servers.amqp_url, needed)
                 if all(counts[queue] >= n for queue, n in needed.items()):
                     break
                 await asyncio.sleep(0.1)
+
+    async def _ready(self, names: tuple[str, ...]) -> None:
+        async with asyncio.timeout(READY_WITHIN):
+            while "ingress" in names and not await asyncio.to_thread(self._confirms):
+                await asyncio.sleep(0.1)
+        await self.until_consuming(*names)
 
     def _confirms(self) -> bool:
         url = f"http://{LOOPBACK}:{self.port}/health/ready"

@@ -9,7 +9,6 @@ until all is done; `stop` ends the processes. They are in `house.running` by the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import sys
 from collections.abc import Mapping
@@ -186,8 +185,4 @@ async def _at_work(house: House, peer: Peer) -> bool:
     counts = await consumer_counts(house.servers.amqp_url, (peer.ground.webhooks,))
     if counts[peer.ground.webhooks] < len(peer.workers):
         return False
-    with contextlib.suppress(OSError):
-        _, writer = await asyncio.open_connection(LOOPBACK, house.port)
-        writer.close()
-        return True
-    return False
+    return await house.is_listening()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +19,7 @@ from bench.scenes.end_to_end import OURS_AT_MOST, measured, rounded
 from bench.scenes.stage import Stage, database
 from bench.scenes.systems import Caudal
 from bench.serving import PORT
-from libs.bus.tail import consumer_counts
-from libs.bus.topology import ARCHIVE_QUEUE, EVENTS_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE
-from libs.embedded.ports import LOOPBACK
+from libs.bus.topology import EVENTS_QUEUE
 from libs.store.archive import ensure_partitions
 from libs.store.database import open_pool
 
@@ -49,8 +46,9 @@ class BarePath:
         told = {PORT: str(house.port), CAPTURED: str(self.captured)}
         for name, words in modules.items():
             house.running[name] = await house.spawn(name, [sys.executable, "-m", *words], told)
+        await house.until_consuming(*self.processes)
         async with asyncio.timeout(READY_WITHIN):
-            while not await _at_work(house):
+            while not await house.is_listening():
                 await asyncio.sleep(POLL)
 
     async def stop(self, house: House) -> None:
@@ -96,15 +94,3 @@ async def bare_path(stage: Stage, _sustained: float) -> list[Figure]:
             },
         )
     ]
-
-
-async def _at_work(house: House) -> bool:
-    queues = (NORMALIZER_QUEUE, RECONCILER_QUEUE, ARCHIVE_QUEUE)
-    counts = await consumer_counts(house.servers.amqp_url, queues)
-    if not all(counts[queue] for queue in queues):
-        return False
-    with suppress(OSError):
-        _, writer = await asyncio.open_connection(LOOPBACK, house.port)
-        writer.close()
-        return True
-    return False

@@ -60,7 +60,7 @@ class Spellings:
         return self._like_escapes or self._is_in(self._escaped.sub(_unescaped, flat).lower())
 
     def _may_be_escaped(self, flat: bytes) -> bool:
-        """Look for an escape that matters; with what it begins as a literal, the search takes a tenth."""
+        """Look for an escape that matters: what it begins with is a literal, so that the search is fast."""
         percent, unicode = self._escapes
         if b"%" in flat and percent.search(flat) is not None:
             return True

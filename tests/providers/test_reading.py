@@ -131,3 +131,28 @@ def test_surrogates_are_refused_one_by_one_or_not(text: str) -> None:
             read_json(raw)
     else:
         assert read_json(raw) == [whole]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        r'"\u0000"', r'["a\u0000b"]', r'{"\u0000":1}', r'"\ud800"', r'"\uD8Ab"', r'"\uDfFF"', r'{"a":"\udc00"}',
+        r'{"\uDBFF":1}', r'"\ud83d \ude00"', r'"\u00f3 \uDE00\uD83D"',
+    ],
+)  # fmt: skip
+def test_escape_of_what_no_text_holds_is_refused(raw: str) -> None:
+    for told in (raw, raw.encode()):
+        with pytest.raises(NotReadableError, match=r"surrogate|NUL"):
+            read_json(told)
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (r'"\u00f3 \uD83D\uDE00"', "\u00f3 \U0001f600"),
+        (r'"\\u0000 \\ud800"', r"\u0000 \ud800"),
+        (r'"\ud7ff\ue000"', "\ud7ff\ue000"),
+    ],
+)
+def test_other_escape_is_read(raw: str, value: str) -> None:
+    assert read_json(raw) == value

@@ -37,6 +37,14 @@ def test_one_character_in_another_spelling_hides_no_secret(
     assert spellings.out_of(body) == '{"note":"before [redacted] after"}'
 
 
+@pytest.mark.parametrize("slash", [r"\/", r"\\\/"])
+def test_escaped_slash_hides_no_secret(slash: str) -> None:
+    body = f'{{"note":"open{slash}Sesame"}}'
+    spellings = Spellings(["open/Sesame"])
+    assert spellings.may_be_in(body.encode())
+    assert spellings.out_of(body) == '{"note":"[redacted]"}'
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_all_characters_in_another_spelling_hide_no_secret(way: str) -> None:
     body = "".join(spelled(way, character) for character in SECRET)

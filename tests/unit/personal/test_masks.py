@@ -6,7 +6,7 @@ import re
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.ar import cuit
@@ -85,6 +85,8 @@ def test_what_is_ours_stays(text: str) -> None:
 
 
 @given(st.uuids(), AROUND, AROUND)
+# between letters, with digits that pass for a card's
+@example(uuid.UUID("8b0372e4-8544-7877-8257-5c7d735001f8"), "", "ref ")
 def test_uuids_are_never_masked(identifier: uuid.UUID, before: str, after: str) -> None:
     text = f"{before}{identifier}{after}"
     assert without_personal(text) == text
