@@ -33,7 +33,7 @@ from libs.store.database import Pool
 from libs.store.retention import PORTION, Dropped, Turn, due_days, retention_turn, standing
 
 ATTEMPTS: Final = 5  # at partitions that somebody reads
-FIRST_PAUSE: Final = 0.3  # seconds between them, doubling
+FIRST_PAUSE: Final = timedelta(milliseconds=300)  # between them, doubling
 
 Progress = Callable[[str], None]
 
@@ -104,7 +104,7 @@ async def _day(pool: Pool, day: date, found: Let, *, set_aside: bool) -> None:
         except ContentionError:
             # Whoever reads the archive for long is let do so; each attempt holds everybody up for a moment.
             if attempt < ATTEMPTS:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause.total_seconds())
                 pause *= 2
         else:
             if dropped is not None:
@@ -178,4 +178,4 @@ class Retention:
 def age(day: date, now: datetime) -> float:
     """Return for how many seconds a day (UTC) has been over."""
     end = datetime.combine(day, time(), UTC) + timedelta(days=1)
-    return max(0.0, (now - end).total_seconds())
+    return max((now - end).total_seconds(), 0)

@@ -151,7 +151,7 @@ async def test_late_ones_of_a_day_that_is_gone_are_taken(pool: Pool) -> None:
 async def test_long_reader_is_let_read_and_nobody_is_held_up(
     pool: Pool, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chore, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(chore, "FIRST_PAUSE", timedelta(milliseconds=50))
     await with_partitions(pool)
     await taken(pool, outcome(1, about("p-1", paid(at=1))))
     reader = await asyncpg.connect(dsn)
