@@ -82,8 +82,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         told = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "100",
-            "OTEL_BSP_MAX_QUEUE_SIZE": "600",
+            "OTEL_BSP_MAX_QUEUE_SIZE": "200",
             "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
+            "CAUDAL_GRACE": "1",
             "CAUDAL_LOG_DELIVERIES": "all",
             "CAUDAL_LOG_FORMAT": "json",
         }
@@ -264,8 +265,13 @@ def test_collector_that_hangs_costs_nothing(house: House) -> None:
     assert time.monotonic() - began < SECONDS
     assert workers(house) == running
     assert memory(running) - size < GROWTH
-    assert house.stack.send(Request("/metrics", method="GET")).body.count(b"caudal_trace_spans")
+    metrics = house.stack.send(Request("/metrics", method="GET")).body.decode()
+    dropped = re.search(
+        r'^caudal_trace_spans_total\{outcome="dropped"\} (\S+)$', metrics, re.MULTILINE
+    )
+    assert dropped
+    assert float(dropped[1]) > 0
     stopping = time.monotonic()
     assert house.stack.stop() == 0
-    assert time.monotonic() - stopping < 20
+    assert time.monotonic() - stopping < 15
     assert "spans_left" in {line["event"] for line in house.lines()}

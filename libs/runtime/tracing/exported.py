@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from typing import Final
 
@@ -34,6 +35,8 @@ from libs.runtime.tracing.port import ATTRIBUTES, Attributes, Finished, Kind, Va
 from libs.runtime.tracing.queued import Queued
 
 SCOPE: Final = "caudal"
+# Ids, names and our own words: nothing that a message needs.
+_NAME: Final = re.compile(r"[A-Za-z0-9_.:/{}-]{1,200}")
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _KINDS: Final = {
     Kind.SERVER: SpanKind.SERVER,
@@ -108,9 +111,9 @@ def open_traces(choice: Choice, service: str, instance: str) -> ExportedTraces:
 
 
 def shown(attributes: Attributes) -> dict[str, Value]:
-    """Return the attributes that are on the list, their texts as the log would show them."""
+    """Return the attributes that are on the list, and of their texts what is no name as the log would show it."""
     return {
-        name: mask(value) if isinstance(value, str) and not name.startswith("caudal.") else value
+        name: mask(value) if isinstance(value, str) and not _NAME.fullmatch(value) else value
         for name, value in attributes.items()
         if name in ATTRIBUTES
     }
