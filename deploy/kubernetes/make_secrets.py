@@ -70,7 +70,10 @@ def secrets_of(broker: str, database: str, ca: str | None) -> dict[str, dict[str
         "caudal-migrate": {"postgres-dsn": postgres_dsn("caudal-migrate")},
         "caudal-senders": {name: secrets.token_urlsafe(24) for name in SENDERS},
         "caudal-operator": {"amqp-url": amqp_url("operator")},
+        "caudal-dead": {"amqp-url": amqp_url("dead")},
+        "caudal-restore": {"amqp-url": amqp_url("restore")},
         "caudal-events": {"amqp-url": amqp_url("events")},
+        "caudal-monitoring": {"password": users["monitoring"]},
         "caudal-broker": {
             # on a broker that is new, nothing else makes the virtual host
             "definitions.json": json.dumps({"vhosts": [{"name": "/"}], **definitions(users)})

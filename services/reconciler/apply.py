@@ -7,7 +7,6 @@ Doing the same batch again is a no-op, so a commit whose answer was lost may sim
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,10 +17,7 @@ import structlog
 from libs.contracts.delivery import Delivery
 from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
-from libs.domain.fold import Folded, fold
-from libs.domain.lifecycle import Authority, Flag, Kind
 from libs.domain.observation import Observation
-from libs.domain.verdict import Outcome
 from libs.runtime.failpoints import failpoint
 from libs.runtime.failures import ContentionError, TemporaryError, where
 from libs.store.archive import file_missing
@@ -53,21 +49,15 @@ from libs.store.outcomes import (
 )
 from libs.store.together import StaleError, Writes
 from services.reconciler.applied import Applied
-from services.reconciler.change import change_of, outbox_row
+from services.reconciler.change import outbox_row
 from services.reconciler.placing import Places, not_found, places_of
 from services.reconciler.replayed import is_replay, lock_replayed, put_aside
+from services.reconciler.steps import CROWDED, Steps, advance, doubt, merge, verdicts
 from services.reconciler.witness import Folding
-
-# Observations of one object, beyond which it is a crowd: a batch folds it once and no longer step by
-# step, and one that finds a crowd leaves the fold to `crowd`. No honest object is one.
-CROWDED: Final = 100
 
 # Attempts with everything locked, which only somebody who enters the same names in the ledger can
 # spoil.
 LOCKED: Final = 10
-
-# What is asked about as soon as it is so.
-_TO_ASK: Final = (Flag.VERIFY.value, Flag.UNCORROBORATED.value)
 
 log = structlog.get_logger()
 
@@ -237,9 +227,9 @@ async def _fold_onto(  # noqa: PLR0913, PLR0917 - what a batch is, and onto what
         row = known.rows.get(key)
         if row is None:
             new = unknown_object(key, told.providers[key], known.numbers[key])
-            births.append(_advance(new, {}, said, holds))
+            births.append(advance(new, {}, said, holds))
         else:
-            changed.append(_advance(row, known.said[key], said, holds))
+            changed.append(advance(row, known.said[key], said, holds))
     if crowds:
         changed += await _crowded(connection, writes, crowds, told.by_object)
     steps = sorted([*births, *changed], key=lambda steps: steps.row.key)
@@ -260,37 +250,14 @@ async def _fold_onto(  # noqa: PLR0913, PLR0917 - what a batch is, and onto what
         folding.folded(steps)
         causes = [folding.context_of(said) for each in steps for _, said in each.news]
         add_traced_to_outbox(writes, zip(events, causes, strict=True))
-    doubtful = [(each.row, flag) for each in steps if each.row.flags and (flag := _doubt(each))]
+    doubtful = [(each.row, flag) for each in steps if each.row.flags and (flag := doubt(each))]
     applied = Applied(
         observations=len(fresh),
         repeats=len(repeats),
         events=len(events),
-        verdicts=_verdicts(steps, len(repeats)),
+        verdicts=verdicts(steps, len(repeats)),
     )
     return applied, doubtful
-
-
-def _verdicts(steps: Sequence[_Steps], repeats: int) -> Counter[str]:
-    """Count what became of the observations that a batch has added."""
-    counts = Counter(
-        [
-            verdict.outcome.value
-            for each in steps
-            if each.folded is not None
-            for verdict in each.folded.verdicts
-            if verdict.key in each.added
-        ]
-    )
-    if repeats:
-        counts[Outcome.DUPLICATE.value] += repeats
-    return counts
-
-
-def _doubt(steps: _Steps) -> str | None:
-    """Return the flag for which to ask the provider at once; what an answer itself leaves open is none."""
-    if not steps.moved or steps.row.authority == Authority.POLL:
-        return None
-    return next((f for f in _TO_ASK if f in steps.row.flags and f not in steps.before), None)
 
 
 async def _crowded(
@@ -298,7 +265,7 @@ async def _crowded(
     writes: Writes,
     crowds: dict[ObjectKey, StoredObject],
     by_object: dict[ObjectKey, list[Observation]],
-) -> list[_Steps]:
+) -> list[Steps]:
     """Take in what is said of crowds, and note those that grow."""
     told = await observations_named(
         connection,
@@ -306,73 +273,12 @@ async def _crowded(
     )
     steps = []
     for key, row in crowds.items():
-        more = _Steps(row)
+        more = Steps(row)
         for said in by_object[key]:
-            _merge(told.setdefault(row.id, {}), said, more)
+            merge(told.setdefault(row.id, {}), said, more)
         steps.append(more)
     note_crowded(writes, [each.row.id for each in steps if each.added])
     return steps
-
-
-@dataclass(slots=True)
-class _Steps:
-    """What a batch adds to one object; `news` are the rows that events tell of, in order.
-
-    Each comes with the observation that made it so.
-    """
-
-    row: StoredObject
-    before: Sequence[str] = ()  # the flags that it had
-    moved: bool = False
-    folded: Folded | None = None  # with all that was added
-    added: dict[str, Observation] = field(default_factory=dict)
-    repeats: list[Observation] = field(default_factory=list)
-    news: list[tuple[StoredObject, Observation]] = field(default_factory=list)
-
-
-def _advance(
-    stored: StoredObject,
-    known: dict[str, Observation],
-    told: Sequence[Observation],
-    holds: Collection[str],
-) -> _Steps:
-    """Take observations in one by one, as if each had come alone: a batch skips no change.
-
-    A crowded object (no honest one is) is folded once for the batch, or the time that its batch
-    takes would grow with the square of what was said.
-    """
-    steps, kind, merged = _Steps(stored, stored.flags), Kind(stored.kind), False
-    for number, said in enumerate(told, 1):
-        merged |= _merge(known, said, steps)
-        if not merged or (len(known) > CROWDED and number < len(told)):
-            continue
-        merged = False
-        steps.folded = fold(kind, known.values())
-        change = change_of(steps.row, steps.folded, holds)
-        if change is not None:
-            steps.row, steps.moved = change.row, True
-            if change.news:
-                steps.news.append((change.row, said))
-    return steps
-
-
-def _merge(known: dict[str, Observation], said: Observation, steps: _Steps) -> bool:
-    """Put one observation into what is known; say whether that adds anything.
-
-    Of two tellings of a key one stands (see `precedence`), and the other is a repeat. The same
-    delivery again is nothing at all.
-    """
-    first = known.get(said.key)
-    if first is not None and first.delivery_id == said.delivery_id:
-        return False
-    if first is None or said.precedence < first.precedence:
-        known[said.key] = steps.added[said.key] = said
-        later = first
-    else:
-        later = said
-    if later is not None:
-        steps.repeats.append(later)
-    return later is not said
 
 
 async def park_failed(pool: Pool, outcome: Translated, *, reason: str, attempts: int) -> bool:

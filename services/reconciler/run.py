@@ -43,7 +43,7 @@ from services.reconciler.sweep import Sweep
 from services.reconciler.telling import Telling
 from services.reconciler.waiting import fold_in_waiting
 
-POOL_SIZE: Final = 11  # archive, apply, notices, relay, seven chores
+POOL_SIZE: Final = 12  # archive, apply, notices, relay, eight chores
 ANSWER_WITHIN: Final = 15.0  # seconds for one statement; locks are waited for less long
 WAITING_EVERY: Final = 2.0  # seconds
 CROWD_EVERY: Final = 1.0

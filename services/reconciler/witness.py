@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Steps(Protocol):
-    """What a batch adds to one object, see `services.reconciler.apply`."""
+    """What a batch adds to one object, see `services.reconciler.steps`."""
 
     @property
     def added(self) -> Mapping[str, Observation]:

@@ -100,7 +100,7 @@ def test_no_password_stands_in_any_file() -> None:
         re.MULTILINE,
     )
     for path in FILES:
-        if path.is_file() and path.suffix != ".json":
+        if path.is_file() and path.suffix not in {".json", ".png"}:
             text = path.read_text()
             assert not url.search(text), path
             assert not default.search(text), path

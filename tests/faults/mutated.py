@@ -158,9 +158,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "drop the dedupe key",
-        "services/reconciler/apply.py",
+        "services/reconciler/steps.py",
         "    first = known.get(said.key)\n",
-        '    said = replace(said, key=f"{said.key} {said.delivery_id}")\n'
+        '    said = __import__("dataclasses").replace(said, key=f"{said.key} {said.delivery_id}")\n'
         "    first = known.get(said.key)\n",
         (
             "tests/integration/reconciler/test_events.py::test_repeat_tells_nothing",

@@ -17,7 +17,7 @@ from libs.domain.observation import CancelStatus, Observation
 from libs.store.database import Pool
 from libs.store.inspect import list_objects
 from services.inspection.view import object_view
-from services.reconciler.apply import CROWDED, apply
+from services.reconciler.apply import apply
 from services.reconciler.crowd import Crowd
 from tests.integration.store.rooms import fetch, folded_rows, table, value
 from tests.unit.domain.saying import (
