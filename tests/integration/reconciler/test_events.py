@@ -19,6 +19,7 @@ from libs.store.inspect import list_objects
 from services.inspection.view import object_view
 from services.reconciler.apply import apply
 from services.reconciler.crowd import Crowd
+from services.reconciler.steps import CROWDED
 from tests.integration.store.rooms import fetch, folded_rows, table, value
 from tests.unit.domain.saying import (
     brl,
@@ -241,7 +242,7 @@ async def test_batch_does_not_fold_a_crowd(pool: Pool, monkeypatch: pytest.Monke
         return fold(kind, observations)
 
     await apply(pool, outcomes_of([pending(at=n, word=f"w-{n}") for n in range(CROWDED + 1)]))
-    monkeypatch.setattr("services.reconciler.apply.fold", counting)
+    monkeypatch.setattr("services.reconciler.steps.fold", counting)
     more = [pending(at=900 + n, word=f"more-{n}") for n in range(20)]
     other = about("another", paid(at=1))
     done = await apply(pool, outcomes_of([*more, other], first=500))
