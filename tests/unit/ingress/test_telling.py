@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import structlog
 
+from libs.runtime.settings import LogDeliveries
+from libs.runtime.tracing.witness import Witness
 from tests.unit.ingress.stand_ins import Ingress, running_ingress
 
 TOKEN = "/webhooks/shop?token=open-sesame"
@@ -49,8 +51,9 @@ async def test_health_follows_the_broker(ingress: Ingress) -> None:
 
 
 async def test_nothing_secret_is_logged() -> None:
+    telling = Witness(lines=LogDeliveries.ALL)
     with structlog.testing.capture_logs() as logs:
-        async with running_ingress() as ingress:
+        async with running_ingress(witness=telling) as ingress:
             await ingress.post(TOKEN, b'{"a":"open-sesame"}')
             await ingress.post("/webhooks/shop?token=wrong-word", b"card 4111111111111111")
             await ingress.post("/webhooks/body", b'{"SecretKey":"OLD-SECRET-KEY"}')
