@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 
 from libs.runtime.logs import configure_logs
+from libs.runtime.secret_references import SendersSecrets
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.signals import stop_event
 from services.cli import options
@@ -77,7 +78,9 @@ def simulate(*, verifies: bool, data_dir: Path, as_json: bool, **told: Any) -> N
 
 
 def _post(data_dir: Path, told: dict[str, Any], *, as_json: bool) -> None:
-    credentials = credentials_from(told["sources"] or load_settings().sources)
+    credentials = credentials_from(
+        told["sources"] or load_settings().sources, reader=SendersSecrets
+    )
     plan = Plan(plan_options(told, credentials, count=count_of(told)))
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{plan.options.run}.jsonl"
     ledger: Path = told["ledger"] or data_dir / _FOLDER / name

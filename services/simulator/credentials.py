@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.development import development_sources
-from libs.runtime.secret_references import SecretReader, SendersSecrets
+from libs.runtime.secret_references import SecretReader
 from libs.runtime.sources import Source, Sources, load_sources, read_sources
 from services.simulator.lives import Body
 from services.simulator.providers import SIMULATIONS
@@ -29,16 +29,19 @@ class Credentials:
         return prove(bare, self.sources[source].authentication)
 
 
-def credentials_from(sources_file: Path | None) -> Credentials:
+def credentials_from(
+    sources_file: Path | None, *, reader: type[SecretReader] = SecretReader
+) -> Credentials:
     """Read a sources file, or take the development sources. Raises `ConfigurationError`.
 
+    `reader` is who reads the secrets: who answers for the APIs as well needs those of the APIs, too.
     Left out are sources that nobody can send to, and those that ask for nothing: what an unsigned
     notice says of a payout is not believed.
     """
     if sources_file is None:
         here = SecretReader(Path.cwd())
         return _checked(read_sources(development_sources(), SIMULATIONS, here))
-    return _checked(load_sources(sources_file, SIMULATIONS, reader=SendersSecrets))
+    return _checked(load_sources(sources_file, SIMULATIONS, reader=reader))
 
 
 def _checked(sources: Sources) -> Credentials:

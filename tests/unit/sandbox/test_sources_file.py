@@ -9,6 +9,7 @@ from libs.runtime.secret_references import SecretReader
 from libs.runtime.sources import Sources, read_sources
 from services.sandbox.accounts import DEVELOPMENT, accounts_of
 from services.sandbox.sources_file import PATHS, sources_text
+from services.simulator.credentials import credentials_from
 
 URL = "http://127.0.0.1:8090"
 
@@ -65,3 +66,11 @@ def test_nothing_opens_nothing() -> None:
     for provider in DEVELOPMENT:
         assert accounts.opened(provider, {}) is None
         assert accounts.opened(provider, dict.fromkeys(DEVELOPMENT[provider], "")) is None
+
+
+def test_own_credentials_are_read_from_the_file_that_the_stack_has(tmp_path: Path) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text(sources_text(URL).replace("dev-clip-secret-key", "another"), encoding="utf-8")
+    accounts = accounts_of(credentials_from(file).sources.values())
+    assert accounts.opened("clip", {**DEVELOPMENT["clip"], "secret_key": "another"})
+    assert accounts.opened("mobbex", DEVELOPMENT["mobbex"])
