@@ -25,6 +25,7 @@ from tests.kubernetes.rendered import (
     TOP,
     containers,
     of_kind,
+    pods,
     secret_keys,
 )
 
@@ -93,6 +94,21 @@ def test_example_is_not_applied() -> None:
     assert ran.returncode == 1
     assert "still to be filled in" in ran.stderr
     assert "amqp-url" in ran.stderr
+
+
+def test_what_no_pod_has_is_named_where_it_is_said_what_need_not_be_applied() -> None:
+    read_by_pods = {
+        volume["secret"]["secretName"]
+        for each in pods("production")
+        for volume in each.spec["volumes"]
+        if "secret" in volume
+    }
+    _, _, told = (FOLDER / "README.md").read_text().partition("2. **Secrets.**")
+    step = told.partition("\n3. ")[0]
+    for folder in EXAMPLE.iterdir():
+        named = f"`{folder.name}`" in step
+        # the senders' are filled in, and applied
+        assert named == (folder.name not in read_by_pods or folder.name == "caudal-senders")
 
 
 KUBECTL: Final = """\
