@@ -26,9 +26,19 @@ class Assumptions:
     follower_share: float = _taken(
         0.6, "what a message costs on each of the broker's two followers, against its leader"
     )
-    archive_days: float = _taken(90, "how long raw bodies and what became of them are kept")
-    ledger_days: float = _taken(400, "how long repetitions are known")
-    object_days: float = _taken(400, "how long objects and what was said of them are kept")
+    archive_days: float = _taken(
+        90,
+        "days of raw bodies, and of what became of them, that are counted here (`CAUDAL_RETENTION_ARCHIVE_DAYS`); "
+        "without it nothing deletes them",
+    )
+    ledger_days: float = _taken(
+        400,
+        "days of the names by which repetitions are known that are counted here; nothing deletes them",
+    )
+    object_days: float = _taken(
+        400,
+        "days of objects, and of what was said of them, that are counted here; nothing deletes them",
+    )
     outage_hours: float = _taken(4, "how long the broker holds what nobody takes")
     random_leaves: float = _taken(
         2.0,

@@ -70,7 +70,11 @@ def needs_table(told: Told) -> str:
     """Write what each volume needs, a column for each."""
     found = [need(volume, *told[1:]) for volume in VOLUMES]
     head = ["", *(f"{each.per_day / 1e6:,.0f} million a day" for each in found)]
-    return _table(head, [[name, *map(tell, found)] for name, tell in _LINES])
+    taken = told[3]
+    days = {
+        name: f"{getattr(taken, name):g}" for name in ("archive_days", "ledger_days", "object_days")
+    }
+    return _table(head, [[name.format(**days), *map(tell, found)] for name, tell in _LINES])
 
 
 def arithmetic(told: Told) -> str:
@@ -88,7 +92,7 @@ def arithmetic(told: Told) -> str:
         f"ingress       {ingress.count} processes at {rate / ingress.count:,.0f}/s: {ingress.busy:.2f} cores busy, {ingress.vcpus:g} vCPUs provided",
         f"Postgres      {postgres.busy:.2f} cores at {rate:,.0f}/s / {taken.utilization:g}, or {taken.in_memory:g} × {stored:,.0f} GB / {taken.gib_per_vcpu:g} GiB: {postgres.vcpus / 2:g} vCPUs, twice",  # noqa: RUF001
         f"archive       {one.per_day:,.0f} × {taken.archive_days:g} days × {each:,.0f} bytes = {one.stored_gb['archive']:,.0f} GB",  # noqa: RUF001
-        f"disk          {stored:,.0f} GB in all, twice; {one.disk_per_second:,.0f} reads and writes/s at the peak",
+        f"disk          {stored:,.0f} GB in all after {taken.object_days:g} days, twice; {one.disk_per_second:,.0f} reads and writes/s at the peak",
         f"money         {one.vcpus:g} vCPUs × {taken.hours:g} h × ${taken.vcpu_hour:g} = ${one.dollars['processors']:,.0f}, and so on",  # noqa: RUF001
     ]
     return "```\n" + "\n".join(lines) + "\n```\n"
@@ -142,10 +146,11 @@ _LINES: Final[Sequence[tuple[str, Callable[[Need], str]]]] = (
     ("broker nodes", _group("broker")),
     ("Postgres servers", _group("postgres")),
     ("together", lambda one: f"{one.cores:,.1f} busy · {one.vcpus:,g} vCPU"),
-    ("database, GB (archive + ledger + objects)", lambda one: " + ".join(f"{gb:,.0f}" for gb in one.stored_gb.values())),
+    ("database after {object_days} days, GB (archive of {archive_days} + ledger of {ledger_days} + objects)",
+     lambda one: " + ".join(f"{gb:,.0f}" for gb in one.stored_gb.values())),
     ("broker's disks for an outage, GB", lambda one: f"{one.broker_gb:,.0f}"),
     ("reads and writes/s of one Postgres at the peak", lambda one: f"{one.disk_per_second:,.0f}"),
-    ("its log at the peak, MB/s", lambda one: f"{one.wal_mb_per_second:,.1f}"),
+    ("its log at the peak, each random page whole, MB/s", lambda one: f"{one.wal_mb_per_second:,.1f}"),
     ("dollars a month: processors + disks + reads and writes + between zones",
      lambda one: " + ".join(f"{dollars:,.0f}" for dollars in one.dollars.values())),
     ("together, dollars a month", lambda one: f"{one.month:,.0f}"),

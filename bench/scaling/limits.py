@@ -14,6 +14,7 @@ from bench.scaling.costs import Costs, Measured
 from bench.scaling.storage import kept_bytes
 
 DAY: Final = 86_400  # seconds
+PAGE: Final = 8192  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,6 @@ class Limit:
 def limits(costs: Costs, found: Measured, taken: Assumptions) -> list[Limit]:
     """Return all of them, the lowest first."""
     postgres_us = costs.sustained.cpu_us["postgres"]
-    full_page = 8192 * taken.random_leaves
     carried = broker_bytes(costs, found)
     kept = sum(kept_bytes(costs, found, taken).values())
     per_day = 1e9 * taken.volume_gb / kept
@@ -59,7 +59,7 @@ def limits(costs: Costs, found: Measured, taken: Assumptions) -> list[Limit]:
         ),
         Limit(
             "Postgres' log, each random page whole",
-            taken.wal_bytes_per_second / (found.wal_bytes_per_webhook + full_page),
+            taken.wal_bytes_per_second / wal_bytes(found, taken),
             f"{taken.wal_bytes_per_second / 1e6:.0f} MB/s assumed / ({found.wal_bytes_per_webhook:,.0f} measured"
             f" + {taken.random_leaves:g} × 8,192 bytes)",  # noqa: RUF001 - the sign for times
         ),
@@ -67,7 +67,7 @@ def limits(costs: Costs, found: Measured, taken: Assumptions) -> list[Limit]:
             "Postgres' disk: what is kept",
             per_day / DAY * taken.peak_factor,
             f"{taken.volume_gb:,.0f} GB assumed / {kept / 1e6:,.2f} MB for each webhook a day"
-            f" = {per_day / 1e6:,.0f} million a day, {taken.peak_factor:g} times that at the peak",
+            f" after {taken.object_days:g} days = {per_day / 1e6:,.0f} million a day, {taken.peak_factor:g} times that at the peak",
         ),
         Limit(
             "Postgres' disk: reads and writes",
@@ -81,6 +81,14 @@ def limits(costs: Costs, found: Measured, taken: Assumptions) -> list[Limit]:
 def times(peak: float, limit: Limit, taken: Assumptions) -> int:
     """Return how often there has to be what has this limit, for so many webhooks a second."""
     return max(1, ceil(peak / (taken.utilization * limit.webhooks_per_second)))
+
+
+def wal_bytes(found: Measured, taken: Assumptions) -> float:
+    """Return what one webhook writes into Postgres' log, where each page at a random place goes there as a whole.
+
+    It does so at its first change after a checkpoint; in large indexes two changes seldom find the same page.
+    """
+    return found.wal_bytes_per_webhook + PAGE * taken.random_leaves
 
 
 def broker_bytes(costs: Costs, found: Measured) -> float:

@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.scaling.assumptions import Assumptions
 from bench.scaling.costs import Costs, Measured
-from bench.scaling.limits import DAY, Limit, broker_bytes, limits, times
+from bench.scaling.limits import DAY, Limit, broker_bytes, limits, times, wal_bytes
 from bench.scaling.storage import kept_bytes
 
 OURS: Final = ("ingress", "normalizer", "reconciler")
@@ -43,7 +43,7 @@ class Need:
     stored_gb: dict[str, float]
     broker_gb: float
     wal_mb_per_second: float
-    """Of one cell, at the peak, without full pages."""
+    """Of one cell, at the peak, each page at a random place whole."""
     disk_per_second: float
     """Of one cell's Postgres, at the peak: pages at random places, read and written, and syncs of its log."""
     dollars: dict[str, float]
@@ -80,8 +80,9 @@ def need(per_day: float, costs: Costs, found: Measured, taken: Assumptions) -> N
     syncs = COMMITS * min(each, BATCHES * groups["reconciler"].count / cells)
     disk = 2 * taken.random_leaves * each + syncs
     broker_gb = BROKER_NODES * 3600 * taken.outage_hours * mean * broker_bytes(costs, found) / 1e9
+    written = wal_bytes(found, taken)
     # Each message to two more nodes, a webhook in and out of the broker, the log of Postgres to the standby.
-    between = (BROKER_NODES + 1) * broker_bytes(costs, found) + found.wal_bytes_per_webhook
+    between = (BROKER_NODES + 1) * broker_bytes(costs, found) + written
     return Need(
         per_day=per_day,
         mean=mean,
@@ -92,7 +93,7 @@ def need(per_day: float, costs: Costs, found: Measured, taken: Assumptions) -> N
         first_limit=first,
         stored_gb=stored,
         broker_gb=broker_gb,
-        wal_mb_per_second=each * found.wal_bytes_per_webhook / 1e6,
+        wal_mb_per_second=each * written / 1e6,
         disk_per_second=disk,
         dollars=_dollars(
             groups,

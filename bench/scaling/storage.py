@@ -1,4 +1,7 @@
-"""What is kept, and how large it becomes: bytes a webhook, times the days that each kind is kept for."""
+"""What is kept, and how large it is after so many days: bytes a webhook, times the days that are counted of each kind.
+
+Only the archive is ever deleted, and only where its days are set: the ledger and the objects go on growing.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ OBJECTS: Final = "objects"
 
 
 def kept_bytes(costs: Costs, found: Measured, taken: Assumptions) -> dict[str, float]:
-    """Return what one webhook a day makes of each kind, in bytes, once it is as old as it gets.
+    """Return what one webhook a day makes of each kind, in bytes, after the days that are counted.
 
     The size of an object is that of ten million: in a table of a few thousand much of an index is empty.
     """

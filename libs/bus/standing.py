@@ -8,7 +8,7 @@ it handles a second says how much came, what it handles in a second of work says
 With several replicas each predicts by itself, as if the others were like it. They agree where the broker deals
 evenly among equals; of unequal ones the quick predicts too little and the slow too much, and one that stands
 still (its brake, a lost channel) says the longest there is while the others go on. So what wakes people goes by the
-minimum, and what scales by the average. `sum(rate)` is the rate of all, whoever they are.
+minimum, and so does what scales. `sum(rate)` is the rate of all, whoever they are.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from math import nan
 from typing import Final
 
 from libs.runtime.queue_metrics import (
@@ -57,7 +58,7 @@ class Standing:
         self._in_hand: float | None = None  # when it was received
         self._last: float | None = None  # the same of what was done last
         self._clear: float | None = None  # when nothing was seen to wait, or the first look
-        self._waiting = 0
+        self._waiting: int | None = 0  # None: not known any more
         self._looks: deque[Look] = deque()
         self._moved_at = 0.0  # of the clock of the looks
         self._known = 0.0  # the last working rate that there was
@@ -87,9 +88,11 @@ class Standing:
         self._handled += handled
 
     def oldest(self) -> float:
-        """Return how old the oldest is, in seconds, see `caudal_queue_oldest_seconds`."""
+        """Return how old the oldest is, in seconds, see `caudal_queue_oldest_seconds`; NaN where it is not known."""
         if self._in_hand is not None:
             since = self._in_hand
+        elif self._waiting is None:
+            return nan
         elif self._waiting:
             since = max((each for each in (self._last, self._clear) if each is not None), default=0)
         else:
@@ -119,9 +122,9 @@ class Standing:
 
     def unknown(self) -> None:
         """Take back what is no longer known: the broker does not answer, or has no such queue."""
-        _forget(self._queue, QUEUE_MESSAGES, QUEUE_CONSUMERS, QUEUE_DRAIN)
+        _forget(self._queue, QUEUE_MESSAGES, QUEUE_CONSUMERS, QUEUE_RATE, QUEUE_DRAIN)
         self._looks.clear()
-        self._waiting = 0
+        self._waiting = None
 
     @property
     def rate(self) -> float:

@@ -34,7 +34,8 @@ QUEUE_CONSUMERS: Final = gauge(
 )
 QUEUE_RATE: Final = gauge(
     "caudal_queue_rate",
-    "Messages a second of a queue that this process has handled, over the last 60 s. Their sum is the rate of the queue.",
+    "Messages a second of a queue that this process has handled, over the last 60 s, and gone while "
+    "the broker cannot be asked. Their sum is the rate of the queue.",
     unit="messages a second",
     who=WORKERS,
     queue=_QUEUES,
@@ -43,7 +44,8 @@ QUEUE_OLDEST: Final = gauge(
     "caudal_queue_oldest_seconds",
     "Age of what this process has in hand, from its receipt; where it has nothing in hand and messages wait, the most that "
     "they can be old: since the queue was seen empty, or since the receipt of what was handled last. 0 where nothing "
-    "waits. Replays, and what is tried again, do not count.",
+    "waits; NaN where nothing is in hand and the broker, which was asked before, cannot be. Replays, and what is tried "
+    "again, do not count.",
     unit="seconds",
     who=WORKERS,
     queue=_QUEUES,

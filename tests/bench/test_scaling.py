@@ -140,6 +140,30 @@ def test_disk_follows_from_days_and_bytes(costs: Costs, found: Measured) -> None
     assert longer.stored_gb["ledger"] == one.stored_gb["ledger"]
 
 
+def test_log_has_random_pages_whole_wherever_it_is_told(costs: Costs, found: Measured) -> None:
+    taken = Assumptions()
+    written = found.wal_bytes_per_webhook + 8192 * taken.random_leaves
+    every = {each.name: each.webhooks_per_second for each in limits(costs, found, taken)}
+    assert every["Postgres' log, each random page whole"] * written == pytest.approx(
+        taken.wal_bytes_per_second
+    )
+    for one, more in zip(needs(costs, found), needs(costs, found, random_leaves=3.0), strict=True):
+        assert one.wal_mb_per_second == pytest.approx(one.peak / one.cells * written / 1e6)
+        # and it goes to the standby, in another zone
+        page = one.per_day * taken.hours / 24 * 8192 / 1e9
+        assert more.dollars["between zones"] - one.dollars["between zones"] == pytest.approx(
+            page * taken.gb_between_zones
+        )
+
+
+def test_days_that_are_counted_stand_beside_the_disks() -> None:
+    told = ("object_days=1095", "ledger_days=500", "archive_days=30")
+    ran = CliRunner().invoke(main, [each for name in told for each in ("--set", name)])
+    assert (
+        "| database after 1095 days, GB (archive of 30 + ledger of 500 + objects) |" in ran.stdout
+    )
+
+
 def test_everything_that_a_webhook_leaves_is_counted(found: Measured, costs: Costs) -> None:
     """No table of what was measured is left out of the disks without a word."""
     passing = {"outbox"}

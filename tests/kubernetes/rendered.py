@@ -16,6 +16,7 @@ import yaml
 
 TOP: Final = Path(__file__).parents[2]
 FOLDER: Final = TOP / "deploy" / "kubernetes"
+ALERTS: Final = TOP / "deploy" / "prometheus" / "alerts.yml"
 EXAMPLE: Final = FOLDER / "secrets.example"
 OVERLAYS: Final = ("single-node", "production")
 OURS: Final = ("ingress", "normalizer", "reconciler")

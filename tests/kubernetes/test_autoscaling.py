@@ -81,7 +81,7 @@ def test_drain_time_asks_for_as_many_as_bring_it_to_the_threshold(
     """As HPA works out an average value: the metric by the threshold, rounded up."""
     told = trigger(name, "prometheus")
     assert told["metricType"] == "AverageValue"
-    assert told["metadata"]["query"].startswith("max(avg by (queue) (clamp_max(")
+    assert told["metadata"]["query"].startswith("max(min by (queue) (clamp_max(")
     metric = min(drain_seconds, 3600) * pods_now
     assert ceil(metric / float(told["metadata"]["threshold"])) == wanted
 

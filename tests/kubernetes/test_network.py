@@ -23,6 +23,7 @@ from tests.kubernetes.rendered import (
 each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 INGRESS_CONTROLLER: Final = "ingress-nginx"
 PROMETHEUS: Final = "monitoring"
+NAMES_ON_THE_NODE: Final = "169.254.20.10/32"  # NodeLocal DNSCache
 
 
 def selected(overlay: str, selector: Json) -> list[Pods]:
@@ -80,6 +81,15 @@ def test_way_in_leads_to_webhooks_alone() -> None:
             told = path["backend"]["service"]
             ports = {port["name"] for port in services[told["name"]]["spec"]["ports"]}
             assert told["port"]["name"] in ports
+
+
+def test_pod_that_takes_no_connection_costs_no_webhook() -> None:
+    """The proxy asks the next one soon, and never for what one may have got already."""
+    (way,) = of_kind("production", "Ingress")
+    said = way["metadata"]["annotations"]
+    told = {name.rpartition("/")[2]: value for name, value in said.items()}
+    assert set(told["proxy-next-upstream"].split()) == {"error", "timeout"}
+    assert float(told["proxy-connect-timeout"]) < float(told["proxy-read-timeout"])
 
 
 @each_overlay
@@ -140,18 +150,18 @@ def place(peer: dict[str, Any]) -> str:
 
 
 def test_each_reaches_what_it_needs_and_nothing_else() -> None:
-    names = ("kube-system", 53)
+    names = {("kube-system", 53), (NAMES_ON_THE_NODE, 53)}
     for overlay, broker, database in (
         ("single-node", ("broker", 5672), ("database", 5432)),
         ("production", ("rabbitmq", 5671), ("postgres", 5432)),
     ):
         found = {each.name: reached(overlay, each) for each in pods(overlay) if each.ours}
         assert found == {
-            "ingress": {names, broker},
-            "normalizer": {names, broker},
-            "reconciler": {names, broker, database, ("0.0.0.0/0", 443)},
-            "migrate": {names, database},
-            "topology": {names, broker},
+            "ingress": names | {broker},
+            "normalizer": names | {broker},
+            "reconciler": names | {broker, database, ("0.0.0.0/0", 443)},
+            "migrate": names | {database},
+            "topology": names | {broker},
         }
         assert all(not reached(overlay, each) for each in pods(overlay) if not each.ours)
 

@@ -6,9 +6,11 @@ from itertools import pairwise
 from typing import Final
 
 import pytest
+import yaml
 
 from libs.embedded import images
 from tests.kubernetes.rendered import (
+    ALERTS,
     COMPONENT,
     OURS,
     OVERLAYS,
@@ -182,6 +184,31 @@ def test_spool_is_on_a_disk_that_stays(overlay: str) -> None:
     room = quantity(claim["spec"]["resources"]["requests"]["storage"])
     # what can no longer be read is set aside beside what is being written
     assert int(told["CAUDAL_SPOOL_MAX_BYTES"] or 0) * 2 <= room
+
+
+@each_overlay
+def test_disk_is_not_opened_to_the_group_at_each_mount(overlay: str) -> None:
+    """Erlang refuses a cookie that its group may read; and a large disk takes long."""
+    with_disk = [each for each in pods(overlay) if "volumeClaimTemplates" in each.workload["spec"]]
+    assert with_disk
+    for each in with_disk:
+        told = each.spec["securityContext"]["fsGroupChangePolicy"]
+        assert told == "OnRootMismatch", each.name
+
+
+@each_overlay
+def test_alert_of_memory_comes_before_the_limit(overlay: str) -> None:
+    """Whoever is told that a process holds much has a process to look at."""
+    (expression,) = (
+        rule["expr"]
+        for group in yaml.safe_load(ALERTS.read_text())["groups"]
+        for rule in group["rules"]
+        if "process_resident_memory_bytes" in rule["expr"]
+    )
+    most = float(expression.rpartition(">")[2])
+    for name in OURS:
+        (container,) = of_ours(overlay, name).containers
+        assert quantity(container["resources"]["limits"]["memory"]) > 1.2 * most, name
 
 
 @each_overlay

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.kubernetes.rendered import COMPONENT, FOLDER, OVERLAYS, everything
+from tests.kubernetes.rendered import COMPONENT, FOLDER, OVERLAYS, everything, of_kind
 
 ROLL_OUT: Final = FOLDER / "roll-out"
 # Notes what it is asked, and answers from variables: what jobs end as, and what is not healthy.
@@ -99,6 +99,20 @@ def test_migration_that_never_ends_is_not_waited_for_for_ever(cluster: Path) -> 
     code, asked, _ = roll_out(cluster, OVERLAY, JOBS="", WITHIN="1")
     assert code == 1
     assert not any(f"{COMPONENT}=" in line for line in asked)
+
+
+def test_job_is_waited_for_as_long_as_the_cluster_lets_it_run(cluster: Path) -> None:
+    """Else it is given up, and deleted by the next one, in the middle of its work."""
+    naps = cluster / "naps"
+    program = cluster / "sleep"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {naps}\n')
+    program.chmod(0o755)
+    code, _, _ = roll_out(cluster, OVERLAY, JOBS="")
+    assert code == 1
+    slept = sum(int(line) for line in naps.read_text().splitlines())
+    for overlay in OVERLAYS:
+        for job in of_kind(overlay, "Job"):
+            assert slept > job["spec"]["activeDeadlineSeconds"]
 
 
 def test_sick_reconciler_stops_it_before_the_others(cluster: Path) -> None:

@@ -18,13 +18,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.kubernetes.rendered import FOLDER, OVERLAYS, TOP, Json, everything, of_kind
+from tests.kubernetes.rendered import ALERTS, FOLDER, OVERLAYS, Json, everything, of_kind
 
 OLDEST: Final = "1.29"  # as the README says
 NEWEST: Final = "1.37"
 SCHEMAS: Final = Path(__file__).parent / "schemas"
 OTHERS: Final = {file.stem for file in SCHEMAS.glob("*.json")}
-ALERTS: Final = TOP / "deploy" / "prometheus" / "alerts.yml"
 
 
 @functools.cache

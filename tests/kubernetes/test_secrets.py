@@ -25,6 +25,7 @@ from tests.kubernetes.rendered import (
     TOP,
     containers,
     of_kind,
+    pods,
     secret_keys,
 )
 
@@ -93,6 +94,65 @@ def test_example_is_not_applied() -> None:
     assert ran.returncode == 1
     assert "still to be filled in" in ran.stderr
     assert "amqp-url" in ran.stderr
+
+
+def test_what_no_pod_has_is_named_where_it_is_said_what_need_not_be_applied() -> None:
+    read_by_pods = {
+        volume["secret"]["secretName"]
+        for each in pods("production")
+        for volume in each.spec["volumes"]
+        if "secret" in volume
+    }
+    _, _, told = (FOLDER / "README.md").read_text().partition("2. **Secrets.**")
+    step = told.partition("\n3. ")[0]
+    for folder in EXAMPLE.iterdir():
+        named = f"`{folder.name}`" in step
+        # the senders' are filled in, and applied
+        assert named == (folder.name not in read_by_pods or folder.name == "caudal-senders")
+
+
+KUBECTL: Final = """\
+#!/bin/sh
+echo "$*" >> "$NOTES"
+case "$*" in
+  "get namespace"*) exit "$MISSING" ;;
+  *"--dry-run=client"*) echo "kind: Secret" ;;
+  *) cat > /dev/null ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "wanted"), [("0", []), ("1", ["create namespace caudal --save-config"])]
+)
+def test_namespace_that_is_there_is_left_as_it_is(
+    tmp_path: Path, missing: str, wanted: list[str]
+) -> None:
+    """It has labels (pod security) that are not the script's: to apply it without them takes them away."""
+    (tmp_path / "kubectl").write_text(KUBECTL)
+    (tmp_path / "kubectl").chmod(0o755)
+    assert draw(tmp_path / "secrets").returncode == 0
+    notes = tmp_path / "notes"
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "NOTES": str(notes),
+        "MISSING": missing,
+    }
+    ran = subprocess.run(
+        [str(APPLY), str(tmp_path / "secrets")],
+        check=False, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    asked = notes.read_text().splitlines()
+    made = [line for line in asked if "namespace" in line.split() and "get" not in line.split()]
+    assert made == wanted
+    secrets = {line.split()[5] for line in asked if " create secret generic " in line}
+    assert secrets == {folder.name for folder in EXAMPLE.iterdir()}
+    # of what is applied nothing is a namespace
+    applied = [line for line in asked if " apply " in f" {line} "]
+    assert len(applied) == len(secrets)
+    assert all("--server-side" in line for line in applied)
 
 
 def test_drawn_ones_have_the_names_of_the_example(drawn: Drawn, drawn_with_tls: Drawn) -> None:

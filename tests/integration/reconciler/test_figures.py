@@ -9,6 +9,7 @@ import pytest
 
 from libs.bus.message import Message
 from libs.bus.publisher import Publisher
+from libs.bus.standing import standing_of
 from libs.contracts import webhook_translated
 from libs.contracts.readings import ParkReason, Unknown
 from libs.contracts.webhook_translated import Translated
@@ -132,6 +133,7 @@ async def test_outbox_is_told_as_a_queue(pool: Pool) -> None:
 async def test_a_batch_says_how_late_it_was(pool: Pool) -> None:
     ours, _, _ = reconciler(pool)
     name, queue = "caudal_consumer_lag_seconds_count", "caudal.reconciler"
+    standing_of(queue).looked(0.0, waiting=0, consumers=1)  # a broker was asked, and has nothing
     before = sample(name, queue=queue)
     await ours.reconcile([message([told(1, about("a", paid(at=1)))])])
     assert sample(name, queue=queue) == before + 1

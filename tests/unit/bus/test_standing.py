@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import count
+from math import isnan
 
 import pytest
 from hypothesis import given
@@ -178,10 +179,25 @@ def test_what_is_no_longer_known_is_taken_back(queue: str, clock: Clock) -> None
     standing = Standing(queue, now=clock)
     standing.looked(0, 5, 2)
     standing.unknown()
-    for what in ("messages", "consumers", "predicted_drain_seconds"):
+    for what in ("messages", "consumers", "rate", "predicted_drain_seconds"):
         assert told(queue, what) is None
     standing.looked(5, 0, 2)
     assert told(queue, "messages") == 0
+    assert told(queue, "rate") == 0
+
+
+def test_age_that_is_not_known_is_no_zero(queue: str, clock: Clock) -> None:
+    """While the broker is away messages may wait; what is in hand has its age all the same."""
+    standing = Standing(queue, now=clock)
+    standing.looked(0, 0, 1)
+    standing.took(received(clock.now - 30))
+    standing.unknown()
+    assert told(queue, "oldest_seconds") == pytest.approx(30)
+    standing.did()
+    assert isnan(told(queue, "oldest_seconds") or 0)
+    clock.now += 40
+    standing.looked(40, 0, 1)
+    assert told(queue, "oldest_seconds") == 0
 
 
 @given(
