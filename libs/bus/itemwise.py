@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final, Generic, Self
 
 import structlog
 
 from libs.bus.attempts import Tried, set_back, tried
-from libs.bus.brake import Brake
+from libs.bus.brake import Brake, BrakeEngagedError
 from libs.bus.dead_letters import bury
 from libs.bus.isolation import Failed, Item
 from libs.bus.message import Message
@@ -142,9 +143,16 @@ class Itemwise(Generic[Item]):
         self._standing.took(self._first_received(new))
         failed_new = await self._do(new)
         failed_old = await self._do(old)
-        self._brake.judge(
-            new=len(new), new_failed=_bugs(failed_new), old=len(old), old_failed=_bugs(failed_old)
-        )
+        try:
+            self._brake.judge(
+                new=len(new),
+                new_failed=_bugs(failed_new),
+                old=len(old),
+                old_failed=_bugs(failed_old),
+            )
+        except BrakeEngagedError:
+            self._tell_first((*failed_new, *failed_old))
+            raise
         try:
             for message, reason in unreadable:
                 await self._bury(message, reason)
@@ -201,6 +209,12 @@ class Itemwise(Generic[Item]):
         by_item = {id(piece.item): piece for piece in pieces}
         return [(by_item[id(each.item)], each.error) for each in failed]
 
+    def _tell_first(self, failed: Sequence[tuple[_Piece[Item], Exception]]) -> None:
+        """Say where a batch fails that is held: nothing of it comes to be put aside, which tells the others."""
+        bugs = (each for each in failed if not isinstance(each[1], ContentionError))
+        for piece, error in islice(bugs, 1):
+            self._tell_failed(piece.so_far.failed + 1, error)
+
     async def _put_aside_or_bury(self, piece: _Piece[Item], error: Exception) -> None:
         try:
             await self._put_aside(piece, error)
@@ -219,13 +233,16 @@ class Itemwise(Generic[Item]):
             self._count("contended")
             return
         attempts = piece.so_far.failed + 1
-        log.error("item_failed", queue=self._queue, attempt=attempts, at=where(error))
+        self._tell_failed(attempts, error)
         if attempts < self._max_attempts:
             await self._set_back(piece, Tried(failed=attempts))
             self._count("set_back")
             return
         await self._work.give_up(GivenUp(piece.item, attempts, reason_of(error)))
         self._count("given_up")
+
+    def _tell_failed(self, attempt: int, error: Exception) -> None:
+        log.error("item_failed", queue=self._queue, attempt=attempt, at=where(error))
 
     async def _set_back(self, piece: _Piece[Item], so_far: Tried) -> None:
         await set_back(

@@ -192,7 +192,7 @@ POLLS_UNDER_WAY: Final = gauge(
 )
 POLL_BUDGET: Final = gauge(
     "caudal_poll_budget",
-    "Calls to a provider that may be under way at most, by the process whose turn it is.",
+    "Calls to a provider that may be under way at most, by the process whose turn it is; the same from each reconciler.",
     unit="calls",
     who=[RECONCILER],
     provider=PROVIDERS,

@@ -66,7 +66,8 @@ def run(  # noqa: PLR0913 - options of a command
 
     A day of the archive goes whole, but for deliveries that were never translated, and those of which
     something is parked: these stay until that is over. Runs beside the workers, which it holds up for a
-    fifth of a second at most, and may be interrupted and run again.
+    fifth of a second at most, and may be interrupted and run again. When retention was done (`retention
+    status`) the reconcilers alone say, by their own numbers: within ten minutes, if nothing of it is left.
 
     Exit codes: 0 all that was due is gone, or nothing was; 1 some of it is not, since somebody reads it
     (a long `caudal replay`) or is at it; 2 a number of days that is none, or too short. With --json:
@@ -75,7 +76,7 @@ def run(  # noqa: PLR0913 - options of a command
     """
     kept = _kept(archive_days, acts_days)
     if kept.retention_archive_days is None and kept.retention_acts_days is None:
-        click.echo("everything is kept: no number of days is set (see --help)", err=True)
+        click.echo("everything is kept: this command has no number of days (see --help)", err=True)
     if dry_run:
         _show_due(options.reading(data_dir, lambda pool: _due(pool, kept)), as_json=as_json)
         return

@@ -17,12 +17,14 @@ from aiohttp import web
 
 from libs.bus.front_door import Publishing
 from libs.bus.publisher import Publisher
+from libs.contracts.notice import AuthFailure
 from libs.providers.port import Provider
 from libs.providers.registry import PROVIDERS
 from libs.runtime.archive_keys import KEYS, WITHOUT_KEYS, key_ring
 from libs.runtime.authentication.kinds import open_to_all
 from libs.runtime.configuration import ConfigurationError
 from libs.runtime.metric_kinds import INGRESS, count_from_zero
+from libs.runtime.metrics import INGRESS_LIMITED, NOT_LET_IN
 from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from libs.runtime.tracing.witness import Witness
@@ -39,6 +41,7 @@ from services.ingress.guard import Guard
 from services.ingress.health import Health
 from services.ingress.http_log import http_log
 from services.ingress.ladder import Broker, Ladder, Level
+from services.ingress.limited import Reason
 from services.ingress.notices import Notices
 from services.ingress.reception import Reception
 from services.ingress.tally import Tally
@@ -52,6 +55,8 @@ BACKLOG: Final = 1024
 # makes long turns. With one handle of the socket, a newcomer behind a thousand of them waited for 6 s.
 ACCEPTS: Final = 16  # connections a turn
 LEVEL_EVERY: Final = 0.5  # seconds between two looks at the level
+# The limits that are counted by source; the others end what has not said yet for whom it is.
+LIMITS_OF_A_SOURCE: Final = (Reason.RATE, Reason.REQUESTS, Reason.FAILURES, Reason.ADDRESS)
 
 log = structlog.get_logger()
 
@@ -105,6 +110,7 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
     `noticing` takes what is told beside the webhooks; without it nobody is told.
     """
     count_from_zero(INGRESS)
+    _count_sources_from_zero(sources)
     doors = build_doors(sources, providers)
     _warn(sources, doors)
     broker = Broker(publisher)
@@ -179,6 +185,19 @@ async def serve(  # noqa: PLR0913  # everything that the process consists of
         await spool.close()
         await notices.tell()
     log.info("stopped", spooled=spool.records)
+
+
+def _count_sources_from_zero(sources: Sources) -> None:
+    """Do for what is counted by source what `count_from_zero` does for the others."""
+    for reason in Reason:
+        INGRESS_LIMITED.labels("", reason.value)
+    NOT_LET_IN.labels("", AuthFailure.UNKNOWN_SOURCE.value)
+    for source in sources:
+        for reason in LIMITS_OF_A_SOURCE:
+            INGRESS_LIMITED.labels(source.slug, reason.value)
+        for kind in AuthFailure:
+            if kind is not AuthFailure.UNKNOWN_SOURCE:
+                NOT_LET_IN.labels(source.slug, kind.value)
 
 
 async def _tell_level(ladder: Ladder) -> None:

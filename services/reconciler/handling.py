@@ -125,10 +125,11 @@ class Reconciler:
                 total.add(await apply(self._pool, some, self._holds, folding))
             self._relay.wake()
 
-        failed = [each for some in _portions(outcomes) for each in await isolate(some, fold)]
-        log.debug("batch_applied", **total.counts())
-        _tell(total)
-        return failed
+        try:
+            return [each for some in _portions(outcomes) for each in await isolate(some, fold)]
+        finally:  # where a later portion has to wait, what is committed will be known when all of it comes again
+            log.debug("batch_applied", **total.counts())
+            _tell(total)
 
     async def _park(self, given_up: GivenUp[Translated]) -> None:
         parked = await park_failed(
@@ -139,7 +140,7 @@ class Reconciler:
 
 
 def _tell(applied: Applied) -> None:
-    """Count what a batch did, now that it is committed."""
+    """Count what a batch did and has committed."""
     for verdict, count in applied.verdicts.items():
         _VERDICTS[verdict].inc(count)
     for reason, count in applied.reasons.items():

@@ -61,6 +61,7 @@ async def let_go(
     """Let go of what is due, until there is nothing more, or until `stop` is set.
 
     Raises `TemporaryError` where the database is away. What was begun is finished whatever is to be kept.
+    That it is done is not on record by this: a person may let go of less than is due to the reconcilers.
     """
     found = Let()
     ending = stop or asyncio.Event()
@@ -77,10 +78,6 @@ async def let_go(
     if kept.retention_acts_days is not None:
         acts = kept.retention_acts_days
         await _portions(pool, "acts", lambda turn: turn.forget_acts(acts), found, ending)
-    if found.done and not ending.is_set():
-        async with retention_turn(pool) as turn:
-            if turn is not None:
-                await turn.done()
     return found
 
 
@@ -156,11 +153,21 @@ class Retention:
         self._stop = stop
 
     async def run(self) -> None:
-        """Let go of what is due; somebody else may be at it, which is as good."""
+        """Let go of what is due; somebody else may be at it, which is as good.
+
+        Where nothing has to go, it is done as well: everything is kept.
+        """
         try:
-            await let_go(self._pool, self._kept, lambda _: None, self._stop)
+            found = await let_go(self._pool, self._kept, lambda _: None, self._stop)
+            if found.done and not self._stop.is_set():
+                await self._note_done()
         finally:
             await self.tell()
+
+    async def _note_done(self) -> None:
+        async with retention_turn(self._pool) as turn:
+            if turn is not None:
+                await turn.done()
 
     async def tell(self) -> None:
         """Set the metrics."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from deploy.dev.dashboards.model import Dashboard, Panel, Row
-from deploy.dev.dashboards.promql import quantiles, rate
+from deploy.dev.dashboards.promql import job, quantiles, rate
 from deploy.dev.dashboards.workers import instances, queues, work
 
 _QUEUE: Final = "caudal.normalizer"
-_JOB: Final = 'job=~".*normalizer.*", instance=~"$instance"'
+_JOB: Final = f'{job("normalizer")}, instance=~"$instance"'
 
 NORMALIZER: Final = Dashboard(
     name="normalizer",

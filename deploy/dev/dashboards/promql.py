@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-OF_CAUDAL: Final = 'job=~".*(ingress|normalizer|reconciler).*"'
-"""The jobs of Prometheus: whatever they are called, the name of the process is in it."""
+_JOB: Final = 'job=~"(caudal[/_-])?{}"'
+"""A job of Prometheus is called after the process, or as `caudal/ingress`; `ingress-nginx` is somebody else's."""
+
+
+def job(process: str) -> str:
+    """Select the jobs of a kind of process."""
+    return _JOB.format(process)
+
+
+OF_CAUDAL: Final = job("(ingress|normalizer|reconciler)")
 
 
 def rate(metric: str, by: str = "", where: str = "") -> str:

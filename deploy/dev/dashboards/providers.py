@@ -129,7 +129,7 @@ PROVIDERS: Final = Dashboard(
                 ),
                 Panel(
                     title="Overdue",
-                    description="Objects of which the news that has to come has not come; `caudal overdue` lists them.",
+                    description="Objects of which the news that has to come has not come; `caudal overdue list` shows them.",
                     targets=[(most("caudal_overdue", "provider", _PROVIDER), "{{provider}}")],
                     width=6,
                 ),

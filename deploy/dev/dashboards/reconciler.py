@@ -97,7 +97,7 @@ RECONCILER: Final = Dashboard(
                 ),
                 Panel(
                     title="Events that nobody has taken",
-                    description="Messages in caudal.events.all, the queue for your services; where none uses it, delete it.",
+                    description="Messages in caudal.events.all, the queue for your services. Where none uses it, purge it, and do not delete it: an event that no queue takes stays in the outbox.",
                     targets=[
                         (
                             most("caudal_queue_messages", where='queue="caudal.events.all"'),

@@ -109,6 +109,8 @@ class Poller:
         for agreement in Agreement:
             POLL_AGREEMENT.labels(provider, agreement)
         POLL_BUDGET.labels(provider).set(budget.concurrency)
+        # Asked when it is told: between rounds, when the rest is set, nothing is under way.
+        POLLS_UNDER_WAY.labels(provider).set_function(lambda: budget.under_way)
 
     def wake(self) -> None:
         """Say that there may be something to do: somebody was poked, or it is our turn."""
@@ -175,7 +177,6 @@ class Poller:
             waking.cancel()
 
     def _tell(self) -> None:
-        POLLS_UNDER_WAY.labels(self.provider).set(self._line.budget.under_way)
         for state in BreakerState:
             POLL_BREAKER.labels(self.provider, state).set(self._line.breaker.state is state)
 
