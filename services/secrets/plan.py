@@ -108,6 +108,7 @@ def seen(kept: Mapping[str, str], place: Place) -> dict[str, str]:
         "roles/postgres_dsn": _dsn(kept, ADMINISTRATOR, place),
         **{f"roles/passwords/{login}": kept[f"postgres/{login}"] for login in LOGINS},
         "migrate/postgres_dsn": _dsn(kept, "migrate", place),
+        "migrate/archive_keys": kept[KEYS],
         "topology/amqp_url": _url(kept, "topology", place),
         "ingress/amqp_url": _url(kept, "ingress", place),
         "ingress/archive_keys": kept[KEYS],

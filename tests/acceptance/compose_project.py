@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import time
@@ -51,6 +52,12 @@ class Project:
         return f"{self.name}:latest"
 
     @property
+    def open_files(self) -> int:
+        """As many as there are by default, or as an engine in a container like this one may give."""
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return 65_536 if hard == resource.RLIM_INFINITY else min(65_536, hard)
+
+    @property
     def running(self) -> tuple[str, ...]:
         """The services that stay."""
         return ("rabbitmq", "postgres", *WORKERS, *self.watching)
@@ -60,9 +67,10 @@ class Project:
         told = ("--env-file", str(self._environment()), "--project-name", self.name)
         return run(*self.command, *told, *words, seconds=seconds, cwd=self.folder, given=given)
 
-    def build(self, network: str) -> None:
+    def build(self, network: str, revision: str = "unknown") -> None:
         where = ("--network", network, "--file", "deploy/Dockerfile", "--tag", self.image)
-        run("docker", "build", *where, ".", seconds=BUILD_SECONDS, cwd=self.folder)
+        what = ("--build-arg", f"REVISION={revision}")
+        run("docker", "build", *where, *what, ".", seconds=BUILD_SECONDS, cwd=self.folder)
 
     def up(self, *words: str) -> None:
         """Bring everything up whose images are at hand, and wait until webhooks are confirmed."""
@@ -71,6 +79,20 @@ class Project:
 
     def down(self, *words: str) -> None:
         self.compose("down", *words, seconds=UP_SECONDS)
+
+    def once(self, service: str, *words: str) -> str:
+        """Run what ends by itself, beside all that runs."""
+        return self.compose("run", "--rm", "-T", "--no-deps", service, *words)
+
+    def tell_broker(self) -> None:
+        """Give the broker that runs the users as they are now."""
+        self.inside("rabbitmq", "rabbitmqctl", "import_definitions", "/run/caudal/definitions.json")
+
+    def give(self, name: str, word: str) -> None:
+        """Put a secret of one's own where it is looked for."""
+        file = self.folder / "deploy/compose/secrets" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{word}\n")
 
     def logs(self, *services: str) -> str:
         return self.compose("logs", "--tail", "40", *services)
@@ -131,7 +153,7 @@ class Project:
     def _environment(self) -> Path:
         file = self.folder / "test.env"
         ports = "".join(f"CAUDAL_{each}PORT={port}\n" for each, port in self.ports.items())
-        file.write_text(f"CAUDAL_IMAGE={self.image}\n{ports}")
+        file.write_text(f"CAUDAL_IMAGE={self.image}\nCAUDAL_OPEN_FILES={self.open_files}\n{ports}")
         return file
 
 

@@ -43,6 +43,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
+NETWORK = os.environ.get("CAUDAL_BUILD_NETWORK", "host")
 EXAMPLES = TOP / "libs/providers"
 CREATED = (EXAMPLES / "clip/examples/checkout_created.json").read_bytes()
 REFERENCE = "e1961597-eccd-4bf5-94f3-c343d529caaa"
@@ -107,7 +108,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         name for name, image in WATCHING.items() if succeeds("docker", "image", "inspect", image)
     )
     made = Project(command, fresh_clone(tmp_path_factory.mktemp("clone")), watching)
-    made.build(os.environ.get("CAUDAL_BUILD_NETWORK", "host"))
+    made.build(NETWORK)
     try:
         yield made
     finally:
@@ -160,6 +161,9 @@ def test_fresh_clone_comes_up_and_only_loopback_hears_of_it(project: Project) ->
     assert published == {
         (service, "127.0.0.1") for service in ("ingress", "rabbitmq", *project.watching)
     }
+    for service in project.running:
+        files = project.inside(service, "sh", "-c", "ulimit -n").strip()
+        assert files == str(project.open_files), service
 
 
 def test_prometheus_reaches_all_that_run(project: Project) -> None:
@@ -293,6 +297,30 @@ def test_broker_restarts_and_reconciler_rolls_under_load(project: Project) -> No
     assert all_arrive(project, answers)
 
 
+def test_new_version_comes_out_while_webhooks_come(project: Project) -> None:
+    """In the order of deploy/README.md: the servers stay as they are, and nothing answered is lost."""
+    before = {each: project.containers(each)[0] for each in ("rabbitmq", "postgres", *WORKERS)}
+    project.build(NETWORK, revision="next")
+    token = project.secret("ingress", "senders/clip")
+    with load(project, token) as answers:
+        project.once("secrets")
+        project.tell_broker()
+        for service in ("roles", "migrate", "topology"):
+            project.once(service)
+        for service in ("reconciler", "normalizer"):
+            project.compose("up", "--detach", "--no-build", "--no-deps", service, seconds=180)
+            assert project.become_healthy(service)
+        assert set(answers.values()) == {200}
+        project.compose("up", "--detach", "--no-build", "--no-deps", "ingress", seconds=180)
+        assert project.become_healthy("ingress")
+    assert all_arrive(project, answers)
+    for service, was in before.items():
+        [now] = project.containers(service)
+        assert (now["Image"] != was["Image"]) is (service in WORKERS), service
+        assert (now["Id"] != was["Id"]) is (service in WORKERS), service
+    project.up()
+
+
 @pytest.mark.parametrize("service", ["normalizer", "reconciler", "postgres", "rabbitmq", "ingress"])
 def test_whatever_is_killed_comes_back_and_nothing_is_lost(project: Project, service: str) -> None:
     token = project.secret("ingress", "senders/clip")
@@ -336,13 +364,10 @@ def test_everything_ends_in_time_and_is_there_again(project: Project) -> None:
 
 def test_passwords_of_ones_own_take_effect(project: Project) -> None:
     """Of every kind of character; the data stays, and so do the passwords of the others."""
-    given = project.folder / "deploy/compose/secrets"
     others = project.secret("normalizer", "amqp_url")
-    for name, word in {
-        "rabbitmq/ingress": ODD, "postgres/reconciler": ODD.replace("é", "e"), "senders/clip": "mine",
-    }.items():  # fmt: skip
-        (given / name).parent.mkdir(exist_ok=True)
-        (given / name).write_text(f"{word}\n")
+    project.give("rabbitmq/ingress", ODD)
+    project.give("postgres/reconciler", ODD.replace("é", "e"))
+    project.give("senders/clip", "mine")
     known = project.objects()
     project.down()
     project.up()
@@ -352,6 +377,48 @@ def test_passwords_of_ones_own_take_effect(project: Project) -> None:
     body = CREATED.replace(REFERENCE.encode(), other.encode())
     assert post(f"{project.ingress}/webhooks/clip?token=mine", body) == 200
     assert within(READY_SECONDS, lambda: project.objects() == known | {other: "created"})
+
+
+def test_passwords_change_while_all_of_it_runs(project: Project) -> None:
+    """Of one who declares as well: the broker hears of it before anybody comes in with it."""
+    words = {each: f"another of {each}" for each in ("topology", "normalizer")}
+    for service, word in words.items():
+        project.give(f"rabbitmq/{service}", word)
+    with load(project, project.secret("ingress", "senders/clip")) as answers:
+        project.once("secrets")
+        project.tell_broker()
+        project.up()
+        project.compose("restart", "normalizer", seconds=180)
+        assert project.become_healthy("normalizer")
+    assert project.exit_codes(*ONCE) == {0}
+    assert set(answers.values()) == {200}
+    assert all_arrive(project, answers)
+    for service, word in words.items():
+        said = project.inside(
+            "rabbitmq", "rabbitmqctl", "authenticate_user", f"caudal-{service}", word
+        )
+        assert "Success" in said
+
+
+def test_keys_of_the_archive_change_while_all_of_it_runs(project: Project) -> None:
+    old = project.compose(
+        "run", "--rm", "-T", "--entrypoint", "cat", "secrets", "/secrets/kept/archive/keys"
+    ).strip()
+    new = project.operator("archive", "key").strip()
+    assert old != new
+    for keys in (f"{old},{new}", f"{new},{old}"):
+        project.give("archive/keys", keys)
+        project.up()
+        project.compose("restart", "ingress", "reconciler", seconds=180)
+        assert project.become_healthy("ingress")
+        assert project.become_healthy("reconciler")
+        assert project.secret("ingress", "archive_keys") == keys
+    with pytest.raises(AssertionError):  # all of it rests under the old key
+        project.operator("archive", "status", "--check")
+    with pytest.raises(AssertionError, match=r"permission denied|may not"):
+        project.operator("archive", "rekey")
+    project.compose("run", "--rm", "-T", "migrate", "archive", "rekey")
+    project.operator("archive", "status", "--check")
 
 
 def test_a_secret_that_cannot_be_used_stops_everything_before_it_begins(project: Project) -> None:

@@ -9,12 +9,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from libs.embedded import images
 from libs.providers.registry import PROVIDERS
+from libs.runtime.limits import IngressLimits
 from libs.runtime.secret_references import UnreadSecrets
+from libs.runtime.settings import LogDeliveries, load_settings
 from libs.runtime.sources import load_sources
+from libs.runtime.tracing.choice import chosen
+from libs.store.roles import LOGINS, Role
+from services.ingress.reception import KEPT_FREE
 from services.secrets.plan import ADMINISTRATOR, DRAWN, Place, seen, services
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +123,17 @@ def test_each_service_sees_the_files_of_its_own_and_no_others() -> None:
     assert all(found.endswith(":ro") for name in mounted for found in _as_written(name))
 
 
+def test_who_may_rewrite_the_archive_has_its_keys() -> None:
+    """`archive rekey` needs the owner's login: `docker compose run --rm migrate archive rekey`."""
+    having = {
+        name
+        for name, told in SERVICES.items()
+        if "CAUDAL_ARCHIVE_KEYS_FILE" in (told.get("environment") or {})
+    }
+    assert having == {"ingress", "reconciler", "operator", "migrate"}
+    assert LOGINS["migrate"] is Role.MIGRATE
+
+
 def _as_written(service: str) -> list[str]:
     told = SERVICES[service].get("volumes", ())
     return [each for each in told if isinstance(each, str) and each.startswith("secrets-")]
@@ -169,6 +186,51 @@ def test_everything_is_limited_restarted_watched_and_locked() -> None:
     assert "HEALTHCHECK" in DOCKERFILE
     assert SERVICES.keys() == OURS | {"rabbitmq", "postgres", "prometheus", "grafana"}
     assert OURS == WORKERS | ONCE
+
+
+def test_open_files_are_enough_for_all_connections() -> None:
+    usual = IngressLimits.model_fields["max_connections"].default
+    for name, told in SERVICES.items():
+        limit = told["ulimits"]["nofile"]
+        assert limit["soft"] == limit["hard"], name
+        [files] = re.findall(r"^\$\{CAUDAL_OPEN_FILES:-(\d+)\}$", limit["soft"])
+        assert int(files) <= 65_536, name  # RabbitMQ has a table of as many
+        assert int(files) - KEPT_FREE >= usual, name
+
+
+def test_broker_is_not_asked_before_it_has_a_cookie() -> None:
+    """Whoever asks first makes it: as root, of a mode in which the server cannot read it."""
+    kind, asked = SERVICES["rabbitmq"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    first, then = asked.split(" && ")
+    assert first == "test -s /var/lib/rabbitmq/.erlang.cookie"
+    assert then.startswith("exec rabbitmq-diagnostics ")
+    assert volumes("rabbitmq")["rabbitmq-data"] == "/var/lib/rabbitmq"
+
+
+def test_what_may_be_told_reaches_whom_it_is_for() -> None:
+    """And changes nothing as long as nobody tells it."""
+    retention = {"CAUDAL_RETENTION_ARCHIVE_DAYS", "CAUDAL_RETENTION_ACTS_DAYS"}
+    watching = {
+        "CAUDAL_LOG_DELIVERIES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_RESOURCE_ATTRIBUTES",
+        "OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
+    }  # fmt: skip
+    wanted = dict.fromkeys(WORKERS, watching)
+    wanted["reconciler"] = wanted["reconciler"] | retention
+    wanted["operator"] = retention
+    for name, variables in wanted.items():
+        told = SERVICES[name]["environment"]
+        assert variables <= told.keys(), name
+        for each in variables:
+            assert re.fullmatch(rf"\$\{{{each}:-(none)?\}}", told[each]), (name, each)
+    untold = dict.fromkeys(retention | watching, "") | {"CAUDAL_LOG_DELIVERIES": "none"}
+    assert chosen(untold) is None
+    with pytest.MonkeyPatch.context() as patch:
+        for each, value in untold.items():
+            patch.setenv(each, value)
+        settings = load_settings()
+    assert settings.retention_archive_days is settings.retention_acts_days is None
+    assert settings.log_deliveries is LogDeliveries.NONE
 
 
 def test_only_the_ingress_may_leave_loopback() -> None:

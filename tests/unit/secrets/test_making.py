@@ -98,7 +98,7 @@ def test_nobody_sees_what_is_not_for_him(tmp_path: Path) -> None:
         **{f"rabbitmq/{each.service}": {each.service, "operator"} for each in RIGHTS},
         **{f"postgres/{login}": {login, "roles", "operator"} for login in LOGINS},
         "postgres/administrator": {"postgres", "roles"},
-        "archive/keys": {"ingress", "reconciler", "operator"},
+        "archive/keys": {"ingress", "reconciler", "operator", "migrate"},
         "grafana/admin_password": {"grafana"},
         "grafana/secret_key": {"grafana"},
         **{f"senders/{provider}": {"ingress", "operator"} for provider in PROVIDERS},
@@ -176,7 +176,8 @@ def test_no_key_of_the_archive_is_lost(tmp_path: Path) -> None:
     for keys in (second, f"{third},{second}"):
         make_secrets(tmp_path / "all", give(tmp_path / "given", archive__keys=keys), Place())
     files = contents(tmp_path / "all")
-    assert files["reconciler/archive_keys"] == f"{third},{second}"
+    for service in ("ingress", "reconciler", "operator", "migrate"):  # who seals, opens or rewrites
+        assert files[f"{service}/archive_keys"] == f"{third},{second}", service
     assert files["kept/archive/keys.before"].split() == [first, second]
     assert first not in files["ingress/archive_keys"]
 
