@@ -54,6 +54,7 @@ class ExportedTraces:
     def __init__(self, choice: Choice, processor: SpanProcessor, resource: Resource) -> None:
         self._ids = _Told()
         self._sampler = _sampler(choice)
+        self._links = choice.links
         self._provider = TracerProvider(
             sampler=ALWAYS_ON,  # what is told is decided
             resource=resource,
@@ -85,7 +86,8 @@ class ExportedTraces:
             context=context,
             kind=_KINDS[span.kind],
             attributes=shown(span.attributes),
-            links=[Link(context_of(each)) for each in span.links],
+            # The library would make all of them, and then drop the first: those of messages.
+            links=[Link(context_of(each)) for each in span.links[: self._links]],
             start_time=span.began,
         )
         if span.failed is not None:
@@ -105,9 +107,10 @@ class ExportedTraces:
 
 
 def open_traces(choice: Choice, service: str, instance: str) -> ExportedTraces:
-    """Begin to export. Raises `ValueError` where the library cannot use one of its variables."""
+    """Begin to export. Raises whatever the library does where it cannot use one of its variables."""
     exporter = OTLPSpanExporter() if choice.exporter is Exporter.OTLP else ConsoleSpanExporter()
-    return ExportedTraces(choice, Queued(exporter, choice.queue), resource_of(service, instance))
+    queued = Queued(exporter, choice.queue, choice.at_once)
+    return ExportedTraces(choice, queued, resource_of(service, instance))
 
 
 def shown(attributes: Attributes) -> dict[str, Value]:
