@@ -24,7 +24,7 @@ def trace(traceparent: str | None) -> str:
 
     What waits somewhere when tracing is switched on would else be kept, all of it or what strangers chose.
     """
-    context = of_sender(traceparent)
+    context = None if traceparent is None else of_sender(traceparent)
     return drawn(sampled=False) if context is None else unsampled(context)
 
 
