@@ -9,7 +9,7 @@ from typing import Final
 
 from libs.bus.message import Message
 from libs.bus.topology import ARCHIVE_QUEUE, NORMALIZER_QUEUE, RECONCILER_QUEUE
-from libs.runtime.tracing.batch import batch
+from libs.runtime.tracing.batch import Open, batch
 from libs.runtime.tracing.context import of_message
 from libs.runtime.tracing.port import Attributes, Kind, Name, Traces
 
@@ -22,7 +22,7 @@ NAMES: Final = {
 
 def processing(
     traces: Traces, queue: str, items: Sequence[object], messages: Sequence[Message]
-) -> AbstractContextManager[str | None]:
+) -> AbstractContextManager[Open]:
     """Tell of the block as one span; `messages` has the one that each item came in."""
     brought = dict.fromkeys(of_message(message.headers) for message in messages)
     deliveries = [getattr(item, "traceparent", None) for item in items]
@@ -31,6 +31,7 @@ def processing(
         "messaging.destination.name": queue,
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
-        "messaging.batch.message_count": len(items),
+        "messaging.batch.message_count": len({id(message) for message in messages}),
+        "caudal.deliveries": len(items),
     }
     return batch(traces, NAMES[queue], Kind.CONSUMER, chain(brought, deliveries), attributes)

@@ -1,7 +1,8 @@
-"""The closed list of what a line of the log, or a span, may tell. Whatever is not here shows its type alone.
+"""The closed list of what a line of the log may tell. Whatever is not here shows its type alone.
 
 A field comes on the list when it is known what it holds, and that this is never something a stranger wrote.
-`tests/architecture/test_log_fields.py` finds a line that uses another name.
+`tests/architecture/test_log_fields.py` finds a line that uses another name. Spans have a list of their own
+(`libs.runtime.tracing.port`).
 """
 
 from __future__ import annotations

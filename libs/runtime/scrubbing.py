@@ -1,4 +1,4 @@
-"""The last look at everything that is logged, or told to a tracer: what is not on the list does not get through.
+"""The last look at everything that is logged: what is not on the list does not get through.
 
 Of a field that `log_fields` does not name only the type and the length are shown. What may be shown is looked
 through for credentials, and for whatever belongs to a person and has a shape of its own
@@ -37,7 +37,7 @@ def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> dic
 
 
 def scrubbed(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return fields as they may be shown: of a log line, or the attributes of a span."""
+    """Return the fields of a log line as they may be shown."""
     return _named(fields, _DEPTH)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aiohttp
@@ -40,6 +40,17 @@ BATCHES: Final = frozenset({Name.SEND, Name.SEND_EVENTS, Name.TRANSACTION}) | {
     Name.PROCESS_OUTCOMES,
     Name.PROCESS_RECEIVED,
 }
+# What may turn traces off, send them elsewhere or name them otherwise.
+_OF_TRACES: Final = (
+    "OTEL_BSP_",
+    "OTEL_EXPORTER_OTLP_",
+    "OTEL_PYTHON_EXPORTER_OTLP_",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_SPAN_",
+    "OTEL_TRACES_",
+)
 
 
 async def run_trace() -> bool:
@@ -52,14 +63,11 @@ async def run_trace() -> bool:
     collector = Collector()
     with temporary_data() as folder:
         async with collector.listening() as endpoint:
-            variables = {
-                "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-                "OTEL_TRACES_EXPORTER": "otlp",
-                "OTEL_TRACES_SAMPLER": "parentbased_always_on",
-                "OTEL_BSP_SCHEDULE_DELAY": "100",
-            }
             wanted = Wanted(
-                data_dir=folder, port=0, log_file=folder / "workers.log", variables=variables
+                data_dir=folder,
+                port=0,
+                log_file=folder / "workers.log",
+                variables=told_to_workers(endpoint, os.environ),
             )
             async with stack(wanted, os.environ, progress) as addresses:
                 header = await _post(addresses)
@@ -67,6 +75,17 @@ async def run_trace() -> bool:
     show(collector.spans, header)
     click.echo(f"took {time.monotonic() - begun:.0f} s")
     return whole
+
+
+def told_to_workers(endpoint: str, around: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that make the workers tell us all; what is around says nothing of it any more."""
+    taken_back = {name: "" for name in around if name.startswith(_OF_TRACES)}
+    return taken_back | {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_on",
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+    }
 
 
 async def _post(addresses: Addresses) -> str | None:

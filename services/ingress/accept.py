@@ -34,7 +34,7 @@ from libs.runtime.metrics import INGRESS_ANSWERS
 from libs.runtime.stage_metrics import INGRESS_ACCEPT_SECONDS, INGRESS_MESSAGE_DELIVERIES
 from services.ingress.ladder import Kept, Ladder, RefusedError
 from services.ingress.turns import Turns
-from services.ingress.witness import IngressWitness, outcome_of
+from services.ingress.witness import IngressWitness
 
 # Of the deadline, from the arrival of the oldest delivery of a message:
 PUBLISH_PART: Final = 0.75  # until then the broker may confirm it
@@ -160,7 +160,7 @@ class Acceptor:
             if self._waiting.waiting < WORTH_A_MESSAGE:
                 await self._pace.turn()
             while batch := self._next_batch():
-                await (self._keep(batch) if self._witness is None else self._keep_told(batch))
+                await self._keep(batch)
                 if self._waiting.waiting < WORTH_A_MESSAGE:
                     if self._under_way > 1:
                         return
@@ -184,23 +184,18 @@ class Acceptor:
             batch.append(queue.take())
         return batch
 
-    async def _keep_told(self, batch: list[_Waiting]) -> None:
-        """Keep a batch where somebody tells of its deliveries."""
-        if self._witness is None:
-            return
-        deliveries = [waiting.delivery for waiting in batch if waiting.delivery is not None]
-        with self._witness.sending(deliveries) as attributes:
-            attributes["caudal.outcome"] = outcome_of(await self._keep(batch))
-
-    async def _keep(self, batch: list[_Waiting]) -> Kept | RefusedError:
+    async def _keep(self, batch: list[_Waiting]) -> None:
+        """Keep a batch and answer; that is of no batch any more, since what is held back comes in by it."""
         arrived = min([waiting.arrived for waiting in batch])  # sources take turns
         answer: Kept | RefusedError = RefusedError("bug")
+        sending = None if self._witness is None else self._witness.sending(_deliveries(batch))
         try:
-            answer = await self._ladder.keep(
+            keeping = self._ladder.keep(
                 join([waiting.packed for waiting in batch if waiting.packed is not None]),
                 publish_until=arrived + PUBLISH_PART * self._deadline,
                 spool_until=arrived + SPOOL_PART * self._deadline,
             )
+            answer = await (keeping if sending is None else sending.done_by(keeping))
         except RefusedError as refused:
             answer = refused
         except Exception as error:  # noqa: BLE001 - a bug of ours becomes a refusal: safe
@@ -209,7 +204,8 @@ class Acceptor:
             self._answer(batch, answer)
             INGRESS_ACCEPT_SECONDS.observe(asyncio.get_running_loop().time() - arrived)
             INGRESS_MESSAGE_DELIVERIES.observe(len(batch))
-        return answer
+        if sending is not None:
+            sending.tell(answer)
 
     def _answer(self, batch: list[_Waiting], answer: Kept | RefusedError) -> None:
         answered = 0
@@ -224,6 +220,10 @@ class Acceptor:
 def _resolve(answer: asyncio.Future[Fate], outcome: Fate) -> None:
     if not answer.done():
         answer.set_result(outcome)
+
+
+def _deliveries(batch: list[_Waiting]) -> list[Delivery]:
+    return [waiting.delivery for waiting in batch if waiting.delivery is not None]
 
 
 def _packed(waiting: _Waiting) -> Packed | None:

@@ -12,7 +12,7 @@ from multidict import CIMultiDictProxy
 
 from libs.contracts.delivery import Delivery
 from libs.domain.lifecycle import Authority
-from libs.runtime.tracing.context import HEADER, drawn, is_context
+from libs.runtime.tracing.context import HEADER, drawn, of_sender, unsampled
 from services.ingress.doors import Door
 
 # What a sender says in all of its requests is cleaned once.
@@ -20,8 +20,12 @@ _SAME_FOR_EVER: Final = frozenset({"content-type", "user-agent"})
 
 
 def trace(traceparent: str | None) -> str:
-    """Keep a valid trace context, begin a new one otherwise."""
-    return traceparent if traceparent is not None and is_context(traceparent) else drawn()
+    """Keep a valid trace context, begin a new one otherwise: without tracing, none that is sampled.
+
+    What waits somewhere when tracing is switched on would else be kept, all of it or what strangers chose.
+    """
+    context = None if traceparent is None else of_sender(traceparent)
+    return drawn(sampled=False) if context is None else unsampled(context)
 
 
 def wrap(  # noqa: PLR0913 - what a delivery is made of

@@ -253,8 +253,8 @@ class Webhooks:
     ) -> None:
         try:
             kept = await self.acceptor.accept(delivery)
-        except RefusedError as refused:
-            rejection = self.rejection(door, refused)
+        except (RefusedError, ContractError) as error:
+            rejection = self.rejection(door, error)
             self.refused(delivery, rejection, headers)
             raise rejection from None
         if self.witness is not None:

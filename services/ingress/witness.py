@@ -9,8 +9,7 @@ as well, since the usual sampler goes by that: the decision is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Sequence
 from time import time_ns
 from typing import Final
 
@@ -21,17 +20,19 @@ from libs.contracts.delivery import Delivery
 from libs.runtime.tracing.batch import batch
 from libs.runtime.tracing.context import (
     drawn,
-    is_context,
+    of_sender,
     parent_of_publish,
     span_id_of,
     trace_id_of,
 )
 from libs.runtime.tracing.port import Attributes, Finished, Kind, Name, Traces, Value
-from libs.runtime.tracing.witness import Witness, nanoseconds, since_ms
+from libs.runtime.tracing.witness import Witness, nanoseconds, not_told, since_ms
 from services.ingress.envelope import trace
 from services.ingress.ladder import Kept, RefusedError
 
 REFUSED: Final = "refused"
+_ACCEPTED: Final = "delivery_accepted"
+_NOT_KEPT: Final = "delivery_not_kept"
 _HTTP: Final[Attributes] = {
     "http.request.method": "POST",
     "http.route": "/webhooks/{source}",
@@ -64,57 +65,43 @@ class IngressWitness:
         """Return the context that a delivery travels with; `told` is what its sender said."""
         if self._traces is None:
             return trace(told)
-        return drawn(sampled=self._traces.samples(), trace_id=trace_id_of(told))
+        return drawn(sampled=self._traces.samples(), trace_id=trace_id_of(of_sender(told)))
 
     def accepted(self, delivery: Delivery, kept: Kept, status: int, told: str | None) -> None:
-        """Tell of a delivery that is safe, and of which the sender is told so."""
-        self._received(delivery, kept.value, status, told)
-        if self._witness.has_line(delivery.traceparent):
-            context = delivery.traceparent
-            log.info(
-                "delivery_accepted",
-                delivery_id=delivery.id,
-                source=delivery.source,
-                provider=delivery.provider,
-                outcome=kept.value,
-                size=len(delivery.body),
-                authority=delivery.authority.value,
-                duration_ms=since_ms(nanoseconds(delivery.received_at)),
-                trace_id=trace_id_of(context),
-                span_id=self._span_id(context),
-            )
+        """Tell of a delivery that is safe, and of which the sender is told so. Raises nothing."""
+        self._tell(_ACCEPTED, delivery, kept.value, status, told)
 
     def refused(self, delivery: Delivery, status: int, told: str | None) -> None:
-        """Tell of a delivery that is not known to be safe; the log has its own line of it."""
-        self._received(delivery, REFUSED, status, told)
+        """Tell of a delivery that is not known to be safe. Raises nothing."""
+        self._tell(_NOT_KEPT, delivery, REFUSED, status, told)
 
-    @contextmanager
-    def sending(self, deliveries: Sequence[Delivery]) -> Iterator[dict[str, Value]]:
-        """Tell of one message with all of these in it, and of each; gives the attributes, for what became of it."""
-        traces, began = self._traces, time_ns()
-        sampled = [each for each in deliveries if self._witness.has_span(each.traceparent)]
-        attributes: dict[str, Value] = {**_SEND, "messaging.batch.message_count": len(deliveries)}
-        with batch(
-            traces, Name.SEND, Kind.CLIENT, [each.traceparent for each in sampled], attributes
-        ):
-            yield attributes
-        for delivery in sampled:
-            self._published(delivery, attributes.get("caudal.outcome", REFUSED), began)
+    def sending(self, deliveries: Sequence[Delivery]) -> Sending:
+        """Begin with deliveries that leave in one message."""
+        return Sending(self._witness, deliveries)
 
-    def _published(self, delivery: Delivery, outcome: Value, began: int) -> None:
-        if self._traces is None or delivery.traceparent is None:
-            return
-        self._traces.record(
-            Finished(
-                name=Name.PUBLISH,
-                kind=Kind.PRODUCER,
-                context=delivery.traceparent,
-                parent=parent_of_publish(delivery.traceparent),
-                began=began,
-                ended=time_ns(),
-                attributes={**_PUBLISH, **_of(delivery, outcome)},
-                failed=RefusedError.__name__ if outcome == REFUSED else None,
-            )
+    def _tell(
+        self, event: str, delivery: Delivery, outcome: str, status: int, told: str | None
+    ) -> None:
+        try:
+            self._received(delivery, outcome, status, told)
+            if self._witness.has_line(delivery.traceparent):
+                self._log(event, delivery, outcome, status)
+        except Exception as error:  # noqa: BLE001 - what became of the delivery is true all the same
+            not_told(error)
+
+    def _log(self, event: str, delivery: Delivery, outcome: str, status: int) -> None:
+        log.info(
+            event,
+            delivery_id=delivery.id,
+            source=delivery.source,
+            provider=delivery.provider,
+            outcome=outcome,
+            code=status,
+            size=len(delivery.body),
+            authority=delivery.authority.value,
+            duration_ms=since_ms(nanoseconds(delivery.received_at)),
+            trace_id=trace_id_of(delivery.traceparent),
+            span_id=self._span_id(delivery.traceparent),
         )
 
     def _received(self, delivery: Delivery, outcome: str, status: int, told: str | None) -> None:
@@ -126,7 +113,7 @@ class IngressWitness:
                 name=Name.RECEIVE,
                 kind=Kind.SERVER,
                 context=parent_of_publish(context),
-                parent=told if is_context(told) else None,
+                parent=of_sender(told),
                 began=nanoseconds(delivery.received_at),
                 ended=time_ns(),
                 attributes={
@@ -145,9 +132,52 @@ class IngressWitness:
         return span_id_of(parent_of_publish(traceparent))
 
 
-def outcome_of(answer: Kept | RefusedError) -> str:
-    """Say in one word what became of a message."""
-    return answer.value if isinstance(answer, Kept) else REFUSED
+class Sending:
+    """Deliveries that leave in one message: one span for it, and one for each in its own trace."""
+
+    def __init__(self, witness: Witness, deliveries: Sequence[Delivery]) -> None:
+        self._traces = witness.traces
+        self._began = time_ns()
+        self._count = len(deliveries)
+        self._sampled = [each for each in deliveries if witness.has_span(each.traceparent)]
+
+    async def done_by(self, keeping: Awaitable[Kept]) -> Kept:
+        """Wait until the message is safe, and tell of it."""
+        attributes: dict[str, Value] = {
+            **_SEND,
+            "caudal.deliveries": self._count,
+            "caudal.outcome": REFUSED,
+        }
+        links = [each.traceparent for each in self._sampled]
+        with batch(self._traces, Name.SEND, Kind.CLIENT, links, attributes):
+            kept = await keeping
+            attributes["caudal.outcome"] = kept.value
+        return kept
+
+    def tell(self, answer: Kept | RefusedError) -> None:
+        """Tell of each delivery, now that all are answered. Raises nothing."""
+        outcome = answer.value if isinstance(answer, Kept) else REFUSED
+        try:
+            for delivery in self._sampled:
+                self._published(delivery, outcome)
+        except Exception as error:  # noqa: BLE001 - the next message has to leave
+            not_told(error)
+
+    def _published(self, delivery: Delivery, outcome: str) -> None:
+        if self._traces is None or delivery.traceparent is None:
+            return
+        self._traces.record(
+            Finished(
+                name=Name.PUBLISH,
+                kind=Kind.PRODUCER,
+                context=delivery.traceparent,
+                parent=parent_of_publish(delivery.traceparent),
+                began=self._began,
+                ended=time_ns(),
+                attributes={**_PUBLISH, **_of(delivery, outcome)},
+                failed=RefusedError.__name__ if outcome == REFUSED else None,
+            )
+        )
 
 
 def _of(delivery: Delivery, outcome: Value) -> Attributes:

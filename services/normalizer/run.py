@@ -75,7 +75,13 @@ class Normalizer:
             outcomes, failed = self._outcomes(some)
             if portion is not None:
                 outcomes = portion.said(outcomes)
-            if unsaid := await isolate(outcomes, self._say):
+            try:
+                unsaid = await isolate(outcomes, self._say)
+            except TemporaryError:
+                if portion is not None:
+                    portion.held()
+                raise
+            if unsaid:
                 by_id = {delivery.id: delivery for delivery in some}
                 failed += [Failed(by_id[each.item.delivery_id], each.error) for each in unsaid]
             if portion is not None:

@@ -15,12 +15,14 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Ignored, Poke, Reading, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
-from libs.runtime.tracing.batch import batch
+from libs.runtime.tracing.batch import Open, batch
 from libs.runtime.tracing.context import child_of, span_id_of, trace_id_of
 from libs.runtime.tracing.port import Attributes, Finished, Kind, Name
-from libs.runtime.tracing.witness import Witness, age_ms, since_ms
+from libs.runtime.tracing.witness import Witness, age_ms, not_told, since_ms
 
 FAILED: Final = "failed"
+HELD: Final = "held"
+_NOT_DONE: Final = frozenset({FAILED, HELD})
 # What a delivery with several readings is called after: the first of these that is among them.
 _WORDS: Final[Mapping[type, str]] = {
     Unknown: "parked",
@@ -55,9 +57,9 @@ class NormalizerWitness:
         """Begin with deliveries that are translated together."""
         return Portion(self._witness, deliveries)
 
-    def sending(self, outcomes: Sequence[Translated]) -> AbstractContextManager[str | None]:
+    def sending(self, outcomes: Sequence[Translated]) -> AbstractContextManager[Open]:
         """Tell of a message of outcomes as one span."""
-        attributes = {**_SEND, "messaging.batch.message_count": len(outcomes)}
+        attributes = {**_SEND, "caudal.deliveries": len(outcomes)}
         links = (outcome.traceparent for outcome in outcomes)
         return batch(self._witness.traces, Name.SEND, Kind.CLIENT, links, attributes)
 
@@ -65,16 +67,19 @@ class NormalizerWitness:
 class Portion:
     """Deliveries that are translated together, and leave together.
 
-    Each has the time of the portion: what it waited for was the others.
+    Each has the time of the portion: what it waited for was the others. A delivery that came twice is told of once.
     """
 
     def __init__(self, witness: Witness, deliveries: Sequence[Delivery]) -> None:
         self._witness = witness
-        self._deliveries = deliveries
+        once: dict[str, Delivery] = {}
+        for each in deliveries:
+            once.setdefault(each.id, each)
+        self._deliveries = once.values()
         self._began = time_ns()
         self._contexts = {
             each.id: child_of(each.traceparent)
-            for each in deliveries
+            for each in self._deliveries
             if each.traceparent is not None and witness.has_span(each.traceparent)
         }
         self._words: dict[str, tuple[Reading, ...]] = {}
@@ -92,7 +97,24 @@ class Portion:
         )
 
     def done(self, failed: Iterable[Delivery]) -> None:
-        """Tell of each, now that the outcomes of all but these are safe."""
+        """Tell of each, now that the outcomes of all but these are safe. Raises nothing."""
+        try:
+            self._tell(failed)
+        except Exception as error:  # noqa: BLE001 - what is safe stays so
+            not_told(error)
+
+    def held(self) -> None:
+        """Tell of each that it comes again. Raises nothing.
+
+        Its outcome may have got through without an answer: what is done with it has the span for its parent.
+        """
+        try:
+            for delivery in self._deliveries:
+                self._span(delivery, HELD)
+        except Exception as error:  # noqa: BLE001 - the batch is held, and for another reason
+            not_told(error)
+
+    def _tell(self, failed: Iterable[Delivery]) -> None:
         failures = {delivery.id for delivery in failed}
         for delivery in self._deliveries:
             readings = self._words.get(delivery.id, ())
@@ -132,7 +154,7 @@ class Portion:
                     "caudal.outcome": outcome,
                     "caudal.age_ms": age_ms(delivery.received_at),
                 },
-                failed=FAILED if outcome == FAILED else None,
+                failed=outcome if outcome in _NOT_DONE else None,
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import time_ns
 from typing import Any, Final
@@ -13,9 +13,15 @@ import structlog
 from libs.bus.publisher import Outcome, Publisher
 from libs.bus.topology import EVENTS
 from libs.runtime.tracing.batch import batch
-from libs.runtime.tracing.context import HEADER, child_of, span_id_of, trace_id_of
+from libs.runtime.tracing.context import (
+    HEADER,
+    child_of,
+    is_context,
+    span_id_of,
+    trace_id_of,
+)
 from libs.runtime.tracing.port import Attributes, Finished, Kind, Name
-from libs.runtime.tracing.witness import Witness, age_ms, since_ms
+from libs.runtime.tracing.witness import Witness, age_ms, not_told, since_ms
 from libs.store.outbox import WaitingEvent
 from services.reconciler.message import message_of
 
@@ -43,20 +49,34 @@ class EventsWitness:
     async def publish_all(
         self, publisher: Publisher, events: Sequence[WaitingEvent]
     ) -> list[Outcome]:
-        """Publish events at the same time, those that are sampled with their context as a header."""
+        """Publish events at the same time, each with its context as a header where tracing is on.
+
+        One that is not sampled goes on as it came: whoever consumes the event learns that nothing is kept.
+        """
         began = time_ns()
         contexts = [self._child(event.traceparent) for event in events]
         attributes = {**_SEND, "messaging.batch.message_count": len(events)}
-        with batch(self._witness.traces, Name.SEND_EVENTS, Kind.CLIENT, contexts, attributes):
+        with batch(
+            self._witness.traces, Name.SEND_EVENTS, Kind.CLIENT, contexts, attributes
+        ) as sending:
             outcomes = await publisher.publish_all(
                 [
-                    message_of(event, None if context is None else {HEADER: context})
+                    message_of(event, self._header(context or event.traceparent))
                     for event, context in zip(events, contexts, strict=True)
                 ]
             )
+            sending.failed = next((o.value for o in outcomes if o is not Outcome.CONFIRMED), None)
         for event, context, outcome in zip(events, contexts, outcomes, strict=True):
-            self._tell(event, context, outcome, began)
+            try:
+                self._tell(event, context, outcome, began)
+            except Exception as error:  # noqa: BLE001 - what is confirmed has to be forgotten
+                not_told(error)
         return outcomes
+
+    def _header(self, context: str | None) -> Mapping[str, str] | None:
+        if self._witness.traces is None or context is None or not is_context(context):
+            return None
+        return {HEADER: context}
 
     def _child(self, traceparent: str | None) -> str | None:
         if traceparent is None or not self._witness.has_span(traceparent):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import time_ns
 
 import structlog
@@ -23,6 +24,14 @@ from libs.runtime.tracing.context import (
     trace_id_of,
 )
 from libs.runtime.tracing.port import Attributes, Finished, Kind, Name, Traces
+from libs.runtime.tracing.witness import not_told
+
+
+@dataclass(slots=True)
+class Open:
+    """A batch that is worked on. `failed` is the type of what went wrong, where nothing is raised of it."""
+
+    failed: str | None = None
 
 
 @contextmanager
@@ -32,43 +41,48 @@ def batch(
     kind: Kind,
     links: Iterable[str | None],
     attributes: Attributes,
-) -> Iterator[str | None]:
+) -> Iterator[Open]:
     """Tell of the block as one span, with a link to each of its parts that is sampled.
 
     Where none of them is, nothing is told: a batch is kept for what it leads to. Inside the block it is
     what `CURRENT` has and what a message is stamped with, lines of the log name it, and another batch is a child of it.
+    A task or timer that begins inside keeps all of that, however long it lasts: what belongs to no batch begins outside.
     """
+    opened = Open()
     sampled = [] if traces is None else [each for each in links if each and is_sampled(each)]
     if traces is None or not sampled:
-        yield None
+        yield opened
         return
     parent = CURRENT.get()
     context = drawn() if parent is None else child_of(parent)
-    began, failed = time_ns(), None
+    began = time_ns()
     token = CURRENT.set(context)
     try:
         with structlog.contextvars.bound_contextvars(
             trace_id=trace_id_of(context), span_id=span_id_of(context)
         ):
-            yield context
+            yield opened
     except BaseException as error:
-        failed = type(error).__name__
+        opened.failed = type(error).__name__
         raise
     finally:
         CURRENT.reset(token)
-        traces.record(
-            Finished(
-                name=name,
-                kind=kind,
-                context=context,
-                parent=parent,
-                began=began,
-                ended=time_ns(),
-                links=sampled,
-                attributes=attributes,
-                failed=failed,
+        try:
+            traces.record(
+                Finished(
+                    name=name,
+                    kind=kind,
+                    context=context,
+                    parent=parent,
+                    began=began,
+                    ended=time_ns(),
+                    links=sampled,
+                    attributes=attributes,
+                    failed=opened.failed,
+                )
             )
-        )
+        except Exception as error:  # noqa: BLE001 - what the block did is done
+            not_told(error)
 
 
 def stamped() -> Mapping[str, str] | None:

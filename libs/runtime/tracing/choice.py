@@ -2,15 +2,20 @@
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 
-Off unless OTEL_TRACES_EXPORTER names an exporter, or is not set and an OTLP endpoint is. What else there is
-(headers, certificates, compression, time-outs, the queue) the library reads by itself.
+Off unless OTEL_TRACES_EXPORTER names an exporter, or is not set and an OTLP endpoint is. Of two variables that say the
+same, one of them for traces alone, that one counts, and the other is not looked at. What is only checked here the
+library reads by itself; what it cannot use it would pass over, with a line in the log.
 """
 
 from __future__ import annotations
 
+import math
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.metadata import entry_points
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,14 +25,35 @@ DISABLED: Final = "OTEL_SDK_DISABLED"
 EXPORTER: Final = "OTEL_TRACES_EXPORTER"
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+COMPRESSIONS: Final = ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION")
+TIMEOUTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+HEADERS: Final = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+FILES: Final = (
+    ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+    ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+    ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"),
+)
+CREDENTIALS: Final = (  # of these the general one counts
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
+)
+RESOURCE: Final = "OTEL_RESOURCE_ATTRIBUTES"
 SAMPLER: Final = "OTEL_TRACES_SAMPLER"
 SAMPLER_ARGUMENT: Final = "OTEL_TRACES_SAMPLER_ARG"
 QUEUE: Final = "OTEL_BSP_MAX_QUEUE_SIZE"
+AT_ONCE: Final = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
+DELAY: Final = "OTEL_BSP_SCHEDULE_DELAY"
+EXPORT_TIMEOUT: Final = "OTEL_BSP_EXPORT_TIMEOUT"
 LINKS: Final = "OTEL_SPAN_LINK_COUNT_LIMIT"
 PROTOCOL: Final = "http/protobuf"
 USUAL_QUEUE: Final = 2048  # spans
+USUAL_AT_ONCE: Final = 512  # spans in one request
 # The library's own limit is 128, and a batch has up to some hundreds of deliveries.
 USUAL_LINKS: Final = 1024
+
+_COMPRESSIONS: Final = ("none", "gzip", "deflate")
+# As the library reads a header: of a name what RFC 9110 calls a token, of a value what needs no quotes.
+_HEADER: Final = re.compile(r"[ \t]*[!#-'*+\-.0-9A-Z^-z|~]+[ \t]*=[ !#-+\--:<-\[\]-~\t]*")
 
 
 class Exporter(StrEnum):
@@ -40,7 +66,7 @@ class Exporter(StrEnum):
 class Sampler(StrEnum):
     """Who decides what is kept.
 
-    A webhook has no parent whose decision is followed (`services.ingress.traced`), and everything behind
+    A webhook has no parent whose decision is followed (`services.ingress.witness`), and everything behind
     the ingress follows its flag: with and without `parentbased_` they are the same here.
     """
 
@@ -51,13 +77,14 @@ class Sampler(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen. `ratio` is a share from 0 to 1; `queue` counts spans, `links` those of a span."""
+    """What was chosen. `ratio` is a share from 0 to 1; `queue` and `at_once` count spans, `links` those of one."""
 
     exporter: Exporter
     sampler: Sampler = Sampler.ALWAYS_ON
     ratio: float = 1.0
     queue: int = USUAL_QUEUE
     links: int = USUAL_LINKS
+    at_once: int = USUAL_AT_ONCE
 
 
 def chosen(variables: Mapping[str, str]) -> Choice | None:
@@ -70,13 +97,20 @@ def chosen(variables: Mapping[str, str]) -> Choice | None:
         return None
     if exporter is Exporter.OTLP:
         _check_otlp(told)
+    _check_resource(told)
     sampler = _sampler(told)
+    queue, at_once = _count(told, QUEUE, USUAL_QUEUE), _count(told, AT_ONCE, USUAL_AT_ONCE)
+    if at_once > queue and told.get(AT_ONCE):
+        raise ConfigurationError(AT_ONCE, f"must be {queue} at most, what {QUEUE} has room for")
+    for name in (DELAY, EXPORT_TIMEOUT):
+        _count(told, name, 1)
     return Choice(
         exporter,
         sampler,
         _ratio(told) if sampler is Sampler.RATIO else 1.0,
-        _count(told, QUEUE, USUAL_QUEUE),
+        queue,
         _count(told, LINKS, USUAL_LINKS),
+        at_once,
     )
 
 
@@ -93,12 +127,47 @@ def _exporter(told: Mapping[str, str]) -> Exporter | None:
 
 
 def _check_otlp(told: Mapping[str, str]) -> None:
-    for name in PROTOCOLS:
-        if (value := told.get(name)) and value.lower() != PROTOCOL:
-            raise ConfigurationError(name, f"must be {PROTOCOL}: nothing else is spoken")
-    for name in ENDPOINTS:
-        if value := told.get(name):
-            _check_url(name, value)
+    name, value = _first(told, PROTOCOLS)
+    if value and value.lower() != PROTOCOL:
+        raise ConfigurationError(name, f"must be {PROTOCOL}: nothing else is spoken")
+    name, value = _first(told, ENDPOINTS)
+    if value:
+        _check_url(name, value)
+    name, value = _first(told, COMPRESSIONS)
+    if value and value.lower() not in _COMPRESSIONS:
+        raise ConfigurationError(name, f"must be one of {', '.join(_COMPRESSIONS)}")
+    name, value = _first(told, TIMEOUTS)
+    if value and not _is_time(value):
+        raise ConfigurationError(name, "must be a number of seconds above 0")
+    name, value = _first(told, HEADERS)
+    if not all(_HEADER.fullmatch(each) for each in value.split(",") if each.strip()):
+        raise ConfigurationError(name, "must be name=value, and more of these after a comma")
+    for names in FILES:
+        name, value = _first(told, names)
+        if value and not os.access(value, os.R_OK):
+            raise ConfigurationError(name, "must name a file that is there and can be read")
+    name, value = _first(told, CREDENTIALS)
+    if value and not entry_points(group="opentelemetry_otlp_credential_provider", name=value):
+        raise ConfigurationError(name, "must name a provider that is installed")
+
+
+def _first(told: Mapping[str, str], names: tuple[str, str]) -> tuple[str, str]:
+    """Return the one of two variables that counts, and what it says: "" where neither is set."""
+    name = next((each for each in names if told.get(each)), names[0])
+    return name, told.get(name, "")
+
+
+def _is_time(value: str) -> bool:
+    try:
+        return 0 < float(value) < math.inf
+    except ValueError:
+        return False
+
+
+def _check_resource(told: Mapping[str, str]) -> None:
+    pairs = [each.partition("=") for each in told.get(RESOURCE, "").split(",") if each.strip()]
+    if not all(name.strip() and sign for name, sign, _ in pairs):
+        raise ConfigurationError(RESOURCE, "must be name=value, and more of these after a comma")
 
 
 def _check_url(name: str, value: str) -> None:

@@ -17,7 +17,9 @@ HEADER: Final = "traceparent"
 CURRENT: Final[ContextVar[str | None]] = ContextVar("caudal-batch", default=None)
 """The span of the batch that is worked on, where it has one."""
 
-_FORM: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_IDS: Final = r"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+_FORM: Final = re.compile(rf"00-{_IDS}")
+_LATER: Final = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}-{_IDS}(?:-.*)?", re.DOTALL)
 _TRACE: Final = slice(3, 35)
 _SPAN: Final = slice(36, 52)
 _ODD: Final = frozenset("13579bdf")  # of the flags the last bit: sampled
@@ -32,6 +34,21 @@ def is_context(text: object) -> bool:
 def is_sampled(traceparent: str | None) -> bool:
     """Tell whether whoever began the trace decided that its spans are kept; no context is not sampled."""
     return traceparent is not None and traceparent[-1:] in _ODD and is_context(traceparent)
+
+
+def of_sender(told: str | None) -> str | None:
+    """Return the context that a request brought, as version 00 has it; None where it brought none.
+
+    Of a later version the first 55 characters mean what they mean in this one, and no more is read.
+    """
+    if told is None or _FORM.fullmatch(told) is not None:
+        return told
+    return f"00{told[2:55]}" if _LATER.fullmatch(told) is not None else None
+
+
+def unsampled(traceparent: str) -> str:
+    """Return the same context with the word that nothing of it is kept."""
+    return f"{traceparent[:53]}00"
 
 
 def drawn(*, sampled: bool = True, trace_id: str | None = None) -> str:

@@ -73,6 +73,6 @@ def _open(choice: Choice, service: str, name: str) -> ExportedTraces:
 
     try:
         return open_traces(choice, service, f"{name}@{socket.gethostname()}:{os.getpid()}")
-    except ValueError as error:
+    except (ValueError, RuntimeError, ImportError, OSError) as error:
         why = f"the library refuses one of them: {type(error).__name__}"
         raise ConfigurationError("OTEL_…", why) from None

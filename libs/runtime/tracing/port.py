@@ -49,6 +49,7 @@ Attributes = Mapping[str, Value]
 ATTRIBUTES: Final = frozenset(
     {
         "caudal.age_ms",
+        "caudal.deliveries",
         "caudal.delivery_id",
         "caudal.event_id",
         "caudal.events",

@@ -7,7 +7,6 @@ collector that is slow, dead or gone costs the memory of the queue and nothing e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import structlog
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -15,8 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from libs.runtime.failures import where
 from libs.runtime.metrics import TRACE_SPANS
-
-AT_ONCE: Final = 512  # spans in one request, as the library has it where nothing else is told
+from libs.runtime.tracing.choice import USUAL_AT_ONCE
 
 log = structlog.get_logger()
 
@@ -27,14 +25,14 @@ class Queued(SpanProcessor):
     Spans come from one thread and leave by another, each of which has a count of its own.
     """
 
-    def __init__(self, exporter: SpanExporter, most: int) -> None:
+    def __init__(self, exporter: SpanExporter, most: int, at_once: int = USUAL_AT_ONCE) -> None:
         self._exporter = Counted(exporter)
         self._most = most
         self._taken = 0
         self._queue = BatchSpanProcessor(
             self._exporter,
             max_queue_size=most,
-            max_export_batch_size=most if most < AT_ONCE else None,  # else by its own variable
+            max_export_batch_size=min(at_once, most),
         )
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -10,10 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time_ns
+from typing import Final
 
+import structlog
+
+from libs.runtime.failures import where
+from libs.runtime.metrics import TRACE_SPANS
 from libs.runtime.settings import LogDeliveries
 from libs.runtime.tracing.context import is_sampled
 from libs.runtime.tracing.port import Traces
+
+_TOLD_ONCE: Final[set[str]] = set()
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,15 @@ class Witness:
         if self.lines is LogDeliveries.SAMPLED:
             return is_sampled(traceparent)
         return self.lines is LogDeliveries.ALL
+
+
+def not_told(error: Exception) -> None:
+    """Count that something could not be told, and log once where: what it was to tell of is done, and stays so."""
+    TRACE_SPANS.labels("failed").inc()
+    at = where(error)
+    if at not in _TOLD_ONCE:
+        _TOLD_ONCE.add(at)
+        log.error("delivery_not_told", at=at)
 
 
 def nanoseconds(moment: datetime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,9 +18,10 @@ from libs.contracts.readings import Ignored, ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.lifecycle import Authority
 from libs.domain.lifecycle import Kind as Object
+from libs.runtime.failures import ContentionError, TemporaryError
 from libs.runtime.settings import LogDeliveries
 from libs.runtime.tracing.context import drawn, trace_id_of
-from libs.runtime.tracing.port import Kind, Name
+from libs.runtime.tracing.port import Finished, Kind, Name
 from libs.runtime.tracing.witness import Witness
 from libs.store.database import Pool
 from services.reconciler.handling import Reconciler
@@ -40,13 +42,16 @@ class Bus:
 
     def __init__(self) -> None:
         self.sent: list[Outgoing] = []
+        self.published: list[object] = []  # set back
+        self.answer = Outcome.CONFIRMED
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> list[Outcome]:
         self.sent += messages
-        return [Outcome.CONFIRMED] * len(messages)
+        return [self.answer] * len(messages)
 
-    async def publish(self, *_: object, **__: object) -> Outcome:
-        return Outcome.CONFIRMED  # set back
+    async def publish(self, *told: object, **__: object) -> Outcome:
+        self.published.append(told)
+        return Outcome.CONFIRMED
 
 
 class House:
@@ -242,13 +247,122 @@ async def test_off_writes_and_sends_no_context(pool: Pool, *, sampled: bool) -> 
     assert [m.headers for m in house.bus.sent] == [None]
 
 
-async def test_event_that_is_not_sampled_has_no_header(pool: Pool) -> None:
+async def test_event_that_is_not_sampled_says_so(pool: Pool) -> None:
+    """Else whoever consumes it would begin a trace, and might keep it."""
     spans = Spans()
     house = House(pool, Witness(spans))
-    await house.fold(traced(told(1, about("p-1", paid(at=1))), sampled=False))
+    outcome = traced(told(1, about("p-1", paid(at=1))), sampled=False)
+    await house.fold(outcome)
     await house.relay.once()
     assert spans.told == []
-    assert [m.headers for m in house.bus.sent] == [None]
+    assert [m.headers for m in house.bus.sent] == [{"traceparent": outcome.traceparent}]
+
+
+async def test_outcome_that_came_twice_is_told_of_once(
+    pool: Pool, logged: list[structlog.typing.EventDict]
+) -> None:
+    spans = Spans()
+    house = House(pool, Witness(spans, LogDeliveries.ALL))
+    outcome = traced(told(1, about("p-1", paid(at=1))))
+    await house.fold(outcome, outcome)
+    await house.relay.once()
+    assert words(spans) == ["applied"]
+    assert spans.one(Name.PUBLISH_EVENT).parent == spans.one(Name.FOLD).context
+    twice = delivery(9, drawn())
+    await house.reconciler.archive([message(webhook_received.encode([twice, twice]))])
+    assert len(spans.called(Name.FILE)) == 1
+    events = [line["event"] for line in logged]
+    assert (events.count("delivery_folded"), events.count("delivery_filed")) == (1, 1)
+
+
+async def test_replay_without_a_trace_takes_none_away(pool: Pool) -> None:
+    """It stands under the delivery that it repeats, which is in the same batch and has one."""
+    spans = Spans()
+    house = House(pool, Witness(spans))
+    first = traced(told(1, about("p-1", paid(at=1))))
+    replay = replace(
+        told(1, about("p-1", paid(at=1))),
+        delivery_id=delivery_id(50),
+        replay_of=delivery_id(1),
+        origin=Origin.REPLAY,
+        identity="ab" * 32,
+        body=b"{}",
+    )
+    await house.fold(first, replay)
+    await house.relay.once()
+    assert spans.one(Name.PUBLISH_EVENT).parent == spans.one(Name.FOLD).context
+
+
+async def test_batch_whose_commit_has_no_answer_is_told_as_held(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be committed, and its event leaves in its trace: the span above that is there."""
+
+    def away(place: str) -> None:
+        if place == "reconciler.committed":
+            raise TemporaryError("away")
+
+    monkeypatch.setattr("services.reconciler.apply.failpoint", away)
+    spans = Spans()
+    house = House(pool, Witness(spans))
+    outcome = traced(told(1, about("p-1", paid(at=1))))
+    with pytest.raises(TemporaryError):
+        await house.fold(outcome)
+    await house.relay.once()
+    fold = spans.one(Name.FOLD)
+    assert (fold.attributes["caudal.outcome"], fold.failed) == ("held", "held")
+    assert spans.one(Name.PUBLISH_EVENT).parent == fold.context
+    monkeypatch.undo()
+    await house.fold(outcome)
+    assert words(spans) == ["held", "known"]
+
+
+@pytest.mark.parametrize("error", [TemporaryError("away"), ContentionError("locked")])
+async def test_batch_that_was_not_begun_is_not_told_of(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, error: TemporaryError
+) -> None:
+    """While a database is away it is tried again and again."""
+
+    async def away(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("services.reconciler.apply.places_of", away)
+    spans = Spans()
+    house = House(pool, Witness(spans))
+    outcomes = [traced(told(n, about(f"p-{n}", paid(at=1)))) for n in (1, 2)]
+    with suppress(TemporaryError):
+        await house.fold(*outcomes)
+    assert words(spans) == []
+
+
+class Broken(Spans):
+    """A tracer with a bug."""
+
+    def record(self, span: Finished) -> None:
+        raise RuntimeError(span.name)
+
+
+async def test_whoever_tells_wrongly_undoes_nothing(pool: Pool) -> None:
+    house = House(pool, Witness(Broken()))
+    await house.fold(traced(told(1, about("p-1", paid(at=1)))))
+    await house.reconciler.archive([message(webhook_received.encode([delivery(9, drawn())]))])
+    assert house.bus.published == []  # nothing was set back
+    done = await house.relay.once()
+    assert (done.confirmed, done.waiting) == (1, 0)
+    assert len(house.bus.sent) == 1
+    assert await fetch(pool, "select * from outbox") == []
+
+
+async def test_message_of_events_that_was_not_confirmed_is_told_as_failed(pool: Pool) -> None:
+    spans = Spans()
+    house = House(pool, Witness(spans))
+    await house.fold(traced(told(1, about("p-1", paid(at=1)))))
+    house.bus.answer = Outcome.REFUSED
+    await house.relay.once()
+    house.bus.answer = Outcome.CONFIRMED
+    await house.relay.once()
+    assert [span.failed for span in spans.called(Name.SEND_EVENTS)] == ["refused", None]
+    assert [span.failed for span in spans.called(Name.PUBLISH_EVENT)] == ["refused", None]
 
 
 async def test_relay_takes_what_an_older_release_left(pool: Pool) -> None:

@@ -328,7 +328,7 @@ async def test_invalid_trace_is_replaced(ingress: Ingress, sent: str) -> None:
     traceparent = ingress.publisher.deliveries[0].traceparent
     assert traceparent is not None
     version, trace, span, flags = traceparent.split("-")
-    assert (version, len(trace), len(span), flags) == ("00", 32, 16, "01")
+    assert (version, len(trace), len(span), flags) == ("00", 32, 16, "00")
 
 
 async def test_header_that_carries_never_travels() -> None:

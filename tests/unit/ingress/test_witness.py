@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 import structlog
 
 from libs.bus.publisher import Outcome, Outgoing
+from libs.contracts.delivery import Delivery
+from libs.contracts.webhook_received import Packed, pack
 from libs.runtime.settings import LogDeliveries
 from libs.runtime.tracing.context import (
     is_sampled,
@@ -17,10 +20,13 @@ from libs.runtime.tracing.context import (
     span_id_of,
     trace_id_of,
 )
-from libs.runtime.tracing.port import Kind, Name
+from libs.runtime.tracing.port import Finished, Kind, Name
 from libs.runtime.tracing.witness import Witness
+from services.ingress import accept
+from services.ingress.witness import IngressWitness
 from tests.spans import Spans
 from tests.unit.ingress.stand_ins import Gate, StandInPublisher, running_ingress, until
+from tests.unit.ingress.test_express import line_to, post
 
 TOKEN = "/webhooks/shop?token=open-sesame"
 SENT = "00-" + "ab" * 16 + "-" + "cd" * 8
@@ -84,6 +90,34 @@ async def test_batch_leads_to_all_of_its_deliveries() -> None:
     assert len(spans.called(Name.RECEIVE)) == 21
 
 
+@pytest.mark.usefixtures("both_lanes")
+async def test_what_waits_behind_a_batch_is_no_part_of_it() -> None:
+    """A sender is one request ahead all the time: each of its messages is in a trace of its own."""
+    spans, gate = Spans(), Gate()
+
+    async def slowly(message: bytes) -> Outcome:
+        await gate(message)
+        await asyncio.sleep(0.02)
+        return Outcome.CONFIRMED
+
+    publisher = Publisher(behave=slowly)
+    async with (
+        running_ingress(publisher=publisher, witness=Witness(spans), publish_deadline=5) as ingress,
+        line_to(ingress) as line,
+    ):
+        await line.send(post(b"{}"))
+        for n in range(1, 6):
+            await until(lambda n=n: gate.arrived == n)  # type: ignore[misc]
+            await line.send(post(b"{}"))
+            await asyncio.sleep(0.01)
+            gate.open.set()
+            assert (await line.answer())[0] == 200
+        assert (await line.answer())[0] == 200
+    sent = spans.called(Name.SEND)
+    assert [span.parent for span in sent] == [None] * 6
+    assert len({trace_id_of(span.context) for span in sent}) == 6
+
+
 @pytest.mark.parametrize("flags", ["00", "01"])
 @pytest.mark.parametrize("sampled", [True, False])
 async def test_trace_of_a_sender_goes_on_and_its_flag_decides_nothing(
@@ -103,21 +137,86 @@ async def test_trace_of_a_sender_goes_on_and_its_flag_decides_nothing(
         assert publisher.headers == [None, None]
 
 
+async def refuse(_message: bytes) -> Outcome:
+    return Outcome.REFUSED
+
+
+def lines(logged: Sequence[Any], event: str) -> list[Any]:
+    return [line for line in logged if line["event"] == event]
+
+
 @pytest.mark.usefixtures("both_lanes")
 async def test_refused_delivery_is_told_as_failed() -> None:
-    async def refuse(_message: bytes) -> Outcome:
-        return Outcome.REFUSED
-
     spans = Spans()
-    publisher = Publisher(behave=refuse)
+    witness = Witness(spans, LogDeliveries.ALL)
     async with running_ingress(
-        publisher=publisher, witness=Witness(spans), spool_dir="/proc/none"
+        publisher=Publisher(behave=refuse), witness=witness, spool_dir="/proc/none"
     ) as ingress:
-        assert (await ingress.post(TOKEN))[0] == 503
-    request, publish = spans.one(Name.RECEIVE), spans.one(Name.PUBLISH)
+        with structlog.testing.capture_logs() as logged:
+            assert (await ingress.post(TOKEN))[0] == 503
+    request, publish, batch = map(spans.one, (Name.RECEIVE, Name.PUBLISH, Name.SEND))
     assert (request.attributes["http.response.status_code"], request.failed) == (503, "503")
-    assert publish.failed == "RefusedError"
-    assert publish.attributes["caudal.outcome"] == "refused"
+    assert publish.failed == batch.failed == "RefusedError"
+    for span in (request, publish, batch):
+        assert span.attributes["caudal.outcome"] == "refused"
+    [line] = lines(logged, "delivery_not_kept")
+    assert lines(logged, "delivery_accepted") == []
+    assert (line["outcome"], line["code"], line["source"]) == ("refused", 503, "shop")
+    assert line["delivery_id"] == request.attributes["caudal.delivery_id"]
+    assert line["trace_id"] == trace_id_of(request.context)
+    assert line["span_id"] == span_id_of(request.context)
+
+
+@pytest.mark.usefixtures("both_lanes")
+async def test_delivery_that_cannot_be_written_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(delivery: Delivery) -> Packed:
+        return pack(replace(delivery, route_event="\ud800"))
+
+    monkeypatch.setattr(accept, "pack", broken)
+    spans = Spans()
+    async with running_ingress(witness=Witness(spans, LogDeliveries.ALL)) as ingress:
+        with structlog.testing.capture_logs() as logged:
+            assert (await ingress.post(TOKEN))[0] == 500
+    request = spans.one(Name.RECEIVE)
+    assert (request.attributes["caudal.outcome"], request.failed) == ("refused", "500")
+    [line] = lines(logged, "delivery_not_kept")
+    assert line["delivery_id"] == request.attributes["caudal.delivery_id"]
+    assert len(lines(logged, "request_failed")) == 1
+
+
+class Broken(Spans):
+    """A tracer with a bug."""
+
+    def record(self, span: Finished) -> None:
+        raise RuntimeError(span.name)
+
+
+@pytest.mark.usefixtures("both_lanes")
+@pytest.mark.parametrize("kept", [True, False])
+async def test_whoever_tells_wrongly_changes_no_answer(
+    monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    monkeypatch.setattr(IngressWitness, "_received", Broken.record)
+    spans = Spans()
+    async with running_ingress(
+        publisher=Publisher(behave=None if kept else refuse),
+        witness=Witness(spans),
+        spool_dir="/proc/none",
+    ) as ingress:
+        with structlog.testing.capture_logs() as logged:
+            for _ in range(2):
+                assert (await ingress.post(TOKEN))[0] == (200 if kept else 503)
+    assert len(spans.called(Name.PUBLISH)) == 2
+    assert lines(logged, "request_failed") == lines(logged, "answer_failed") == []
+
+
+@pytest.mark.usefixtures("both_lanes")
+async def test_tracer_with_a_bug_changes_no_answer() -> None:
+    publisher = Publisher()
+    async with running_ingress(publisher=publisher, witness=Witness(Broken())) as ingress:
+        for _ in range(2):
+            assert (await ingress.post(TOKEN))[0] == 200
+    assert len(publisher.deliveries) == 2
 
 
 @pytest.mark.usefixtures("both_lanes")
@@ -139,10 +238,10 @@ async def test_line_of_a_delivery_has_its_trace() -> None:
         publisher=publisher, witness=Witness(None, LogDeliveries.ALL)
     ) as ingress:
         with structlog.testing.capture_logs() as logged:
-            await ingress.post(TOKEN, headers={"traceparent": f"{SENT}-00"})
+            await ingress.post(TOKEN, headers={"traceparent": f"{SENT}-01"})
     [line] = [line for line in logged if line["event"] == "delivery_accepted"]
     [delivery] = publisher.deliveries
-    assert delivery.traceparent == f"{SENT}-00"  # tracing is off: as it was told
+    assert delivery.traceparent == f"{SENT}-00"  # tracing is off: as it was told, and not kept
     assert publisher.headers == [None, None]
     assert (line["delivery_id"], line["source"], line["provider"], line["outcome"]) == (
         delivery.id,
@@ -160,12 +259,35 @@ async def test_lines_of_those_that_are_sampled(*, sampled: bool) -> None:
     async with running_ingress(witness=Witness(spans, LogDeliveries.SAMPLED)) as ingress:
         with structlog.testing.capture_logs() as logged:
             await ingress.post(TOKEN)
-    lines = [line for line in logged if line["event"] == "delivery_accepted"]
-    assert len(lines) == sampled
+    told = lines(logged, "delivery_accepted")
+    assert len(told) == sampled
     if sampled:
         request = spans.one(Name.RECEIVE)
-        assert lines[0]["span_id"] == span_id_of(request.context)
-        assert lines[0]["trace_id"] == trace_id_of(request.context)
+        assert told[0]["span_id"] == span_id_of(request.context)
+        assert told[0]["trace_id"] == trace_id_of(request.context)
+
+
+async def test_later_version_of_a_context_goes_on() -> None:
+    spans, publisher = Spans(), Publisher()
+    told = f"7f{SENT[2:]}-01-and more"
+    async with running_ingress(publisher=publisher, witness=Witness(spans)) as ingress:
+        await ingress.post(TOKEN, headers={"traceparent": told})
+    assert spans.one(Name.RECEIVE).parent == f"{SENT}-01"
+
+
+@pytest.mark.usefixtures("both_lanes")
+@pytest.mark.parametrize(
+    "told", [None, f"{SENT}-00", f"{SENT}-01", f"{SENT}-ff", f"01{SENT[2:]}-01"]
+)
+async def test_nothing_is_sampled_without_tracing(told: str | None) -> None:
+    """Else all that waits anywhere would be exported once it is switched on."""
+    publisher = Publisher()
+    async with running_ingress(publisher=publisher) as ingress:
+        await ingress.post(TOKEN, headers={} if told is None else {"traceparent": told})
+    [delivery] = publisher.deliveries
+    assert delivery.traceparent is not None
+    assert delivery.traceparent.endswith("-00")
+    assert told is None or delivery.traceparent == f"{SENT}-00"
 
 
 async def test_nobody_is_told_of_and_nothing_is_added_by_default() -> None:

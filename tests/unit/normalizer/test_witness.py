@@ -17,7 +17,7 @@ from libs.domain.lifecycle import Kind as Object
 from libs.runtime.failures import TemporaryError
 from libs.runtime.settings import LogDeliveries
 from libs.runtime.tracing.context import child_of, drawn, span_id_of, trace_id_of
-from libs.runtime.tracing.port import Kind, Name
+from libs.runtime.tracing.port import Finished, Kind, Name
 from libs.runtime.tracing.witness import Witness
 from services.normalizer.run import MESSAGE_DELIVERIES, Normalizer
 from services.normalizer.translate import Translator
@@ -118,13 +118,60 @@ async def test_failing_delivery_is_told_as_failed(bad: bytes) -> None:
 
 
 async def test_batch_that_is_held_is_told_as_failed() -> None:
-    """Its deliveries are not told of: they come again."""
-    spans = Spans()
-    with pytest.raises(TemporaryError):
-        await normalizer(Bus(Outcome.UNKNOWN), Witness(spans)).handle([message((b"1", drawn()))])
+    """It may have got through: the span that it has for its parent further on is there."""
+    bus, spans = Bus(Outcome.UNKNOWN), Spans()
+    with (
+        structlog.testing.capture_logs() as logged,
+        pytest.raises(TemporaryError),
+    ):
+        await normalizer(bus, Witness(spans, LogDeliveries.ALL)).handle([message((b"1", drawn()))])
     assert spans.one(Name.PROCESS_RECEIVED).failed == "TemporaryError"
     assert spans.one(Name.SEND).failed == "TemporaryError"
-    assert spans.called(Name.TRANSLATE) == []
+    translate = spans.one(Name.TRANSLATE)
+    assert (translate.attributes["caudal.outcome"], translate.failed) == ("held", "held")
+    [[outcome]] = bus.outcomes()
+    assert outcome.traceparent == translate.context
+    assert "delivery_translated" not in {line["event"] for line in logged}  # it comes again
+
+
+async def test_delivery_that_came_twice_is_told_of_once() -> None:
+    bus, spans = Bus(), Spans()
+    twice = message((b"1", drawn()))
+    again = replace(twice, redelivered=True)
+    with structlog.testing.capture_logs() as logged:
+        await normalizer(bus, Witness(spans, LogDeliveries.ALL)).handle([twice, again])
+    translate, process = spans.one(Name.TRANSLATE), spans.one(Name.PROCESS_RECEIVED)
+    assert [outcome.traceparent for outcome in bus.outcomes()[0]] == [translate.context] * 2
+    assert len([line for line in logged if line["event"] == "delivery_translated"]) == 1
+    assert process.attributes["messaging.batch.message_count"] == 2
+    assert process.attributes["caudal.deliveries"] == 2
+
+
+async def test_messages_and_deliveries_are_counted_apart() -> None:
+    spans = Spans()
+    await normalizer(Bus(), Witness(spans)).handle(
+        [message((b"1", drawn()), (b"2", drawn())), message((b"3", drawn()))]
+    )
+    process, send = spans.one(Name.PROCESS_RECEIVED), spans.one(Name.SEND)
+    assert process.attributes["messaging.batch.message_count"] == 2
+    assert process.attributes["caudal.deliveries"] == send.attributes["caudal.deliveries"] == 3
+    assert "messaging.batch.message_count" not in send.attributes  # it is one
+
+
+class Broken(Spans):
+    """A tracer with a bug."""
+
+    def record(self, span: Finished) -> None:
+        raise RuntimeError(span.name)
+
+
+async def test_whoever_tells_wrongly_undoes_nothing() -> None:
+    bus = Bus()
+    await normalizer(bus, Witness(Broken())).handle([message((b"1", drawn()))])
+    assert len(bus.sent) == 1  # nothing is set back, buried or given up
+    bus.answer = Outcome.UNKNOWN
+    with pytest.raises(TemporaryError):
+        await normalizer(bus, Witness(Broken())).handle([message((b"1", drawn()))])
 
 
 async def test_lines_lead_to_the_span() -> None:

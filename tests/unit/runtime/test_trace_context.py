@@ -10,9 +10,11 @@ from libs.runtime.tracing.context import (
     is_context,
     is_sampled,
     of_message,
+    of_sender,
     parent_of_publish,
     span_id_of,
     trace_id_of,
+    unsampled,
 )
 
 ONE = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
@@ -78,3 +80,31 @@ def test_header_of_a_message_is_read(told: object) -> None:
 def test_what_is_no_context_is_none(told: object) -> None:
     assert of_message({"traceparent": told}) is None
     assert of_message({}) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        (None, None),
+        (ONE, ONE),
+        ("01" + ONE[2:], ONE),
+        ("cc" + ONE[2:53] + "00-what comes later", ONE[:53] + "00"),
+        ("fe" + ONE[2:] + "-", ONE),
+        (ONE + "-more", None),  # version 00 has nothing behind its flags
+        ("01" + ONE[2:] + "more", None),
+        ("01" + ONE[2:-1], None),
+        ("01-" + "0" * 32 + ONE[35:], None),
+        ("ff" + ONE[2:], None),
+        ("0A" + ONE[2:], None),
+        ("", None),
+        ("x", None),
+    ],
+)
+def test_later_version_is_read_as_far_as_it_is_known(told: str | None, read: str | None) -> None:
+    assert of_sender(told) == read
+    assert read is None or is_context(read)
+
+
+@pytest.mark.parametrize("flags", ["00", "01", "03", "ff"])
+def test_nothing_of_it_is_kept_any_more(flags: str) -> None:
+    assert unsampled(ONE[:53] + flags) == ONE[:53] + "00"

@@ -106,6 +106,37 @@ def test_span_is_as_it_was_told(collector: Collector) -> None:
     assert not found.status.is_ok
 
 
+def test_of_too_many_links_the_first_are_kept(collector: Collector) -> None:
+    """Those of messages come first, and each of them leads on to all of its deliveries."""
+    ours, links = traces(collector, links=7), [drawn() for _ in range(20)]
+    ours.record(span(links=links))
+    assert ours.close(5)
+    [found] = collector.spans
+    assert [f"{link.context.span_id:016x}" for link in found.links] == [
+        each[36:52] for each in links[:7]
+    ]
+
+
+def test_requests_are_as_large_as_is_told(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    export = collector.export
+
+    def counted(spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        sizes.append(len(spans))
+        return export(spans)
+
+    monkeypatch.setattr(collector, "export", counted)
+    choice = Choice(Exporter.OTLP, queue=20, at_once=5)
+    queued = Queued(collector, choice.queue, choice.at_once)
+    ours = ExportedTraces(choice, queued, resource_of("ingress", "one"))
+    for _ in range(20):
+        ours.record(span())
+    assert ours.close(5)
+    assert (sum(sizes), max(sizes)) == (20, 5)
+
+
 def test_span_without_parent_is_the_first_of_its_trace(collector: Collector) -> None:
     ours = traces(collector)
     contexts = [drawn() for _ in range(3)]

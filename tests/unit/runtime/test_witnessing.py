@@ -11,9 +11,10 @@ import pytest
 import structlog
 
 from libs.runtime.configuration import ConfigurationError
+from libs.runtime.metrics import REGISTRY
 from libs.runtime.settings import LogDeliveries, load_settings
 from libs.runtime.tracing.opening import witnessing
-from libs.runtime.tracing.witness import Witness
+from libs.runtime.tracing.witness import Witness, not_told
 
 ON = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
 LOADED = """
@@ -83,8 +84,41 @@ async def test_nothing_is_sampled_without_tracing() -> None:
 async def test_wrong_variable_of_the_library_is_a_wrong_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "-1")
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "-1")
     with pytest.raises(ConfigurationError, match="OTEL_"):
         await witness(ON)
     with pytest.raises(ConfigurationError, match="OTEL_TRACES_SAMPLER"):
         await witness({**ON, "OTEL_TRACES_SAMPLER": "by_feeling"})
+
+
+@pytest.mark.parametrize("raised", [ValueError, RuntimeError, ImportError, FileNotFoundError])
+async def test_what_the_library_refuses_is_a_wrong_configuration(
+    monkeypatch: pytest.MonkeyPatch, raised: type[Exception]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise raised("hunter2")
+
+    monkeypatch.setattr("libs.runtime.tracing.exported.open_traces", refuse)
+    with pytest.raises(ConfigurationError, match=raised.__name__) as caught:
+        await witness(ON)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_cannot_be_told_is_counted_and_logged_once() -> None:
+    def failed() -> float:
+        found = REGISTRY.get_sample_value("caudal_trace_spans_total", {"outcome": "failed"})
+        return found or 0
+
+    def bug() -> None:
+        raise RuntimeError("hunter2")
+
+    before = failed()
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(3):
+            try:
+                bug()
+            except RuntimeError as error:
+                not_told(error)
+    assert [line["event"] for line in logged] == ["delivery_not_told"]
+    assert "hunter2" not in repr(logged)
+    assert failed() - before == 3
