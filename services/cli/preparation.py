@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from libs.bus import permissions
-from libs.bus.kept import keep_copies
+from libs.bus.kept import LONGEST_HOURS, keep_copies
 from libs.bus.topology import apply_topology
 from libs.bus.topology import topology as described_topology
 from libs.runtime.secret_files import read_secrets
@@ -40,7 +40,7 @@ def topology() -> None:
 )
 @click.option(
     "--keep",
-    type=click.IntRange(1, 24 * 31),
+    type=click.IntRange(1, LONGEST_HOURS),
     default=None,
     metavar="HOURS",
     help="Also keep a copy of deliveries and events for so long, for `caudal restore`.",
