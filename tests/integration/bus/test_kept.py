@@ -103,5 +103,5 @@ async def test_reader_who_has_enough(copied: str, publisher: Publisher) -> None:
 async def test_empty_copy_and_none(copied: str) -> None:
     reader = Reader()
     assert await read_kept(copied, KEPT_WEBHOOKS, reader.take) == 0
-    with pytest.raises(PermanentError, match="there is no caudal.kept.nothing"):
+    with pytest.raises(PermanentError, match="there is no"):
         await read_kept(copied, "caudal.kept.nothing", reader.take)
