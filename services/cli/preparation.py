@@ -21,9 +21,13 @@ from services.cli import options
 @click.command()
 @options.data_dir
 def migrate(data_dir: Path) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema.
+
+    Nobody waits behind it for more than two seconds: where a table is in use for longer, by a dump, it
+    tries again for some minutes. Exit code 1: a server is away, or the table still in use; call it again.
+    """
     load_settings()
-    revision = apply_migrations(options.postgres_dsn(data_dir))
+    revision = apply_migrations(options.postgres_dsn(data_dir), options.echo_progress())
     click.echo(f"the schema is at revision {revision}")
 
 
