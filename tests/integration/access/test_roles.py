@@ -112,6 +112,21 @@ async def test_reconciler_makes_days_and_only_days(database: Logins) -> None:
     await refused(database.readonly, "select make_partition('deliveries', '2031-05-05')")
 
 
+async def test_day_that_was_set_aside_is_written_by_nobody(database: Logins) -> None:
+    """Not even after the grants of a migration that ran in between."""
+    old = datetime.now(UTC) - timedelta(days=40)
+    part = f"going_deliveries_{old:%Y%m%d}"
+    async with open_pool(database.reconciler) as pool:
+        await ensure_partitions(pool, old, days=0)
+        await file_deliveries(pool, [_delivery(delivery_id(3), old)])
+        await ask(database.reconciler, "select set_aside_day($1)", old.date())
+        await grant_after_migration(database.migrate)
+        assert await ask(database.reconciler, f"select 1 from {part}")  # noqa: S608
+        await refused(database.reconciler, f"delete from {part}")  # noqa: S608
+        await refused(database.reconciler, f"update {part} set body = ''")  # noqa: S608
+        await ask(database.reconciler, "select drop_day($1)", old.date())
+
+
 async def test_readers_write_nothing(database: Logins) -> None:
     tables = [row["relname"] for row in await ask(database.readonly, TABLES)]
     assert len(tables) > 20
