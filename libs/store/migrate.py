@@ -42,13 +42,19 @@ def migrate(dsn: str, on_progress: Callable[[str], None] = lambda _: None) -> st
             break
         except (*TEMPORARY, SQLAlchemyError) as error:
             if not _in_use(error):
-                raise TemporaryError(complaint(error)) from error
+                raise TemporaryError(complaint(_driver_s(error))) from error
             if not left:
                 raise TemporaryError("a table is in use by somebody else all the time") from error
         on_progress(f"a table is in use by somebody else; again in {PAUSE:g} seconds")
         time.sleep(PAUSE)
     asyncio.run(grant_after_migration(dsn))
     return newest_revision()
+
+
+def _driver_s(error: BaseException) -> BaseException:
+    """Return what the driver said, and not what was made of it twice."""
+    said = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else None
+    return said or error
 
 
 def _in_use(error: Exception) -> bool:
