@@ -103,7 +103,7 @@ async def _restore(  # noqa: PLR0913 - where, and who wants it
 ) -> Restored:
     dsn, keys = database
     translator = Translator(PROVIDERS, terms_of(known))
-    async with open_pool(dsn, size=3, keys=keys) as pool, alone(pool, url) as away:
+    async with open_pool(dsn, size=3, keys=keys, by_index=True) as pool, alone(pool, url) as away:
         found = await survey(pool, url)
         if not found.covered and not anyway:
             return found

@@ -191,6 +191,25 @@ async def test_less_than_was_told_before_is_no_news(pool: Pool, lost: Pool) -> N
     assert await events(pool) == []
 
 
+async def test_what_was_put_right_since_is_known(pool: Pool, lost: Pool) -> None:
+    """An earlier event named a delivery that says it no longer, and of which that is on record."""
+    first, second = told(1, about("p", pending(at=1))), told(2, about("p", paid(at=2)))
+    for each in (first, second):
+        await apply(lost, [each])
+        await apply(pool, [each])
+    published = await events(lost)
+    await fetch(
+        pool, "delete from observations where delivery_id = $1 returning 1", first.delivery_id
+    )
+    found = await settle(pool, published)
+    assert (found.behind, found.corrected) == ([], 0)
+    await fetch(
+        pool, "delete from translations where delivery_id = $1 returning 1", first.delivery_id
+    )
+    found = await settle(pool, published)
+    assert [key.provider_ref for key in found.behind] == ["p"]
+
+
 async def test_number_of_what_is_unknown_is_not_used_again(pool: Pool, lost: Pool) -> None:
     await apply(lost, [told(1, about("p", pending(at=1)))])
     await apply(lost, [told(2, about("p", paid(at=2)))])
