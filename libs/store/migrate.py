@@ -22,7 +22,7 @@ _HERE = Path(__file__).parent / "migrations"
 # A change of a table waits for whoever reads it (a dump takes long), and everybody else for the change:
 # it gives up soon (`lock_timeout` in migrations/env.py), and comes again.
 TRIES: Final = 30
-PAUSE: Final = 10.0  # seconds
+PAUSE: Final[float] = 10  # seconds
 _IN_USE: Final = frozenset({"55P03", "40P01"})  # a lock that was not got in time, a deadlock
 
 

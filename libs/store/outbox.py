@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from typing import Final
 
@@ -16,7 +17,8 @@ from libs.store.queries import query
 # Whoever holds this lock relays; the others wait for their turn, so that events of one object
 # leave in order however many reconcilers run.
 _RELAY_LOCK: Final = 0x0CA0DA2
-AWAY_WITHIN: Final = 10.0  # seconds for a relay to end its turn
+_LOOK_EVERY: Final = timedelta(milliseconds=200)
+AWAY_WITHIN: Final = 10  # seconds for a relay to end its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ async def relay_away(pool: Pool, within: float = AWAY_WITHIN) -> AsyncIterator[R
         while not await connection.fetchval(query("keep_relay_away"), _RELAY_LOCK):
             if monotonic() > until:
                 raise PermanentError("a reconciler still publishes events: stop the reconcilers")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_LOOK_EVERY.total_seconds())
         try:
             yield RelayAway(connection)
         finally:

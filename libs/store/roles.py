@@ -29,7 +29,7 @@ from libs.store.scram import verifier
 
 MIGRATIONS_LOCK: Final = 0x0CA0DA1  # two that change the schema: the second waits
 WITHIN: Final = 60  # seconds for one statement, and for another one that changes the schema
-LOOK_EVERY: Final = 0.5  # seconds
+LOOK_EVERY: Final = 1  # second
 # How long everybody else may have to wait behind a change of a table's owner.
 _SETTINGS: Final = {"lock_timeout": "2s"}
 CONNECT_WITHIN: Final = 10  # seconds

@@ -19,7 +19,7 @@ from libs.store.roles import MIGRATIONS_LOCK, Role
 # How long everybody else may have to wait behind a change of a table. A revision that makes an index
 # concurrently sets it to 0 for that: it waits for transactions that are older, and holds nobody up.
 _LOCK_TIMEOUT: Final = "2s"
-_LOOK_EVERY: Final = 0.5  # seconds
+_LOOK_EVERY: Final = 1  # second
 
 
 def _run(connection: Connection) -> None:
