@@ -31,6 +31,7 @@ class Inbox:
     """Collects deliveries of `channel` until it is lost, the queue goes away or `stop` is set.
 
     `ended` is set by any of these and by idleness, `ended_by` names it; `stopped` is done when `stop` is set.
+    `idle_for` may be changed between two batches.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Inbox:
         self.stopped.add_done_callback(lambda _: self._end("stop"))
         self._channel = channel
         self._tag = tag
-        self._idle_for = idle_for
+        self.idle_for = idle_for
         self._arrived: deque[DeliveredMessage] = deque()
         self._wake = asyncio.Event()
         self._lost = channel.closing
@@ -68,7 +69,7 @@ class Inbox:
         """Wait for a message; False at the end."""
         while not self._arrived and not self.ended.is_set():
             self._wake.clear()
-            if not await wait_for_event(self._wake, self._idle_for):
+            if not await wait_for_event(self._wake, self.idle_for):
                 self._end(IDLE)
         return not self.ended.is_set()
 

@@ -14,6 +14,7 @@ from libs.domain.lifecycle import Authority
 from libs.runtime.key_ring import KeyRing, NotOpenedError
 from libs.store.database import Connection, Pool, fetch_rows, keys_of, session, transaction
 from libs.store.queries import query
+from libs.store.retention import RETENTION_LOCK
 from libs.store.sealing import opened
 from libs.store.together import Writes
 
@@ -132,6 +133,9 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
 
     What falls outside lands in the default partition, so nothing is ever refused for its day.
     A function of the schema's owner makes them (revision 0013): who files need not own the archive.
+
+    None are made while retention has its turn, which may write to these tables for half an hour: who
+    makes one would wait for that, and everybody who files would wait behind. They are made a week ahead.
     """
     made = 0
     first = now.astimezone(UTC).date() - timedelta(days=1)
@@ -141,10 +145,11 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
             known = {
                 row["day"] for row in await connection.fetch(query("days_with_partition"), table)
             }
-            for day in (first + timedelta(days=n) for n in range(days + 2)):
-                if day.strftime("%Y%m%d") not in known:
-                    await connection.execute(
-                        query("make_partition"), table, day, timeout=MOVE_WITHIN
-                    )
-                    made += 1
+            wanted = [first + timedelta(days=n) for n in range(days + 2)]
+            missing = [day for day in wanted if day.strftime("%Y%m%d") not in known]
+            if missing and not await connection.fetchval(query("take_retention"), RETENTION_LOCK):
+                break
+            for day in missing:
+                await connection.execute(query("make_partition"), table, day, timeout=MOVE_WITHIN)
+                made += 1
     return made

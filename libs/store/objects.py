@@ -37,7 +37,8 @@ class StoredObject:
     """An object's row. `state` is None while `sequence` is 0, unless it is held.
 
     `held`: what the row says is not published until somebody better says it as well; `previous_state`
-    is then the state that was published last, and `sequence` that event's.
+    is then the state that was published last, and `sequence` that event's. After a backup was
+    restored, a row is held too where it says less than was published, or nothing any more.
 
     `version` says who wrote the row last; nothing of a row that is not to be written.
     """
@@ -78,8 +79,11 @@ class StoredObject:
         return ObjectKey(self.source, self.kind, self.provider_ref)
 
     def blank(self) -> StoredObject:
-        """Return the row as it would be if nothing had ever been said."""
-        return unknown_object(self.key, self.provider, self.id)
+        """Return the row as it would be if nothing had ever been said; what was published was."""
+        blank = unknown_object(self.key, self.provider, self.id)
+        blank.sequence, blank.previous_state = self.sequence, self.previous_state
+        blank.held = self.held and self.sequence > 0
+        return blank
 
 
 def unknown_object(key: ObjectKey, provider: str, number: int) -> StoredObject:

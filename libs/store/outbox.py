@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
 from typing import Final
 
-from libs.store.database import Connection, Pool, transaction
+from libs.runtime.failures import PermanentError, TemporaryError
+from libs.store.database import TEMPORARY, Connection, Pool, healing, session, transaction
 from libs.store.queries import query
 
 # Whoever holds this lock relays; the others wait for their turn, so that events of one object
 # leave in order however many reconcilers run.
 _RELAY_LOCK: Final = 0x0CA0DA2
+_LOOK_EVERY: Final = timedelta(milliseconds=200)
+AWAY_WITHIN: Final = 10  # seconds for a relay to end its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +59,32 @@ async def relay_turn(pool: Pool) -> AsyncIterator[Turn | None]:
     async with transaction(pool) as connection:
         taken = await connection.fetchval(query("take_relay"), _RELAY_LOCK)
         yield Turn(connection) if taken else None
+
+
+class RelayAway:
+    """That no relay has its turn, as long as the session lasts that says so."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def make_sure(self) -> None:
+        """Raise `TemporaryError` where that session, and the right with it, is gone."""
+        async with healing():
+            if not await self._connection.fetchval(query("relay_is_away"), _RELAY_LOCK):
+                raise TemporaryError("a relay may have begun; call it again")
+
+
+@asynccontextmanager
+async def relay_away(pool: Pool, within: float = AWAY_WITHIN) -> AsyncIterator[RelayAway]:
+    """Keep every relay from its turn; `PermanentError` where one has it all the time."""
+    async with session(pool) as connection:
+        until = monotonic() + within
+        while not await connection.fetchval(query("keep_relay_away"), _RELAY_LOCK):
+            if monotonic() > until:
+                raise PermanentError("a reconciler still publishes events: stop the reconcilers")
+            await asyncio.sleep(_LOOK_EVERY.total_seconds())
+        try:
+            yield RelayAway(connection)
+        finally:
+            with suppress(*TEMPORARY):
+                await connection.execute(query("let_relay"), _RELAY_LOCK)

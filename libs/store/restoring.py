@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
-from libs.store.database import Connection, Pool, session
+from libs.store.database import Connection, Pool, fetch_rows, session
 from libs.store.queries import query
 
 # Hours, so that an index tells quickly: most databases are restored within the first.
@@ -29,3 +30,14 @@ async def filed_last(pool: Pool) -> datetime | None:
 async def forget_events_of(connection: Connection, object_ids: Sequence[int]) -> int:
     """Take what waits in the outbox about these objects out of it; return how many events."""
     return len(await connection.fetch(query("forget_events_of"), list(object_ids)))
+
+
+async def told_and_not_known(
+    connection: Connection, named: Sequence[tuple[int, UUID, bool]]
+) -> set[int]:
+    """Return those of the objects of which not all is known that was told.
+
+    Given are the deliveries that events named (object's id, delivery, whether it was the last event).
+    """
+    rows = await fetch_rows(connection, "told_and_not_known", named)
+    return {row["object_id"] for row in rows}

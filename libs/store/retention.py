@@ -15,7 +15,7 @@ from typing import Final
 from libs.store.database import Connection, Pool, fetch_rows, session, transaction
 from libs.store.queries import query
 
-_RETENTION_LOCK: Final = 0x0CA0DA8
+RETENTION_LOCK: Final = 0x0CA0DA8
 # For which everybody may be held up while a day's partitions are set aside; less than it takes the
 # server to look for a deadlock.
 HELD_UP: Final = "200ms"
@@ -123,7 +123,7 @@ class Turn:
 async def retention_turn(pool: Pool) -> AsyncIterator[Turn | None]:
     """Take the turn; None where somebody else has it."""
     async with transaction(pool) as connection:
-        taken = await connection.fetchval(query("take_retention"), _RETENTION_LOCK)
+        taken = await connection.fetchval(query("take_retention"), RETENTION_LOCK)
         yield Turn(connection) if taken else None
 
 

@@ -11,6 +11,7 @@ roles apply`) and not by a migration. Where they own the schema, each migration 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +28,10 @@ from libs.store.queries import query
 from libs.store.scram import verifier
 
 MIGRATIONS_LOCK: Final = 0x0CA0DA1  # two that change the schema: the second waits
-WITHIN: Final = 60  # seconds for one statement
+WITHIN: Final = 60  # seconds for one statement, and for another one that changes the schema
+LOOK_EVERY: Final = 1  # second
+# How long everybody else may have to wait behind a change of a table's owner.
+_SETTINGS: Final = {"lock_timeout": "2s"}
 CONNECT_WITHIN: Final = 10  # seconds
 
 
@@ -138,12 +142,19 @@ class _Statements:
 
 @asynccontextmanager
 async def _administration(dsn: str) -> AsyncIterator[_Statements]:
-    """One transaction, under the lock of the migrations."""
+    """One transaction, under the lock of the migrations, which goes with the connection.
+
+    Waited for without a snapshot, as a migration does (migrations/env.py).
+    """
     try:
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_WITHIN, command_timeout=WITHIN)
+        connection = await asyncpg.connect(
+            dsn, timeout=CONNECT_WITHIN, command_timeout=WITHIN, server_settings=_SETTINGS
+        )
         try:
+            async with asyncio.timeout(WITHIN):
+                while not await connection.fetchval(query("take_schema"), MIGRATIONS_LOCK):
+                    await asyncio.sleep(LOOK_EVERY)
             async with connection.transaction():
-                await connection.execute(query("lock_partitions"), MIGRATIONS_LOCK)
                 yield _Statements(connection)
         finally:
             await connection.close(timeout=CONNECT_WITHIN)

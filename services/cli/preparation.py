@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from libs.bus import permissions
-from libs.bus.kept import keep_copies
+from libs.bus.kept import LONGEST_HOURS, keep_copies
 from libs.bus.topology import apply_topology
 from libs.bus.topology import topology as described_topology
 from libs.runtime.secret_files import read_secrets
@@ -21,9 +21,13 @@ from services.cli import options
 @click.command()
 @options.data_dir
 def migrate(data_dir: Path) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema.
+
+    Nobody waits behind it for more than two seconds: where a table is in use for longer, by a dump, it
+    tries again for some minutes. Exit code 1: a server is away, or the table still in use; call it again.
+    """
     load_settings()
-    revision = apply_migrations(options.postgres_dsn(data_dir))
+    revision = apply_migrations(options.postgres_dsn(data_dir), options.echo_progress())
     click.echo(f"the schema is at revision {revision}")
 
 
@@ -40,7 +44,7 @@ def topology() -> None:
 )
 @click.option(
     "--keep",
-    type=click.IntRange(1, 24 * 31),
+    type=click.IntRange(1, LONGEST_HOURS),
     default=None,
     metavar="HOURS",
     help="Also keep a copy of deliveries and events for so long, for `caudal restore`.",

@@ -65,9 +65,10 @@ def run(  # noqa: PLR0913 - options of a command
     """Let go now of what is due.
 
     A day of the archive goes whole, but for deliveries that were never translated, and those of which
-    something is parked: these stay until that is over. Runs beside the workers, which it holds up for a
-    fifth of a second at most, and may be interrupted and run again. When retention was done (`retention
-    status`) the reconcilers alone say, by their own numbers: within ten minutes, if nothing of it is left.
+    something is parked: these stay until that is over. Runs beside the workers, which it holds up for
+    moments (a fifth of a second at most for each table that it has to wait for, five times at most for a
+    day), and may be interrupted and run again. When retention was done (`retention status`) the reconcilers
+    alone say, by their own numbers: within ten minutes, if nothing of it is left.
 
     Exit codes: 0 all that was due is gone, or nothing was; 1 some of it is not, since somebody reads it
     (a long `caudal replay`) or is at it; 2 a number of days that is none, or too short. With --json:

@@ -49,7 +49,6 @@ class Gap:
         self.missing = 0
         self.failed = 0
         self.unreadable = 0
-        self.oldest: datetime | None = None
 
     async def take(self, messages: Sequence[Message]) -> bool:
         """Apply what is missing; False when what comes is younger than the beginning of all this."""
@@ -61,8 +60,6 @@ class Gap:
                 self.unreadable += 1
         self.looked_at += len(deliveries)
         received = [each.received_at for each in deliveries]
-        if received:
-            self.oldest = min(self.oldest or received[0], *received)
         for start in range(0, len(deliveries), PORTION):
             await self._apply(deliveries[start : start + PORTION])
         return not received or min(received) < self._until

@@ -6,13 +6,15 @@
          numbered behind the last that was told, and by none where that says the same
 
 So no number of an event is used for two things, and none is left out. It needs that no reconciler runs
-meanwhile. What it does is safe to do again, from the beginning, after whatever interrupted it.
+meanwhile, and keeps their relay away. What it does is safe to do again, from the beginning, after
+whatever interrupted it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
@@ -23,23 +25,17 @@ from libs.bus.tail import consumer_counts
 from libs.bus.tap import healing
 from libs.bus.topology import ARCHIVE_QUEUE, RECONCILER_QUEUE
 from libs.runtime.failures import PermanentError
-from libs.store.database import Connection, Pool, transaction
-from libs.store.objects import (
-    ObjectKey,
-    OutboxRow,
-    StoredObject,
-    add_to_outbox,
-    lock_objects,
-    update_objects,
-)
-from libs.store.restoring import filed_last, forget_events_of
-from libs.store.together import Writes
+from libs.store.database import Pool, transaction
+from libs.store.objects import ObjectKey
+from libs.store.outbox import RelayAway, relay_away
+from libs.store.restoring import filed_last
 from services.normalizer.translate import Translator
-from services.reconciler.change import outbox_row
 from services.reconciler.crowd import Crowd
 from services.reconciler.waiting import fold_in_waiting
 from services.restore.deliveries import Gap
-from services.restore.told import Told, ToldBook, says_the_same
+from services.restore.reach import reach_of
+from services.restore.settling import Settled, settle
+from services.restore.told import ToldBook
 
 PORTION: Final = 500  # objects in one transaction
 
@@ -50,76 +46,97 @@ Progress = Callable[[str], None]
 class Restored:
     """What was found and done.
 
-    `known_until` is when the restored database filed something for the last time, `kept_since` when the
-    oldest delivery of the copy was received. `unknown` are objects of which events were told and of
-    which, all the same, nobody knows anything. `corrected` were told otherwise than they are now.
+    `known_until` is when the database filed something for the last time, `kept_since` when the first
+    delivery of the copy was received; `covered` says whether the copy reaches back to what the
+    database knew. `closed`: it went through to the end, and did not only look.
     """
 
     known_until: datetime | None = None
     kept_since: datetime | None = None
+    covered: bool = False
+    closed: bool = False
     looked_at: int = 0
     missing: int = 0
     failed: int = 0
     unreadable: int = 0
     told: int = 0
-    renumbered: int = 0
-    corrected: int = 0
-    unknown: list[ObjectKey] = field(default_factory=list)
-
-    @property
-    def covered(self) -> bool:
-        """Whether the copy reaches back to what the database knows."""
-        if self.kept_since is None or self.known_until is None:
-            return False
-        return self.kept_since <= self.known_until
+    settled: Settled = field(default_factory=Settled)
 
     @property
     def done(self) -> bool:
         """Whether nothing can be missing."""
-        return self.covered and not self.unknown and not self.unreadable
+        apart = self.settled.unknown or self.settled.behind or self.unreadable
+        return self.covered and not apart
 
 
-async def close_gap(  # noqa: PLR0913 - the last two are how
-    pool: Pool,
-    url: str,
-    translator: Translator,
-    holds: Collection[str],
-    on_progress: Progress,
-    *,
-    dry_run: bool,
-) -> Restored:
-    """Bring back what happened after the backup; a dry run counts and writes nothing.
+async def survey(pool: Pool, url: str) -> Restored:
+    """See how far the database and the copy reach; nothing is written.
 
-    Raises `PermanentError` while a reconciler runs or where there is no copy, and `TemporaryError` where a
-    server is away.
+    Raises `PermanentError` where there is no copy, and `TemporaryError` where a server is away.
     """
+    known_until = await filed_last(pool)
+    reach = await reach_of(pool, url)
+    return Restored(known_until, reach.since, reach.covered)
+
+
+async def count_missing(
+    pool: Pool, url: str, translator: Translator, found: Restored, on_progress: Progress
+) -> None:
+    """Count what of the deliveries the database does not know; nothing is written, nobody held up."""
+    gap = Gap(pool, translator, (), datetime.now(UTC), dry_run=True)
+    await _go_through(url, gap, found, on_progress)
+
+
+@asynccontextmanager
+async def alone(pool: Pool, url: str) -> AsyncIterator[RelayAway]:
+    """Keep the reconcilers' relay away; `PermanentError` while a reconciler runs."""
     async with healing(url):
         running = await consumer_counts(url, (RECONCILER_QUEUE, ARCHIVE_QUEUE))
     if any(running.values()):
         raise PermanentError(
             "stop the reconcilers first: what is folded meanwhile would be told twice"
         )
-    found = Restored(known_until=await filed_last(pool))
+    async with relay_away(pool) as away:
+        yield away
+
+
+async def close_gap(  # noqa: PLR0913, PLR0917 - where, from what, and how
+    pool: Pool,
+    url: str,
+    away: RelayAway,
+    translator: Translator,
+    holds: Collection[str],
+    found: Restored,
+    on_progress: Progress,
+) -> None:
+    """Bring back what happened after the backup, and say in `found` what that was.
+
+    Raises `PermanentError` where there is no copy, and `TemporaryError` where a server is away.
+    """
     book = ToldBook()
     await read_kept(url, KEPT_EVENTS, book.enter)
     on_progress(f"events of {len(book.last)} objects read")
-    gap = Gap(pool, translator, holds, datetime.now(UTC), dry_run=dry_run)
+    found.told = len(book.last)
+    found.unreadable += book.unreadable
+    gap = Gap(pool, translator, holds, datetime.now(UTC), dry_run=False)
+    await _go_through(url, gap, found, on_progress)
+    await _fold_what_waits(pool, holds)
+    for keys in _portions(sorted(book.last)):
+        await away.make_sure()
+        async with transaction(pool) as connection:
+            await settle(connection, {key: book.last[key] for key in keys}, found.settled)
+    found.closed = True
 
+
+async def _go_through(url: str, gap: Gap, found: Restored, on_progress: Progress) -> None:
     async def take_and_tell(messages: Sequence[Message]) -> bool:
         goes_on = await gap.take(messages)
         on_progress(f"{gap.looked_at} deliveries looked at, {gap.missing} were missing")
         return goes_on
 
     await read_kept(url, KEPT_WEBHOOKS, take_and_tell)
-    found.kept_since, found.looked_at, found.missing = gap.oldest, gap.looked_at, gap.missing
-    found.failed, found.unreadable = gap.failed, gap.unreadable + book.unreadable
-    found.told = len(book.last)
-    if not dry_run:
-        await _fold_what_waits(pool, holds)
-    for keys in _portions(sorted(book.last)):
-        async with transaction(pool) as connection:
-            await _settle(connection, {key: book.last[key] for key in keys}, found, dry_run=dry_run)
-    return found
+    found.looked_at, found.missing, found.failed = gap.looked_at, gap.missing, gap.failed
+    found.unreadable += gap.unreadable
 
 
 async def _fold_what_waits(pool: Pool, holds: Collection[str]) -> None:
@@ -128,43 +145,6 @@ async def _fold_what_waits(pool: Pool, holds: Collection[str]) -> None:
         continue
     while await Crowd(pool, holds).run():
         continue
-
-
-async def _settle(
-    connection: Connection, told: dict[ObjectKey, Told], found: Restored, *, dry_run: bool
-) -> None:
-    """Have rows go on behind what was told last of them."""
-    rows = await lock_objects(connection, told)
-    changed: list[StoredObject] = []
-    events: list[OutboxRow] = []
-    for key, last in told.items():
-        row = rows.get(key)
-        if row is None or row.state is None:
-            found.unknown.append(key)
-            continue
-        now, news = settled(row, last)
-        if news:
-            found.corrected += 1
-            events.append(outbox_row(now))
-        if now != row:
-            found.renumbered += now.sequence != row.sequence
-            changed.append(now)
-    if dry_run:
-        return
-    writes = Writes()
-    update_objects(writes, changed)
-    add_to_outbox(writes, events)
-    await forget_events_of(connection, [row.id for row in rows.values()])
-    await writes.execute(connection)
-
-
-def settled(row: StoredObject, last: Told) -> tuple[StoredObject, bool]:
-    """Return a row as it goes on behind the last event that was told, and whether there is news."""
-    if row.held:  # what it says is told by no event; what was told last stands before it
-        return replace(row, sequence=last.sequence, previous_state=last.state), False
-    if says_the_same(row, last):
-        return replace(row, sequence=last.sequence, previous_state=last.previous_state), False
-    return replace(row, sequence=last.sequence + 1, previous_state=last.state), True
 
 
 def _portions(keys: Iterable[ObjectKey]) -> Iterable[list[ObjectKey]]:

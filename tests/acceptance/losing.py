@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from libs.bus.tail import consumer_counts
+from libs.bus.topology import RECONCILER_QUEUE
 from libs.embedded import unprivileged
 from libs.embedded.postgres import EmbeddedPostgres
 from libs.runtime.development import development_sources
@@ -154,6 +156,13 @@ class LosingHouse:
         async with asyncio.timeout(within):
             while await self.ask("select count(*) from deliveries") < deliveries:
                 await asyncio.sleep(0.1)
+
+    async def consuming(self, within: float = 60) -> None:
+        """Wait until a reconciler takes what is translated."""
+        url = self.variables["CAUDAL_AMQP_URL"]
+        async with asyncio.timeout(within):
+            while not any((await consumer_counts(url, (RECONCILER_QUEUE,))).values()):
+                await asyncio.sleep(0.2)
 
     @property
     def cluster(self) -> Path:

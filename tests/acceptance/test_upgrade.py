@@ -38,7 +38,10 @@ PLAN: Final = (
 @pytest.fixture(scope="module")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Older:
     if TAG is None:
-        pytest.skip("there is no tag v* behind HEAD: no release that could run beside this one")
+        pytest.skip(
+            "there is no tag v* behind HEAD, so no release to run beside this one: "
+            "git tag v0.1.0 <the commit that was released>, or git fetch --tags"
+        )
     return Older(TAG, tmp_path_factory.mktemp("older"))
 
 
@@ -99,7 +102,9 @@ def test_both_releases_share_the_work(older: Older, stack: Stack, tmp_path: Path
             print(f"{name}: {TAG} beside this one, {found}")  # noqa: T201 - the verdict is what is shown
             assert found["clean"] is True
             assert found["requests"] == WEBHOOKS
-    assert stack.caudal("dead", "list", "--json").stdout.count('"id"') == 0
+    dead = stack.caudal("dead", "list", "--json")
+    assert dead.returncode == 0, dead.stderr
+    assert json.loads(dead.stdout)["count"] == 0
 
 
 def _simulate(stack: Stack, url: str, ledger: Path, run: str) -> subprocess.Popen[str]:

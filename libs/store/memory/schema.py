@@ -106,7 +106,9 @@ OBJECTS: Final = Table(
         "objects_state_of_kind": _known_state,
         "objects_known_flags": lambda row: set(row["flags"]) <= set(Flag),
         "objects_known_authority": lambda row: row["authority"] in {None, *Authority},
-        "objects_told_before_published": lambda row: not row["sequence"] or row["state"] is not None,
+        "objects_told_before_published": lambda row: (
+            not row["sequence"] or row["state"] is not None or row["held"]
+        ),
         "objects_amount_check": _at_least("amount", 0),
         "objects_refunded_amount_check": _at_least("refunded_amount", 0),
         "objects_sequence_check": _at_least("sequence", 0),

@@ -48,9 +48,10 @@ order by step
 
 -- name: grant_statements
 -- Everything is read by both ($1, $2). $1 writes: what $3 says of a table, else all but its making. A
--- partition is written through its table alone.
+-- partition is written through its table alone, and one that was set aside (`set_aside_day`) by nobody.
 with tables as (
-  select format('%I.%I', nspname, relname) as name, $3::jsonb ->> relname as said, relispartition
+  select relname, format('%I.%I', nspname, relname) as name, $3::jsonb ->> relname as said,
+         relispartition
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where nspname = current_schema() and c.relkind in ('r', 'p')
 )
@@ -64,6 +65,7 @@ from (
   union all
   select 3, format('grant %s on %s to %I', coalesce(said, 'insert, update, delete'), name, $1::text)
   from tables where not relispartition and coalesce(said, 'all') <> ''
+    and relname !~ '^going_(deliveries|translations)_\d{8}$'
   union all
   select 4, format('grant select on all sequences in schema %I to %I', current_schema(), $2::text)
   union all
@@ -105,3 +107,6 @@ select pg_get_userbyid(nspowner) as owner from pg_namespace where nspname = curr
 
 -- name: become
 select set_config('role', $1, false)
+
+-- name: take_schema
+select pg_try_advisory_lock($1)

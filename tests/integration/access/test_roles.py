@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -11,6 +13,8 @@ import pytest
 
 from libs.contracts.delivery import Delivery
 from libs.domain.lifecycle import Authority
+from libs.embedded import unprivileged
+from libs.embedded.postgres import _binaries
 from libs.runtime.failures import PermanentError, TemporaryError
 from libs.store.archive import ensure_partitions, file_deliveries
 from libs.store.database import open_pool
@@ -18,7 +22,7 @@ from libs.store.migrate import migrate, newest_revision
 from libs.store.roles import Role, apply_roles, grant_after_migration, set_login
 from tests.acceptance.stack import caudal
 from tests.integration.access.rooms import Logins, as_user, logins, on_thread, run
-from tests.servers import RunningServers
+from tests.servers import RunningServers, with_path
 from tests.unit.reconciler.telling import delivery_id
 
 pytestmark = pytest.mark.servers
@@ -110,6 +114,21 @@ async def test_reconciler_makes_days_and_only_days(database: Logins) -> None:
         with pytest.raises(asyncpg.InvalidParameterValueError):
             await ask(database.reconciler, f"select make_partition({parent}, current_date)")
     await refused(database.readonly, "select make_partition('deliveries', '2031-05-05')")
+
+
+async def test_day_that_was_set_aside_is_written_by_nobody(database: Logins) -> None:
+    """Not even after the grants of a migration that ran in between."""
+    old = datetime.now(UTC) - timedelta(days=40)
+    part = f"going_deliveries_{old:%Y%m%d}"
+    async with open_pool(database.reconciler) as pool:
+        await ensure_partitions(pool, old, days=0)
+        await file_deliveries(pool, [_delivery(delivery_id(3), old)])
+        await ask(database.reconciler, "select set_aside_day($1)", old.date())
+        await grant_after_migration(database.migrate)
+        assert await ask(database.reconciler, f"select 1 from {part}")  # noqa: S608
+        await refused(database.reconciler, f"delete from {part}")  # noqa: S608
+        await refused(database.reconciler, f"update {part} set body = ''")  # noqa: S608
+        await ask(database.reconciler, "select drop_day($1)", old.date())
 
 
 async def test_readers_write_nothing(database: Logins) -> None:
@@ -251,6 +270,57 @@ async def test_grown_database_is_handed_over(servers: RunningServers) -> None:
         await asyncio.to_thread(handed_over)
     finally:
         servers.drop_database(dsn)
+
+
+async def test_dump_is_restored_and_handed_over(database: Logins, servers: RunningServers) -> None:
+    """As deploy/backup.md has it: by the administrator, then the roles, then `caudal migrate`."""
+    programs = _binaries(unprivileged.account()) / "bin"
+    async with open_pool(database.reconciler) as pool:
+        await ensure_partitions(pool, NOW, days=0)
+        await file_deliveries(pool, [_delivery(delivery_id(5), NOW)])
+    dump = ["pg_dump", "--format=custom", database.admin]
+    packed = await asyncio.to_thread(_run, programs, dump)
+    restored = servers.fresh_database()
+    try:
+        load = ["pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", "-d", restored]
+        await asyncio.to_thread(_run, programs, load, packed)
+        with pytest.raises(TemporaryError, match="InsufficientPrivilege"):
+            await asyncio.to_thread(on_thread, migrate, with_database(database.migrate, restored))
+        await apply_roles(restored)
+        found = Logins(
+            admin=restored,
+            migrate=with_database(database.migrate, restored),
+            reconciler=with_database(database.reconciler, restored),
+            readonly=with_database(database.readonly, restored),
+            passwords=database.passwords,
+        )
+        await asyncio.to_thread(on_thread, migrate, found.migrate)
+        owners = await ask(
+            restored,
+            "select distinct pg_get_userbyid(relowner) as owner from pg_class"
+            " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'S')"
+            " union select pg_get_userbyid(proowner) from pg_proc"
+            " where pronamespace = 'public'::regnamespace",
+        )
+        assert [row["owner"] for row in owners] == [Role.MIGRATE.value]
+        assert await ask(found.readonly, "select 1 from deliveries")
+        await _works(found)
+    finally:
+        servers.drop_database(restored)
+
+
+def _run(programs: Path, words: list[str], given: bytes | None = None) -> bytes:
+    """Run one of the server's programs."""
+    ran = subprocess.run(
+        [programs / words[0], *words[1:]], check=False, capture_output=True, input=given
+    )
+    assert ran.returncode == 0, ran.stderr.decode()
+    return ran.stdout
+
+
+def with_database(login: str, of: str) -> str:
+    """Return a login's DSN for the database of another DSN."""
+    return with_path(login, urlsplit(of).path.lstrip("/"))
 
 
 def _delivery(name: str, at: datetime) -> Delivery:

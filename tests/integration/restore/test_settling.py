@@ -15,13 +15,14 @@ from libs.bus.message import Message
 from libs.contracts.webhook_translated import Translated
 from libs.store.database import Pool, open_pool, transaction
 from services.reconciler.apply import apply
-from services.restore.restoring import Restored, _settle
+from services.restore.settling import Settled
+from services.restore.settling import settle as settle_rows
 from services.restore.told import ToldBook
 from tests.integration.store.rooms import everything, fetch, folded_rows
 from tests.servers import RunningServers
-from tests.unit.domain.saying import full, paid, pending
+from tests.unit.domain.saying import UNSIGNED, brl, entry, full, paid, pending, refund
 from tests.unit.reconciler.histories import batches_of, expected_rows, history_of, outcomes_of
-from tests.unit.reconciler.telling import about, told
+from tests.unit.reconciler.telling import SOURCE, about, told
 
 pytestmark = pytest.mark.servers
 
@@ -53,12 +54,12 @@ def messages(bodies: Sequence[dict[str, Any]]) -> list[Message]:
     ]
 
 
-async def settle(pool: Pool, published: Sequence[dict[str, Any]]) -> Restored:
-    book, found = ToldBook(), Restored()
+async def settle(pool: Pool, published: Sequence[dict[str, Any]]) -> Settled:
+    book, found = ToldBook(), Settled()
     await book.enter(messages(published))
     assert book.unreadable == 0
     async with transaction(pool) as connection:
-        await _settle(connection, book.last, found, dry_run=False)
+        await settle_rows(connection, book.last, found)
     return found
 
 
@@ -125,7 +126,6 @@ async def test_told_of_and_unknown_is_named(pool: Pool, lost: Pool) -> None:
     await apply(lost, [told(1, about("p", paid(at=1)))])
     found = await settle(pool, await events(lost))
     assert [key.provider_ref for key in found.unknown] == ["p"]
-    assert not found.done
 
 
 async def test_garbage_among_the_events_is_counted() -> None:
@@ -137,3 +137,103 @@ async def test_garbage_among_the_events_is_counted() -> None:
         ]
     )
     assert (book.unreadable, book.last) == (3, {})
+
+
+async def test_less_than_was_told_is_no_news(pool: Pool, lost: Pool) -> None:
+    """The delivery that said paid is in no copy: an older state must not undo it."""
+    first, second = told(1, about("p", pending(at=1))), told(2, about("p", paid(at=2)))
+    for each in (first, second):
+        await apply(lost, [each])
+    published = await events(lost)
+    await apply(pool, [first])
+    found = await settle(pool, published)
+    assert ([key.provider_ref for key in found.behind], found.corrected) == (["p"], 0)
+    assert await events(pool) == []
+    before = await everything(pool)
+    again = await settle(pool, published)
+    assert (again.behind, await everything(pool)) == (found.behind, before)
+    await apply(pool, [told(3, about("p", full(at=3)))])
+    [news] = await events(pool)
+    assert (news["sequence"], news["data"]["previous_state"]) == (3, "paid")
+    assert news["data"]["state"] == "refunded"
+
+
+async def test_what_was_missing_turns_up(pool: Pool, lost: Pool) -> None:
+    """By hand, or out of a spool: the object says what was told, and nothing is told again."""
+    first, second = told(1, about("p", pending(at=1))), told(2, about("p", paid(at=2)))
+    for each in (first, second):
+        await apply(lost, [each])
+    published = await events(lost)
+    await apply(pool, [first])
+    await settle(pool, published)
+    await apply(pool, [second])
+    found = await settle(pool, published)
+    assert (found.behind, found.corrected, await events(pool)) == ([], 0, [])
+    [row] = await fetch(pool, "select sequence, state, previous_state, held from objects")
+    assert tuple(row) == (2, "paid", "pending", False)
+
+
+async def test_less_than_was_told_before_is_no_news(pool: Pool, lost: Pool) -> None:
+    """Two refunds were told, and the first is missing: a sum without it must not undo the other."""
+    said = [
+        told(1, about("p", paid(at=1, amount=brl("10.00")))),
+        told(2, about("p", refund(entry("4.00", ledger="r-1"), at=2))),
+        told(3, about("p", refund(entry("6.00", ledger="r-2"), at=3))),
+    ]
+    for each in said:
+        await apply(lost, [each])
+    published = await events(lost)
+    amounts = [each["data"]["refunded_amount"] for each in published]
+    assert amounts[-1] == "10.00"
+    await apply(pool, [said[0], said[2]])
+    found = await settle(pool, published)
+    assert ([key.provider_ref for key in found.behind], found.corrected) == (["p"], 0)
+    assert await events(pool) == []
+
+
+async def test_what_was_put_right_since_is_known(pool: Pool, lost: Pool) -> None:
+    """An earlier event named a delivery that says it no longer, and of which that is on record."""
+    first, second = told(1, about("p", pending(at=1))), told(2, about("p", paid(at=2)))
+    for each in (first, second):
+        await apply(lost, [each])
+        await apply(pool, [each])
+    published = await events(lost)
+    await fetch(
+        pool, "delete from observations where delivery_id = $1 returning 1", first.delivery_id
+    )
+    found = await settle(pool, published)
+    assert (found.behind, found.corrected) == ([], 0)
+    await fetch(
+        pool, "delete from translations where delivery_id = $1 returning 1", first.delivery_id
+    )
+    found = await settle(pool, published)
+    assert [key.provider_ref for key in found.behind] == ["p"]
+
+
+async def test_number_of_what_is_unknown_is_not_used_again(pool: Pool, lost: Pool) -> None:
+    await apply(lost, [told(1, about("p", pending(at=1)))])
+    await apply(lost, [told(2, about("p", paid(at=2)))])
+    published = await events(lost)
+    found = await settle(pool, published)
+    before = await everything(pool)
+    again = await settle(pool, published)
+    assert (again.unknown, await everything(pool)) == (found.unknown, before)
+    await apply(pool, [told(3, about("p", full(at=3)))])
+    [news] = await events(pool)
+    assert (news["sequence"], news["data"]["previous_state"]) == (3, "paid")
+    assert news["id"] not in {each["id"] for each in published}
+
+
+async def test_what_waits_to_be_proved_waits_on(pool: Pool, lost: Pool) -> None:
+    """Held is held: neither the restore nor the number behind the last that was told lets it go."""
+    first = told(1, about("p", pending(at=1)))
+    second = told(2, about("p", paid(at=2, by=UNSIGNED)))
+    for each in (lost, pool):
+        await apply(each, [first], holds={SOURCE})
+        await apply(each, [second], holds={SOURCE})
+    published = await events(lost)
+    assert [each["data"]["state"] for each in published] == ["pending"]
+    found = await settle(pool, published)
+    assert (found.behind, found.corrected, await events(pool)) == ([], 0, [])
+    [row] = await fetch(pool, "select sequence, state, previous_state, held from objects")
+    assert tuple(row) == (1, "paid", "pending", True)

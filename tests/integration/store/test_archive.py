@@ -12,7 +12,8 @@ import pytest
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
 from libs.store.archive import delivery_on_file, ensure_partitions, file_deliveries
-from libs.store.database import Pool
+from libs.store.database import Pool, session
+from libs.store.retention import retention_turn
 from tests.integration.store.rooms import fetch, value
 from tests.unit.reconciler.telling import delivery_id
 
@@ -155,3 +156,15 @@ async def test_filing_goes_on_while_partitions_are_made(pool: Pool) -> None:
     await asyncio.gather(*filing, *making)
     assert await value(pool, "select count(*) from deliveries") == len(deliveries)
     assert await value(pool, "select count(*) from deliveries_default") == 0
+
+
+async def test_no_partition_is_made_while_a_day_is_dropped(pool: Pool) -> None:
+    """That writes to the tables for long: who made one would wait, and all who file behind it."""
+    async with retention_turn(pool) as turn:
+        assert turn is not None
+        async with session(pool) as dropping, dropping.transaction():
+            await dropping.execute("lock table deliveries in row exclusive mode")
+            assert await ensure_partitions(pool, NOW) == 0
+            await file_deliveries(pool, [ONE])
+    assert await ensure_partitions(pool, NOW, days=0) == 4
+    assert await ensure_partitions(pool, NOW, days=0) == 0

@@ -74,6 +74,7 @@ async def test_each_state_of_each_kind(pool: Pool) -> None:
         ("flags = '{late,conflict,test}'", None),
         ("authority = 'timer'", None),
         ("state = null, sequence = 0", None),
+        ("state = null, held = true", None),
     ],
 )
 async def test_change_that_makes_no_sense(pool: Pool, change: str, constraint: str | None) -> None:
