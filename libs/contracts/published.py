@@ -114,7 +114,7 @@ def asyncapi() -> dict[str, Any]:
                             "traceparent": {
                                 "type": "string",
                                 "description": (
-                                    "W3C Trace Context of the webhook that made the change, where its trace is kept."
+                                    "W3C Trace Context of the webhook that made the change, where tracing is on."
                                 ),
                             }
                         },
