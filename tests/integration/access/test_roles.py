@@ -275,9 +275,10 @@ async def test_grown_database_is_handed_over(servers: RunningServers) -> None:
 async def test_dump_is_restored_and_handed_over(database: Logins, servers: RunningServers) -> None:
     """As deploy/backup.md has it: by the administrator, then the roles, then `caudal migrate`."""
     programs = _binaries(unprivileged.account()) / "bin"
+    day = NOW + timedelta(days=30)  # of which no other test makes partitions
     async with open_pool(database.reconciler) as pool:
-        await ensure_partitions(pool, NOW, days=0)
-        await file_deliveries(pool, [_delivery(delivery_id(5), NOW)])
+        await ensure_partitions(pool, day, days=0)
+        await file_deliveries(pool, [_delivery(delivery_id(5), day)])
     dump = ["pg_dump", "--format=custom", database.admin]
     packed = await asyncio.to_thread(_run, programs, dump)
     restored = servers.fresh_database()
@@ -304,7 +305,7 @@ async def test_dump_is_restored_and_handed_over(database: Logins, servers: Runni
         )
         assert [row["owner"] for row in owners] == [Role.MIGRATE.value]
         assert await ask(found.readonly, "select 1 from deliveries")
-        await _works(found)
+        await _works(found, day)
     finally:
         servers.drop_database(restored)
 
@@ -334,9 +335,9 @@ def _delivery(name: str, at: datetime) -> Delivery:
     )
 
 
-async def _works(found: Logins) -> None:
+async def _works(found: Logins, at: datetime = NOW) -> None:
     async with open_pool(found.reconciler) as pool:
-        await file_deliveries(pool, [_delivery(delivery_id(2), NOW)])
-        assert await ensure_partitions(pool, NOW + timedelta(days=1), days=0) == 2
-    await refused(found.reconciler, "delete from deliveries_20310305")
-    assert await ask(found.readonly, "select 1 from deliveries_20310305")
+        await file_deliveries(pool, [_delivery(delivery_id(2), at)])
+        assert await ensure_partitions(pool, at + timedelta(days=1), days=0) == 2
+    await refused(found.reconciler, f"delete from deliveries_{at:%Y%m%d}")
+    assert await ask(found.readonly, f"select 1 from deliveries_{at:%Y%m%d}")
