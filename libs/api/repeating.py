@@ -36,6 +36,12 @@ def safe(error: BaseException) -> bool:
     return never_sent(error) or isinstance(error, UnansweredError)
 
 
+def at_once(error: BaseException) -> bool:
+    """Whether a question may be answered well in a moment: whoever asks to be left alone is."""
+    later = isinstance(error, RefusedError) and (error.after is not None or error.status < 500)
+    return safe(error) and not later
+
+
 async def repeated(
     call: Callable[[], Awaitable[Result]],
     again: Callable[[BaseException], bool],

@@ -86,7 +86,7 @@ def test_what_was_lost_is_found_by_asking(stack: Stack, port: int) -> None:
     # no webhook waited for an API that failed
     assert found["longest_accept_ms"] < 2000
     for provider in ("clip", "mobbex", "safe2pay"):
-        assert len(ended["api"][provider].keys() & {"500", "412", "half", "timeout"}) > 1
+        assert len(ended["api"][provider].keys() & {"error", "half", "timeout"}) > 1
 
 
 def test_object_that_a_person_must_ask_for_is_listed(stack: Stack) -> None:

@@ -7,8 +7,9 @@ nothing else.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +19,7 @@ from libs.api.breaker import Breaker, BreakerState, OpenError
 from libs.api.budget import Budget
 from libs.api.errors import RefusedError
 from libs.api.http import Call, Http
+from libs.api.repeating import at_once, repeated
 from libs.providers.asking import (
     Asked,
     Client,
@@ -27,6 +29,7 @@ from libs.providers.asking import (
     Query,
     Reply,
     Schedule,
+    Send,
     Wanted,
 )
 from libs.providers.clients import CLIENTS, SCHEDULES
@@ -39,6 +42,7 @@ from services.reconciler.polling.schedules import schedule_of
 DENIED: Final = 3  # answers in a row that do not take the credentials, after which a source rests
 FIRST_REST: Final = 60  # seconds
 LONGEST_REST: Final = 3600
+SPARE: Final = 1  # call of a question that is made once more
 
 log = structlog.get_logger()
 
@@ -68,7 +72,7 @@ class Reach:
         if self.denied.state is not BreakerState.CLOSED:
             self.denied.enter()  # one tries whether they are accepted again
         try:
-            answers = await self.client.ask(self._send, self.credentials, wanted)
+            answers = await self.client.ask(self._sender(), self.credentials, wanted)
         except NotAuthorizedError:
             self.denied.failed()
             raise
@@ -83,9 +87,26 @@ class Reach:
 
     async def find(self, merchant_ref: str) -> tuple[str, ...]:
         """Return what the provider calls the objects of a merchant's reference."""
-        return await self.client.find(self._send, self.credentials, merchant_ref)
+        return await self.client.find(self._sender(), self.credentials, merchant_ref)
 
-    async def _send(self, query: Query) -> Reply:
+    def _sender(self) -> Send:
+        """Return what makes the calls of one question: one of them is repeated where it failed in passing.
+
+        Else one failure of several calls costs the whole question a pause that doubles each time: of
+        a provider that fails one call in four, half of the questions about a paid link failed.
+        """
+        spare = iter((True,) * SPARE)
+
+        def again(error: BaseException) -> bool:
+            closed = self.line.breaker.state is BreakerState.CLOSED
+            return closed and at_once(error) and next(spare, False)
+
+        def send(query: Query) -> Awaitable[Reply]:
+            return repeated(partial(self._call, query), again)
+
+        return send
+
+    async def _call(self, query: Query) -> Reply:
         """Make one call in its turn; what fails on the provider's side is told to the breaker."""
         call = Call(
             method="GET",
@@ -168,9 +189,9 @@ class Access:
         return (told.timeout or SCHEDULES[provider].timeout).total_seconds()
 
     def calls(self, provider: str) -> int:
-        """Return how many calls a question takes at most; 0 where nobody can be asked."""
+        """Return how many calls a question takes at most, with what is repeated; 0 for nobody to ask."""
         client = CLIENTS.get(provider)
-        return 0 if client is None else client.calls
+        return 0 if client is None else client.calls + SPARE
 
     @property
     def shortest(self) -> float:

@@ -35,6 +35,7 @@ class Provider:
     asked: Counter[str] = field(default_factory=Counter)
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     broken: int | None = None  # a status for every question
+    fails: dict[str, list[int]] = field(default_factory=dict)  # statuses before the answer comes
     hold: asyncio.Event | None = None  # nobody is answered before it is set
     takes: float = 0.0  # seconds for each answer
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +69,8 @@ class Provider:
             await self.hold.wait()
         if self.broken is not None:
             return web.Response(status=self.broken)
+        if self.fails.get(asked):
+            return web.Response(status=self.fails[asked].pop(0))
         told = self.answers.get(asked)
         if isinstance(told, int):
             return web.Response(status=told)
