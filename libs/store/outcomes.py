@@ -12,7 +12,7 @@ from libs.contracts.observation_json import observation_json
 from libs.contracts.readings import ParkReason, Poke, Unknown
 from libs.contracts.webhook_translated import Translated
 from libs.domain.observation import Observation
-from libs.store.database import Connection
+from libs.store.database import Connection, Pool, session
 from libs.store.objects import StoredObject
 from libs.store.queries import query
 from libs.store.together import Writes
@@ -141,6 +141,12 @@ class Found:
     provider: str
     provider_ref: str
     reading: str
+
+
+async def observations_wait(pool: Pool) -> bool:
+    """Whether there is any that waits for its object."""
+    async with session(pool) as connection:
+        return bool(await connection.fetchval(query("observations_wait")))
 
 
 async def found_after_waiting(connection: Connection) -> list[Found]:

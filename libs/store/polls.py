@@ -13,7 +13,7 @@ from typing import Final
 
 import asyncpg
 
-from libs.store.database import Pool, execute_rows, session
+from libs.store.database import Pool, execute_rows, fetch_rows, session
 from libs.store.objects import ObjectKey, StoredObject
 from libs.store.queries import query
 
@@ -95,6 +95,13 @@ async def move_pokes(pool: Pool, limit: int) -> list[str]:
     """Turn requests to ask into rows that are due now; return the provider of each."""
     async with session(pool) as connection:
         return [row["provider"] for row in await connection.fetch(query("move_pokes"), limit)]
+
+
+async def providers_due(pool: Pool, providers: Sequence[str]) -> list[str]:
+    """Return those of whom there are rows whose time has come and that nobody has claimed."""
+    async with session(pool) as connection:
+        rows = await fetch_rows(connection, "providers_due", [(each,) for each in providers])
+    return [row["provider"] for row in rows]
 
 
 async def claim_polls(

@@ -24,7 +24,7 @@ from libs.runtime.queue_metrics import OUTBOX
 from libs.runtime.stage_metrics import RELAY_SECONDS, RELAY_TURN_EVENTS, RELAYED
 from libs.runtime.tracing.witness import Witness
 from libs.store.database import Pool
-from libs.store.outbox import WaitingEvent, relay_turn
+from libs.store.outbox import WaitingEvent, events_wait, relay_turn
 from services.reconciler.message import message_of
 from services.reconciler.witness_of_events import EventsWitness
 
@@ -32,7 +32,7 @@ BATCH: Final = 1000
 TURN: Final = (
     15.0  # seconds of publishing in one turn, well below the idle limit of its transaction
 )
-IDLE_POLL: Final = 0.5  # seconds between looks when nobody wakes the relay
+IDLE_POLL: Final = 1.0  # seconds between looks when nobody wakes the relay
 APART: Final = 0.01  # seconds between the beginnings of two turns, see `Pace`
 TURN_POLL: Final = 0.05  # seconds until asking again for a turn that another relay has
 FIRST_PAUSE: Final = 0.2  # seconds after a publish that was not confirmed, doubling
@@ -90,7 +90,7 @@ class Relay:
             else:
                 pause = FIRST_PAUSE
                 if done.confirmed < BATCH:
-                    await self._wait(stop, IDLE_POLL)
+                    await self._rest(stop)
         try:
             await self.once()
         except TemporaryError as error:
@@ -145,6 +145,18 @@ class Relay:
         if len(confirmed) < len(events):
             log.warning("events_not_confirmed", count=len(events) - len(confirmed))
         return confirmed
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        """Wait until somebody wakes us, or a look finds events of which nobody told us."""
+        while not stop.is_set():
+            await self._wait(stop, IDLE_POLL)
+            if self._woken.is_set():
+                return
+            try:
+                if await events_wait(self._pool):
+                    return
+            except TemporaryError:
+                return  # the turn says what is the matter
 
     async def _wait(self, stop: asyncio.Event, seconds: float, *, wakeable: bool = True) -> None:
         waits = [asyncio.ensure_future(stop.wait())]

@@ -71,6 +71,10 @@ class Telling:
 
     async def run(self) -> None:
         """Tell what is due. Raises `TemporaryError` where the broker does not take it."""
+        if not await count_to_be_told(self._pool):  # a fourth of what a turn costs
+            TO_BE_TOLD.set(0)
+            self._unopened = ()
+            return
         done = await tell(self._pool, self._publisher)
         TO_BE_TOLD.set(await count_to_be_told(self._pool))
         if done.unopened and done.unopened != self._unopened:

@@ -17,7 +17,13 @@ from libs.domain.observation import Observation
 from libs.runtime.failures import ContentionError, TemporaryError, where
 from libs.store.database import Connection, Pool, savepoint, transaction
 from libs.store.objects import ObjectKey
-from libs.store.outcomes import Found, found_after_waiting, give_up_waiting, unpark
+from libs.store.outcomes import (
+    Found,
+    found_after_waiting,
+    give_up_waiting,
+    observations_wait,
+    unpark,
+)
 from services.reconciler.apply import fold_in
 
 CONTENDED: Final = 3  # objects that others hold, after which a round ends: each costs a lock's wait
@@ -27,6 +33,8 @@ log = structlog.get_logger()
 
 async def fold_in_waiting(pool: Pool, holds: Collection[str] = ()) -> int:
     """Fold in what found its object, and return how many observations that was."""
+    if not await observations_wait(pool):  # a third of what a transaction costs
+        return 0
     async with transaction(pool) as connection:
         found = await found_after_waiting(connection)
         done: list[int] = []

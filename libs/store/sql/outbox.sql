@@ -1,3 +1,6 @@
+-- name: events_wait
+select exists (select from outbox)
+
 -- name: take_relay
 select pg_try_advisory_xact_lock($1)
 

@@ -47,6 +47,15 @@ left join objects o
   on o.source = c.source and o.kind = c.kind and o.provider_ref = c.provider_ref
 order by c.why not in ('poked', 'verify', 'uncorroborated'), c.look_at
 
+-- name: providers_due
+-- Those of whom a claim would find something.
+select told.provider from unnest($1::text[]) as told (provider)
+where exists (
+  select from polls p
+  where p.provider = told.provider and p.look_at <= now()
+    and (p.claimed_until is null or p.claimed_until < now())
+)
+
 -- name: other_names
 -- As everything that was said tells them.
 select n.object_id, array_agg(distinct alias) as names

@@ -1,3 +1,6 @@
+-- name: observations_wait
+select exists (select from parked where reading is not null and discarded_at is null)
+
 -- name: found_after_waiting
 -- Parked observations whose object, named by the merchant's reference, is known by now and the
 -- only one of that name. A discarded one waits no longer.

@@ -59,7 +59,7 @@ from services.reconciler.polling.turn import Turn
 
 MOST: Final = 50  # rows in a round
 SECONDS: Final = 4  # of the budget that a round may take, one call for each row
-POLL: Final = 2  # seconds between looks when nobody wakes it
+POLL: Final = 15  # seconds between looks when nobody wakes it
 AGAIN: Final = 2  # seconds after an answer, in which it is folded
 
 log = structlog.get_logger()

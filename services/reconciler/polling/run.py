@@ -22,7 +22,7 @@ from libs.runtime.settings import Settings
 from libs.runtime.sources import Sources
 from libs.store.database import Pool, open_pool
 from libs.store.overdue import overdue_counts
-from libs.store.polls import move_pokes
+from libs.store.polls import move_pokes, providers_due
 from services.reconciler.polling.access import Access
 from services.reconciler.polling.poller import Poller
 from services.reconciler.polling.turn import Turn
@@ -33,6 +33,7 @@ ANSWER_WITHIN: Final = 15  # seconds for one statement
 PUBLISH_WITHIN: Final = 10
 POKES_EVERY: Final = 1
 WALK_EVERY: Final = 2
+DUE_EVERY: Final = 2
 COUNT_EVERY: Final = 15
 POKES_AT_ONCE: Final = 500
 BACKLOG_EVERY: Final = 15  # to look at it takes a connection
@@ -85,6 +86,7 @@ async def _poll(settings: Settings, sources: Sources, stop: asyncio.Event, name:
                     tasks.create_task(poller.run(stop))
                 tasks.create_task(_every(POKES_EVERY, stop, desk.pokes))
                 tasks.create_task(_every(WALK_EVERY, stop, desk.walk))
+                tasks.create_task(_every(DUE_EVERY, stop, desk.due))
                 tasks.create_task(_every(COUNT_EVERY, stop, desk.count))
     finally:
         await access.close()
@@ -127,6 +129,11 @@ class Desk:
         for mark in (FIRST, AGAIN):
             while await walk(self._pool, self._access, mark) == ROUND:
                 continue
+
+    async def due(self) -> None:
+        """Wake those who have something to do: one look for all of them, where each looked by itself."""
+        for provider in await providers_due(self._pool, tuple(self._pollers)):
+            self._pollers[provider].wake()
 
     async def count(self) -> None:
         """Tell how many are overdue, and since when."""

@@ -14,8 +14,10 @@ from libs.domain.observation import Extent, FacetStatus, Refund
 from libs.store.database import Pool
 from libs.store.objects import ObjectKey
 from libs.store.overdue import overdue_names, polls_of
-from libs.store.polls import claim_polls, move_pokes
+from libs.store.polls import claim_polls, move_pokes, providers_due
+from services.reconciler.polling.run import Desk
 from services.reconciler.polling.walk import FIRST, walk
+from tests.integration.bus.waiting import until
 from tests.integration.polling.provider import Provider, link, refund, sources
 from tests.integration.polling.rooms import (
     CHARGE,
@@ -29,7 +31,7 @@ from tests.integration.polling.rooms import (
     said,
     state_of,
 )
-from tests.integration.store.rooms import value
+from tests.integration.store.rooms import fetch, value
 
 pytestmark = pytest.mark.servers
 
@@ -65,6 +67,45 @@ async def test_two_reconcilers_ask_once(pool: Pool, provider: Provider) -> None:
     assert len(provider.asked) == 40
     for each in rooms:
         await each.access.close()
+
+
+async def test_who_has_something_to_do_is_known(pool: Pool, room: Room) -> None:
+    """Due and not claimed, of those who are asked about; the rest of them may sleep."""
+    every = tuple(room.pollers)
+    assert await providers_due(pool, every) == []
+    await heard(pool, 1, poke())
+    await heard(pool, 2, poke("0" * 8), source="mobbex")
+    await move_pokes(pool, 10)
+    assert sorted(await providers_due(pool, every)) == ["clip", "mobbex"]
+    assert await providers_due(pool, ("mobbex", "payu")) == ["mobbex"]
+    await claim_polls(pool, "clip", 10, by="r1", lease=60)
+    assert await providers_due(pool, every) == ["mobbex"]
+    await fetch(pool, "update polls set look_at = now() + interval '1 minute'")
+    assert await providers_due(pool, every) == []
+
+
+async def test_due_row_wakes_its_poller(pool: Pool, room: Room, provider: Provider) -> None:
+    """Long before that would look by itself."""
+
+    async def nothing_waits() -> int:
+        return 0
+
+    desk = Desk(pool, room.access, room.pollers, nothing_waits)
+    stop = asyncio.Event()
+    running = asyncio.create_task(room.pollers["clip"].run(stop))
+    provider.answers[LINK] = link(REF, "CHECKOUT_PENDING")
+    await heard(pool, 1, poke())
+    await asyncio.sleep(0.2)
+    await move_pokes(pool, 10)  # as another reconciler's chore does, which wakes its own pollers
+    assert provider.asked == {}
+    await desk.due()
+
+    async def asked() -> bool:
+        return provider.asked == {LINK: 1}
+
+    await until(asked, 3)
+    stop.set()
+    await running
 
 
 async def test_what_was_poked_is_claimed_first(pool: Pool, room: Room) -> None:

@@ -16,7 +16,7 @@ from libs.bus.topology import EVENTS, EVENTS_QUEUE, apply_topology
 from libs.contracts.event import CONTENT_TYPE, Event
 from libs.store.database import Pool
 from services.reconciler.apply import apply
-from services.reconciler.relay import BATCH, Relay, Relayed
+from services.reconciler.relay import BATCH, IDLE_POLL, Relay, Relayed
 from tests.integration.bus.waiting import until
 from tests.integration.store.rooms import fetch, value
 from tests.publishing import PublishingOneByOne
@@ -182,6 +182,21 @@ async def test_other_relay_has_the_turn(pool: Pool) -> None:
     assert await relay_over(pool, StandIn()).once() == Relayed(None, 0)
     go_on.set()
     assert await first == Relayed(1, 0)
+
+
+async def test_what_nobody_told_of_is_found(pool: Pool) -> None:
+    """As where a command made the event: nobody wakes the relay, which looks by itself."""
+    stop, stand_in = asyncio.Event(), StandIn()
+    running = asyncio.create_task(relay_over(pool, stand_in).run(stop))
+    await asyncio.sleep(IDLE_POLL / 2)
+    expected = await fill(pool, objects=1, events=2)
+
+    async def relayed() -> bool:
+        return stand_in.names() == expected
+
+    await until(relayed, 3 * IDLE_POLL)
+    stop.set()
+    await running
 
 
 async def test_stop_relays_what_is_left(pool: Pool) -> None:

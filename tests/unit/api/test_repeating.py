@@ -24,5 +24,5 @@ from libs.api.repeating import at_once
         (ValueError("x"), False),
     ],
 )
-def test_at_once(error: Exception, wanted: bool) -> None:
+def test_at_once(error: Exception, *, wanted: bool) -> None:
     assert at_once(error) is wanted
