@@ -55,11 +55,15 @@ class Costs:
         """Return how many cores one process is busy with at a rate: between two points a straight line.
 
         Above the last one a webhook costs what it costs there, which is more than it will: larger batches are cheaper.
+        Who was seen busier at a lower rate (in a slower hour of the machine) is taken to be so above it as well.
         """
+        busy = self.idle[process]
+        known = [(0.0, busy)]
+        for point in self.points:
+            busy = max(busy, point.rate * point.cpu_us[process] / 1e6)
+            known.append((point.rate, busy))
         if rate >= self.sustained.rate:
-            return rate * self.sustained.cpu_us[process] / 1e6
-        known = [(0.0, self.idle[process])]
-        known += [(point.rate, point.rate * point.cpu_us[process] / 1e6) for point in self.points]
+            return max(busy, rate * self.sustained.cpu_us[process] / 1e6)
         for (low, below), (high, above) in pairwise(known):
             if rate <= high:
                 return below + (above - below) * (rate - low) / (high - low)

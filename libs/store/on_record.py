@@ -22,7 +22,7 @@ class OnRecord:
     Deliveries by id: `told` are those of which it is on record what became of them, `filed` those
     whose bytes are on file. `first` has the first delivery of each name in the ledger. Objects by
     key: `rows` are those that there are, with their observations by key in `said`, and `numbers` is
-    what to call those that there are not.
+    what to call those that there are not. Of `crowds` too much was said to be read here.
     """
 
     told: frozenset[str]
@@ -31,6 +31,7 @@ class OnRecord:
     rows: Mapping[ObjectKey, StoredObject]
     said: Mapping[ObjectKey, dict[str, Observation]]
     numbers: Mapping[ObjectKey, int]
+    crowds: frozenset[ObjectKey] = frozenset()
 
 
 async def batch_on_record(
@@ -43,7 +44,8 @@ async def batch_on_record(
 ) -> OnRecord:
     """Look up deliveries (id, receipt, source), names of the ledger, and objects.
 
-    Of each object come at most so many observations.
+    Of an object with more than `most` observations none are read: a batch would carry them all
+    to and fro, and be folded no better.
     """
     asked = "batch_on_record"
     wanted = sorted(keys)  # so are their numbers
@@ -57,11 +59,14 @@ async def batch_on_record(
     rows: dict[ObjectKey, StoredObject] = {}
     said: dict[ObjectKey, dict[str, Observation]] = {}
     numbers: dict[ObjectKey, int] = {}
+    crowds: set[ObjectKey] = set()
     for key, row in zip(wanted, found, strict=True):
         if row["version"] is None:
             numbers[key] = row["id"]
             continue
         rows[key] = stored(row)
+        if row["crowd"]:
+            crowds.add(key)
         said[key] = {
             name: observation_of(content)
             for name, content in zip(row["keys"] or (), row["contents"] or (), strict=True)
@@ -73,6 +78,7 @@ async def batch_on_record(
         rows=rows,
         said=said,
         numbers=numbers,
+        crowds=frozenset(crowds),
     )
 
 

@@ -146,7 +146,7 @@ async def _on_record(
         sorted({(o.delivery_id, o.received_at, o.source) for o in outcomes}),
         sorted(set(names.values())),
         told.by_object,
-        most=CROWDED + 1,
+        most=CROWDED,
     )
 
 
@@ -195,7 +195,7 @@ async def fold_in(
     """Fold observations into their objects, inside a transaction."""
     told = _Told(by_object, providers)
     await lock_objects(connection, by_object)
-    known = await batch_on_record(connection, (), (), by_object, most=CROWDED + 1)
+    known = await batch_on_record(connection, (), (), by_object, most=CROWDED)
     writes = Writes()
     _, doubtful = await _fold_onto(connection, writes, known, told, holds)
     record_pokes(writes, (), doubtful)
@@ -217,9 +217,7 @@ async def _fold_onto(  # noqa: PLR0913, PLR0917 - what a batch is, and onto what
     Crowds are not folded but noted, to be folded later. So a batch reads and folds a bounded number
     of observations of each object, whatever was said.
     """
-    crowds = {
-        key: known.rows[key] for key in told.by_object if len(known.said.get(key, ())) > CROWDED
-    }
+    crowds = {key: known.rows[key] for key in told.by_object if key in known.crowds}
     births, changed = [], []
     for key, said in told.by_object.items():
         if key in crowds:

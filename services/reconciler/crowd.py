@@ -29,7 +29,7 @@ from libs.store.objects import (
 from libs.store.together import Writes
 from services.reconciler.change import change_of, outbox_row
 
-REST: Final = 30  # times as long as it worked: 3 % of the time
+REST: Final = 60  # times as long as it worked: 1.6 % of the time
 
 log = structlog.get_logger()
 

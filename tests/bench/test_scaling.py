@@ -57,14 +57,30 @@ def test_dearest_is_taken(costs: Costs) -> None:
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_cores_go_through_what_was_measured_and_never_down(costs: Costs, name: str) -> None:
+    seen = costs.idle[name]
     for point in costs.points:
-        assert costs.cores(name, point.rate) == pytest.approx(point.rate * point.cpu_us[name] / 1e6)
+        seen = max(seen, point.rate * point.cpu_us[name] / 1e6)
+        assert costs.cores(name, point.rate) == pytest.approx(seen)
     assert costs.cores(name, 0) == costs.idle[name]
-    twice = 2 * costs.sustained.rate
-    assert costs.cores(name, twice) == pytest.approx(2 * costs.cores(name, costs.sustained.rate))
+    far = 10 * costs.sustained.rate
+    assert costs.cores(name, far) == pytest.approx(far * costs.sustained.cpu_us[name] / 1e6)
     rates = [costs.sustained.rate * step / 50 for step in range(101)]
     busy = [costs.cores(name, rate) for rate in rates]
     assert busy == sorted(busy)
+
+
+def test_slower_hour_at_a_lower_rate_is_provided_for() -> None:
+    """As measured once: half of the load took more of the machine than all of it."""
+    costs = dearest(costs_by_processor())
+    low, half, full = costs.points
+    slow = replace(half, cpu_us={name: 3 * us for name, us in half.cpu_us.items()})
+    costs = replace(costs, points=(low, slow, full))
+    rates = [full.rate * step / 50 for step in range(201)]
+    for name in PROCESSES:
+        busy = [costs.cores(name, rate) for rate in rates]
+        assert busy == sorted(busy)
+        assert costs.cores(name, full.rate) >= half.rate * slow.cpu_us[name] / 1e6
+        assert busy[-1] == pytest.approx(4 * full.rate * full.cpu_us[name] / 1e6)
 
 
 def needs(costs: Costs, found: Measured, **told: float) -> list[Need]:

@@ -203,7 +203,7 @@ async def batch_on_record(
     deliveries = rows_of([ids, times, sources])
     ledger = [tx.read("dedupe_ledger", (name,)) for name in dict.fromkeys(names)]
     first = [row for row in ledger if row is not None]
-    nothing = dict.fromkeys((*SCHEMA["objects"].columns, "version", "keys", "contents"))
+    nothing = dict.fromkeys((*SCHEMA["objects"].columns, "version", "keys", "contents", "crowd"))
     about = {
         "told": [each[0] for each in deliveries if _told_of(tx, *each)],
         "filed": [
@@ -220,12 +220,13 @@ async def batch_on_record(
         if row is None:
             found.append(nothing | {"id": tx.database.next_number("objects")})
             continue
-        said = await observations_of(tx, [row["id"]], most)
+        said = await observations_of(tx, [row["id"]], most + 1)
+        crowd = len(said) > most
         lists = {
-            "keys": [each["key"] for each in said] or None,
-            "contents": [each["content"] for each in said] or None,
+            "keys": None if crowd else [each["key"] for each in said] or None,
+            "contents": None if crowd else [each["content"] for each in said] or None,
         }
-        found.append(nothing | row | lists)
+        found.append(nothing | row | lists | {"crowd": crowd})
     return found
 
 

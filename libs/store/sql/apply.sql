@@ -181,9 +181,10 @@ on conflict do nothing
 -- name: batch_on_record
 -- All that a batch is folded onto, as of one moment. The row with n = 0 tells of its deliveries
 -- ($1 to $3): which of them are on record and on file, and the first delivery of each of the names
--- in $4 that the ledger has. Then each object of $5 to $7 in order, with at most $8 of its
--- observations; one that is new has a number for it, and nothing else. The bounds leave out the
--- partitions of other days, and the ids lead into the index of those of this one.
+-- in $4 that the ledger has. Then each object of $5 to $7 in order, with its observations, or where
+-- they are more than $8 with none of them, as a crowd; one that is new has a number for it, and
+-- nothing else. The bounds leave out the partitions of other days, and the ids lead into the index
+-- of those of this one.
 with wanted as materialized (
   select * from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as w (id, received_at, source)
 ), told as (
@@ -206,7 +207,10 @@ select w.n,
        o.provider_status, o.amount, o.currency, o.refunded_amount, o.fees, o.net, o.flags,
        o.livemode, o.occurred_at, o.received_at, o.authority, o.delivery_id, o.method,
        o.failure_reason, o.expires_at, o.sequence, o.attempts, o.settlement_step, o.decided_by,
-       o.held, said.keys, said.contents,
+       o.held,
+       case when cardinality(said.keys) <= $8 then said.keys end as keys,
+       case when cardinality(said.keys) <= $8 then said.contents end as contents,
+       coalesce(cardinality(said.keys) > $8, false) as crowd,
        case when w.n = 0 then array(select id from wanted join told using (id, received_at, source))
          end as told,
        case when w.n = 0 then array(select id from wanted join filed using (id, received_at))
@@ -222,7 +226,7 @@ left join objects o
   on o.source = w.source and o.kind = w.kind and o.provider_ref = w.provider_ref
 left join lateral (
   select array_agg(key) as keys, array_agg(content) as contents
-  from (select key, content from observations where object_id = o.id limit $8) as few
+  from (select key, content from observations where object_id = o.id limit $8 + 1) as few
 ) as said on true
 order by w.n
 
