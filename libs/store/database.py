@@ -80,9 +80,21 @@ _STUCK: Final = (TimeoutError, asyncio.CancelledError)
 
 
 class _Keyed(_Plain):
-    """A connection that has the keys under which raw bodies rest."""
+    """A connection that has the keys under which raw bodies rest, and can begin with a statement."""
 
     keys: KeyRing = NO_KEYS
+
+    async def begin_with(self, name: str, number: int) -> None:
+        """Begin a transaction with a statement whose only argument is a number; nothing comes back."""
+        await self.execute(f"begin; {query(name).replace('$1', str(int(number)))}")
+
+    async def keep(self) -> None:
+        """Commit what was begun so."""
+        await self.execute("commit")
+
+    async def undo(self) -> None:
+        """Roll back what was begun so."""
+        await self.execute("rollback")
 
 
 @asynccontextmanager
@@ -165,6 +177,28 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
             if stuck is not None:  # and not that there was nothing to roll back
                 raise stuck from None
             raise
+
+
+@asynccontextmanager
+async def begun_with(pool: Pool, name: str, number: int) -> AsyncIterator[Connection]:
+    """One transaction that begins with a statement, in one round trip in place of two; see `transaction`.
+
+    What is alone waits for its round trips: the relay's, between a commit and the event, were three.
+    """
+    async with _connection(pool) as connection:
+        begun: Any = connection  # asyncpg's proxy hands on what is ours
+        try:
+            await begun.begin_with(name, number)
+            yield connection
+        except _STUCK:
+            raise  # and the connection is cut
+        except BaseException:
+            try:
+                await begun.undo()
+            except BaseException:  # noqa: BLE001 - nobody knows how it stands: it is of no more use
+                _cut(connection)
+            raise
+        await begun.keep()
 
 
 @asynccontextmanager

@@ -100,9 +100,9 @@ class Relay:
         """Take a turn: publish up to `BATCH` events and remove those that were confirmed."""
         begun = perf_counter()
         async with relay_turn(self._pool) as turn:
-            if turn is None:
-                return Relayed(confirmed=None, waiting=0)
             events = await turn.next_events(BATCH, traced=self._witness is not None)
+            if events is None:
+                return Relayed(confirmed=None, waiting=0)
             failpoint("relay.claimed")
             confirmed = await self._publish(events)
             if confirmed:

@@ -287,6 +287,12 @@ def _only_ref(tx: Transaction, source: str, kind: str, merchant_ref: str | None)
     return refs[0] if len(refs) == 1 else None
 
 
+@plays("observations_wait")
+async def observations_wait(tx: Transaction) -> list[Row]:
+    waiting = any(r["reading"] is not None and r["discarded_at"] is None for r in tx.rows("parked"))
+    return [{"exists": waiting}]
+
+
 @plays("found_after_waiting")
 async def found_after_waiting(tx: Transaction) -> list[Row]:
     found: list[Row] = []

@@ -49,16 +49,20 @@ async def make_partition(tx: Transaction, table: str, day: date) -> list[Row]:
     return []
 
 
+@plays("events_wait")
+async def events_wait(tx: Transaction) -> list[Row]:
+    return [{"exists": any(True for _ in tx.rows("outbox"))}]
+
+
 @plays("take_relay")
 async def take_relay(tx: Transaction, number: int) -> list[Row]:
-    return [{"pg_try_advisory_xact_lock": tx.try_lock(ADVISORY, (number,))}]
+    tx.has_relay = tx.try_lock(ADVISORY, (number,))
+    return []
 
 
 @plays("next_events")
 async def next_events(tx: Transaction, limit: int) -> list[Row]:
-    names = ("id", "object_id", "sequence", "routing_key", "body")
-    rows = sorted(tx.rows("outbox"), key=lambda row: row["id"])
-    return [{name: row[name] for name in names} for row in rows[:limit]]
+    return [row | {"traceparent": None} for row in await next_traced_events(tx, limit)]
 
 
 @plays("outbox_standing")
@@ -74,8 +78,9 @@ async def outbox_standing(tx: Transaction, most: int) -> list[Row]:
 @plays("next_traced_events")
 async def next_traced_events(tx: Transaction, limit: int) -> list[Row]:
     names = ("id", "object_id", "sequence", "routing_key", "body", "traceparent")
-    rows = sorted(tx.rows("outbox"), key=lambda row: row["id"])
-    return [{name: row[name] for name in names} for row in rows[:limit]]
+    rows = sorted(tx.rows("outbox"), key=lambda row: row["id"])[:limit] if tx.has_relay else []
+    found = [{"mine": tx.has_relay} | {name: row[name] for name in names} for row in rows]
+    return found or [{"mine": tx.has_relay} | dict.fromkeys(names)]
 
 
 @plays("forget_events")

@@ -14,6 +14,7 @@ from libs.store.memory.database import Database
 from libs.store.memory.row import Record
 from libs.store.memory.statements import called, run
 from libs.store.memory.transaction import Transaction
+from libs.store.queries import query
 
 COMMAND_TIMEOUT: Final = 60  # seconds, as `open_pool` asks of the real one
 IDLE_IN_TRANSACTION: Final = 30  # seconds, as the session asks of the real one
@@ -87,6 +88,19 @@ class MemoryConnection:
                 return True
             self._transaction = Transaction(self._database)
             return False
+
+    async def begin_with(self, name: str, number: int) -> None:
+        """Begin with a statement."""
+        await self.begin()
+        await self._run(query(name), (number,), None)
+
+    async def keep(self) -> None:
+        """Commit what was begun so."""
+        await self.commit(inner=False)
+
+    async def undo(self) -> None:
+        """Roll back what was begun so."""
+        await self.rollback(inner=False)
 
     async def commit(self, *, inner: bool) -> None:
         """Keep what was done since `begin`."""

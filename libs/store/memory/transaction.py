@@ -35,6 +35,7 @@ class Transaction:
         self.number = str(database.next_number("transactions"))
         self.failed = False
         self.over = False
+        self.has_relay = False
         self.waiting_for: Transaction | None = None
         self.changes: dict[Lock, Row | None] = {}
         self._locks: dict[Lock, None] = {}

@@ -128,7 +128,7 @@ async def test_looking_writes_nothing_and_minds_nobody(
     await know(pool, some[:4])
     before = await everything(pool)
     async with relay_turn(pool) as turn:
-        assert turn is not None
+        assert await turn.next_events(1) is not None
         found = await survey(pool, amqp_url)
         await count_missing(pool, amqp_url, translator(), found, lambda _: None)
     assert (found.covered, found.looked_at, found.missing) == (True, 10, 6)
@@ -143,7 +143,7 @@ async def test_no_relay_has_its_turn_meanwhile(
     await know(pool, some[:4])
     async with alone(pool, amqp_url) as away:
         async with relay_turn(pool) as turn:
-            assert turn is None
+            assert await turn.next_events(1) is None
         found = await survey(pool, amqp_url)
         await close_gap(pool, amqp_url, away, translator(), (), found, lambda _: None)
         await away.make_sure()
@@ -155,20 +155,20 @@ async def test_no_relay_has_its_turn_meanwhile(
         with pytest.raises(TemporaryError):
             await away.make_sure()
     async with relay_turn(pool) as turn:
-        assert turn is not None
+        assert await turn.next_events(1) is not None
     assert (found.closed, found.missing) == (True, 6)
 
 
 async def test_relay_that_has_its_turn_is_waited_for_and_then_named(pool: Pool) -> None:
     async with relay_turn(pool) as turn:
-        assert turn is not None
+        assert await turn.next_events(1) is not None
         with pytest.raises(PermanentError, match="stop the reconcilers"):
             async with relay_away(pool, within=0.5):
                 pass
     async with relay_away(pool, within=0.5):
         pass
     async with relay_turn(pool) as turn:
-        assert turn is not None
+        assert await turn.next_events(1) is not None
 
 
 def translator() -> Translator:

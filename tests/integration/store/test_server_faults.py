@@ -217,11 +217,11 @@ async def test_idle_transaction_is_killed(dsn: str) -> None:
 
 async def idle_until_relieved(pool: Pool) -> None:
     async with relay_turn(pool) as mine:
-        assert mine is not None
-        turn = None
-        while turn is None:
+        assert await mine.next_events(1) is not None
+        relieved = False
+        while not relieved:
             async with relay_turn(pool) as turn:
-                pass
+                relieved = await turn.next_events(1) is not None
         await mine.next_events(1)
 
 
