@@ -29,7 +29,7 @@ BEHIND_EVERY: Final = 4.0
 DONE_WITHIN: Final = 300.0
 STEPS: Final = (1.0, 0.92, 0.85, 0.78, 0.7, 0.6, 0.5, 0.4)  # of what the first run tells
 # Of what a short look carries, with a growing backlog: where a long hold begins.
-LONG: Final = 0.82
+LONG: Final = 0.8
 SAMPLE_EVERY: Final = 1.0
 LOOK_EVERY: Final = 0.05
 
