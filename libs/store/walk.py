@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,8 +44,13 @@ class Walk:
             for row in rows
         ]
 
-    async def add(self, rows: Iterable[tuple[StoredObject, Looked]], upto: int) -> None:
-        """Enter objects that are not settled, and go on behind `upto` the next time."""
+    async def add(
+        self, rows: Iterable[tuple[StoredObject, Looked]], upto: int, also: Sequence[str] = ()
+    ) -> None:
+        """Enter objects that are not settled, and go on behind `upto` the next time.
+
+        `also` are marks that need not go this way any more.
+        """
         told = [
             (
                 *row.key, row.provider, looked.why, looked.look_at, looked.due_at, looked.ask_at,
@@ -54,7 +59,7 @@ class Walk:
             for row, looked in rows
         ]  # fmt: skip
         await execute_rows(self._connection, "add_polls", told)
-        await self._connection.execute(query("move_mark"), self._mark, upto)
+        await self._connection.execute(query("move_mark"), [self._mark, *also], upto)
 
 
 @asynccontextmanager

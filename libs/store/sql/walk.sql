@@ -7,7 +7,7 @@ select upto from poll_marks where of = $1 for update skip locked
 select o.*, now() as now from objects o where o.id > $1 order by o.id limit $2
 
 -- name: move_mark
-update poll_marks set upto = $2 where of = $1
+update poll_marks set upto = greatest(upto, $2) where of = any($1::text[])
 
 -- name: add_polls
 insert into polls (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -12,8 +14,10 @@ from libs.store.database import Pool, transaction
 from libs.store.objects import ObjectKey
 from libs.store.overdue import list_overdue, overdue_counts, overdue_names
 from libs.store.polls import move_pokes
-from services.reconciler.polling.walk import AGAIN, FIRST, walk
-from tests.integration.polling.provider import Provider, link
+from services.reconciler.polling import run as module
+from services.reconciler.polling.access import Access
+from services.reconciler.polling.walk import AGAIN, FIRST, ROUND, marks, walk
+from tests.integration.polling.provider import Provider, link, sources
 from tests.integration.polling.rooms import (
     CHARGE,
     LINK,
@@ -95,6 +99,47 @@ async def test_late_commit_behind_the_mark_is_found(pool: Pool, room: Room) -> N
     assert await walk(pool, room.access, FIRST) == 0
     assert await walk(pool, room.access, AGAIN) == 2
     assert await value(pool, "select count(*) from polls") == 2
+
+
+async def test_second_walk_is_spared_where_the_first_comes_late(
+    pool: Pool, provider: Provider
+) -> None:
+    """Its mark goes along, so that it begins there where it is needed again."""
+    late, soon = sources(provider.url), sources(provider.url, spans='["3s"]')
+    assert marks(Access(late)) == (FIRST,)
+    assert marks(Access(soon)) == (FIRST, AGAIN)
+    await heard(pool, 1, said(State.PENDING))
+    await age(pool, timedelta(hours=2))
+    assert await walk(pool, Access(late), FIRST) == 1
+    assert await value(pool, "select count(distinct upto) from poll_marks where upto > 0") == 1
+    assert await walk(pool, Access(soon), AGAIN) == 0
+    await heard(pool, 2, said(State.PENDING, ref=OTHER))
+    await age(pool, timedelta(hours=2))
+    assert await walk(pool, Access(soon), FIRST) == 1
+    assert await walk(pool, Access(soon), AGAIN) == 1
+
+
+async def test_walk_over_very_many_comes_in_pieces(
+    pool: Pool, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lasts no longer than it may, however many there are, and rests as long as it works."""
+    rounds = []
+
+    async def endless(*_: object) -> int:
+        rounds.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.05)
+        return ROUND
+
+    async def nothing_waits() -> int:
+        return 0
+
+    monkeypatch.setattr(module, "walk", endless)
+    desk = module.Desk(pool, room.access, room.pollers, nothing_waits)
+    begun = asyncio.get_running_loop().time()
+    await desk.walk()
+    assert asyncio.get_running_loop().time() - begun < module.WALK_FOR + 0.5
+    assert 3 <= len(rounds) <= 11
+    assert min(b - a for a, b in pairwise(rounds)) >= 0.09
 
 
 async def test_two_walks_do_not_meet(pool: Pool, room: Room) -> None:
