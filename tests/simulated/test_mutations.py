@@ -82,10 +82,12 @@ def taken_for(outcome: Outcome) -> Spoil:
 def forgotten_before_confirmed(patch: pytest.MonkeyPatch, house: House) -> None:
     real = Turn.next_events
 
-    async def next_events(self: Turn, limit: int) -> list[WaitingEvent]:
-        events = await real(self, limit)
+    async def next_events(
+        self: Turn, limit: int, *, traced: bool = False
+    ) -> list[WaitingEvent] | None:
+        events = await real(self, limit, traced=traced)
         async with transaction(cast("Pool", MemoryPool(house.database))) as connection:
-            await Turn(connection).forget(events)
+            await Turn(connection).forget(events or [])
         return events
 
     patch.setattr(Turn, "next_events", next_events)
