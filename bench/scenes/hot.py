@@ -14,7 +14,7 @@ from bench.scenes.systems import Caudal
 OBSERVATIONS: Final = 10_000
 QUICK: Final = 3_000
 SHARE: Final = 0.02  # of the webhooks that come are about the hot object
-REPETITIONS: Final = 3
+REPETITIONS: Final = 2
 
 
 async def hot(stage: Stage, _sustained: float) -> list[Figure]:

@@ -160,12 +160,17 @@ async def most(stage: Stage, system: System, *, seconds: float, at_most: float) 
             count=int(at_most * seconds),
         ),
     )
+    highest = first.per_second
     for step in STEPS:
         rate = step * first.per_second
+        if rate > highest:
+            continue
         stage.progress(f"{system.name}: {rate:.0f}/s")
         run = await at(stage, system, rate, seconds)
         if run.sustained:
             return rate
+        # what is carried with `THROUGH` seconds to spare is not far above what was carried now
+        highest = min(rate, run.per_second * (seconds + THROUGH) / seconds)
     raise RuntimeError(f"{system.name} sustains no rate near {first.per_second:.0f}/s")
 
 

@@ -11,6 +11,7 @@ import orjson
 
 from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
+from libs.runtime.failures import ContentionError
 from libs.runtime.key_ring import KeyRing, NotOpenedError
 from libs.store.database import Connection, Pool, fetch_rows, keys_of, session, transaction
 from libs.store.queries import query
@@ -135,7 +136,8 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
     A function of the schema's owner makes them (revision 0013): who files need not own the archive.
 
     None are made while retention has its turn, which may write to these tables for half an hour: who
-    makes one would wait for that, and everybody who files would wait behind. They are made a week ahead.
+    makes one would wait for that, and everybody who files would wait behind. They are made a week ahead;
+    where some are missing and it is so, `ContentionError`.
     """
     made = 0
     first = now.astimezone(UTC).date() - timedelta(days=1)
@@ -148,7 +150,7 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
             wanted = [first + timedelta(days=n) for n in range(days + 2)]
             missing = [day for day in wanted if day.strftime("%Y%m%d") not in known]
             if missing and not await connection.fetchval(query("take_retention"), RETENTION_LOCK):
-                break
+                raise ContentionError("partitions are made when retention has ended its turn")
             for day in missing:
                 await connection.execute(query("make_partition"), table, day, timeout=MOVE_WITHIN)
                 made += 1

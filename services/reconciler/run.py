@@ -23,7 +23,7 @@ from libs.bus.topology import (
 )
 from libs.bus.watch import watching
 from libs.runtime.archive_keys import KEYS, WITHOUT_KEYS, key_ring
-from libs.runtime.failures import TemporaryError, where
+from libs.runtime.failures import ContentionError, TemporaryError, where
 from libs.runtime.metric_kinds import RECONCILER, count_from_zero
 from libs.runtime.queue_metrics import LOOK_EVERY
 from libs.runtime.settings import Settings
@@ -51,6 +51,7 @@ SWEEP_EVERY: Final = 15.0
 ARRIVALS_EVERY: Final = 60.0
 TELLING_EVERY: Final = 3.0
 PARTITIONS_EVERY: Final = 3600.0
+PARTITIONS_ATTEMPTS: Final = 5
 CONSUMED: Final = (ARCHIVE_QUEUE, RECONCILER_QUEUE, NOTICES_QUEUE)
 RETENTION_EVERY: Final = 600.0
 # Whose depth is told as well; of the normalizer's also where none runs.
@@ -165,7 +166,16 @@ async def _cut_off(
 
 
 async def _partitions(pool: Pool) -> None:
-    made = await ensure_partitions(pool, datetime.now(UTC))
+    """Make them; the turn of retention lasts a moment where nothing is due, as when both begin."""
+    for attempt in range(1, PARTITIONS_ATTEMPTS + 1):
+        try:
+            made = await ensure_partitions(pool, datetime.now(UTC))
+        except ContentionError:
+            if attempt == PARTITIONS_ATTEMPTS:
+                raise
+            await asyncio.sleep(1)
+        else:
+            break
     if made:
         log.info("partitions_made", count=made)
 

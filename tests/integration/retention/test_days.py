@@ -18,6 +18,7 @@ from libs.store.database import Pool, open_pool
 from libs.store.parked import Choice, discard
 from libs.store.retention import dropped_between, retention_turn, standing
 from services.reconciler import retention as chore
+from services.reconciler import run as process
 from tests.integration.retention.days import (
     A_DAY,
     FIRST_DAY,
@@ -222,6 +223,20 @@ async def test_discarded_and_acts_go_when_they_are_old(pool: Pool) -> None:
     rows = await fetch(pool, "select value from parked order by value")
     assert [row["value"] for row in rows] == ["b", "c"]
     assert await value(pool, "select count(*) from acts") == 1
+
+
+async def test_partitions_wait_for_the_turn_and_are_made_then(pool: Pool) -> None:
+    """Both begin with the process: whoever meets the other does not wait an hour for the next time."""
+    now = datetime.now(UTC)
+    async with retention_turn(pool) as turn:
+        assert turn is not None
+        with pytest.raises(ContentionError):
+            await ensure_partitions(pool, now, days=2)
+        making = asyncio.create_task(process._partitions(pool))
+        await asyncio.sleep(0.5)
+        assert not making.done()
+    await asyncio.wait_for(making, 5)
+    assert await ensure_partitions(pool, now, days=2) == 0
 
 
 async def test_how_it_stands_is_told(pool: Pool) -> None:
