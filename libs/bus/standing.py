@@ -34,6 +34,9 @@ from libs.runtime.queue_metrics import (
 from libs.runtime.stage_metrics import CONSUMER_LAG_SECONDS
 
 
+TICK: Final = 1e-9  # seconds of work, below which a clock tells nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What was so at one look. `at` is of a clock that only goes forward, `busy` in seconds."""
@@ -138,7 +141,7 @@ class Standing:
         """In how many seconds the queue will be empty; None where nothing is known of it yet."""
         first, last = self._looks[0], self._looks[-1]
         handled, busy = last.handled - first.handled, last.busy - first.busy
-        if handled and busy > 0:
+        if handled and busy >= TICK:
             self._known = handled / busy
         if not last.waiting:
             return 0.0

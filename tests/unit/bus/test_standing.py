@@ -7,7 +7,7 @@ from itertools import count
 from math import isnan
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libs.bus.standing import Standing
@@ -200,6 +200,7 @@ def test_age_that_is_not_known_is_no_zero(queue: str, clock: Clock) -> None:
     assert told(queue, "oldest_seconds") == 0
 
 
+@example([(0, 0, 0, 0.0, False), (1, 0, 1, 5e-324, False)])
 @given(
     st.lists(
         st.tuples(
