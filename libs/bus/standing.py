@@ -33,7 +33,6 @@ from libs.runtime.queue_metrics import (
 )
 from libs.runtime.stage_metrics import CONSUMER_LAG_SECONDS
 
-
 TICK: Final = 1e-9  # seconds of work, below which a clock tells nothing
 
 
