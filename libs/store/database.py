@@ -195,7 +195,7 @@ async def begun_with(pool: Pool, name: str, number: int) -> AsyncIterator[Connec
         except BaseException:
             try:
                 await begun.undo()
-            except BaseException:  # noqa: BLE001 - nobody knows how it stands: it is of no more use
+            except Exception:  # noqa: BLE001 - nobody knows how it stands: it is of no more use
                 _cut(connection)
             raise
         await begun.keep()

@@ -62,8 +62,9 @@ def test_cores_go_through_what_was_measured_and_never_down(costs: Costs, name: s
         seen = max(seen, point.rate * point.cpu_us[name] / 1e6)
         assert costs.cores(name, point.rate) == pytest.approx(seen)
     assert costs.cores(name, 0) == costs.idle[name]
-    far = 10 * costs.sustained.rate
-    assert costs.cores(name, far) == pytest.approx(far * costs.sustained.cpu_us[name] / 1e6)
+    for rate in (2 * costs.sustained.rate, 10 * costs.sustained.rate):
+        above = max(seen, rate * costs.sustained.cpu_us[name] / 1e6)
+        assert costs.cores(name, rate) == pytest.approx(above)
     rates = [costs.sustained.rate * step / 50 for step in range(101)]
     busy = [costs.cores(name, rate) for rate in rates]
     assert busy == sorted(busy)
