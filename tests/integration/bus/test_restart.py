@@ -18,9 +18,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="session")]
 
 SENDERS = 8
 RECOVERED_WITHIN = 60.0
-# RabbitMQ writes who leads a new queue to disk within some seconds; a queue that is younger when its node is
-# killed has no leader afterwards, and nobody can use it (3.10: `leader not known`).
-SETTLED = 8.0
 
 
 class Load:
@@ -65,7 +62,7 @@ async def test_killed_broker_loses_nothing_confirmed(
     consuming = asyncio.create_task(consumer.run(stop))
 
     await until(lambda: len(load.confirmed()) > 200 and received)
-    await asyncio.sleep(SETTLED)
+    await broker.flush()
     await broker.kill()
     await until(lambda: not publisher.ready and not consumer.consuming)
     before = load.confirmed()

@@ -54,6 +54,7 @@ async def test_depths_are_told_and_a_queue_that_is_missing_is_not(
 async def test_nothing_is_told_while_the_broker_is_away(url: str, broker: EmbeddedRabbit) -> None:
     async with watch.watching(url, name="test", consumed=(ARCHIVE_QUEUE,)):
         await until(lambda: told(ARCHIVE_QUEUE) == 0)
+        await broker.flush()
         await broker.kill()
         await until(lambda: told(ARCHIVE_QUEUE) is None)
         await broker.start()
