@@ -27,11 +27,19 @@ _EXTRA: Final = {"python_version": "3.11", "extra": ""}
 
 
 def previous_release() -> str | None:
-    """Return the newest tag that is an ancestor of HEAD and not HEAD itself; None where there is none."""
+    """Return the newest tag that is an ancestor of HEAD and not HEAD itself, or the commit of one.
+
+    A clone without tags has the commits that `pyproject.toml` names. None where it has neither.
+    """
     for commit in ("HEAD", "HEAD^"):
         tag = _git("describe", "--tags", "--abbrev=0", "--match", "v*", commit)
         if tag and _git("rev-parse", f"{tag}^{{commit}}") != _git("rev-parse", "HEAD"):
             return tag
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    told: dict[str, str] = project["tool"]["caudal"]["releases"]
+    for commit in reversed(told.values()):
+        if _git("merge-base", commit, "HEAD") == commit != _git("rev-parse", "HEAD"):
+            return commit
     return None
 
 

@@ -39,8 +39,8 @@ PLAN: Final = (
 def older(tmp_path_factory: pytest.TempPathFactory) -> Older:
     if TAG is None:
         pytest.skip(
-            "there is no tag v* behind HEAD, so no release to run beside this one: "
-            "git tag v0.1.0 <the commit that was released>, or git fetch --tags"
+            "there is neither a tag v* nor a commit of pyproject.toml's releases behind HEAD, so no release "
+            "to run beside this one: git fetch --tags --unshallow"
         )
     return Older(TAG, tmp_path_factory.mktemp("older"))
 
