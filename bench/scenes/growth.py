@@ -29,11 +29,12 @@ TABLES: Final = ("objects", "observations", "dedupe_ledger")
 _OBJECTS: Final = """
 insert into objects (id, source, kind, provider_ref, provider, merchant_ref, state, provider_status,
   amount, currency, occurred_at, received_at, authority, delivery_id, method, sequence, attempts,
-  decided_by)
+  decided_by, created_at, updated_at)
 overriding system value
 select n, 'clip', 'payment', 'old-' || lpad(to_hex(n * $3::bigint), 16, '0'), 'clip',
   'order-' || n, 'paid', 'COMPLETED', 100.00, 'MXN', '2026-01-15T12:00:00Z',
-  '2026-01-15T12:00:01Z', 'secret', lpad(to_hex(n), 32, '0')::uuid, 'card', 1, 1, 'old-' || n
+  '2026-01-15T12:00:01Z', 'secret', lpad(to_hex(n), 32, '0')::uuid, 'card', 1, 1, 'old-' || n,
+  now() - interval '1 hour', now() - interval '1 hour'
 from generate_series($1::bigint, $2::bigint) as n
 """
 _OBSERVATIONS: Final = """
@@ -52,6 +53,10 @@ select decode(lpad(to_hex(n * $3::bigint), 16, '0'), 'hex') || decode(md5(n::tex
     || '\\x0000000000000000'::bytea,
   lpad(to_hex(n), 32, '0')::uuid, '2026-01-15T12:00:01Z'
 from generate_series($1::bigint, $2::bigint) as n
+"""
+_INDEXES: Final = """
+select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
+from pg_index i where i.indrelid = any($1::regclass[]) and not i.indisunique
 """
 
 
@@ -119,11 +124,17 @@ async def _stored(stage: Stage, name: str, count: int) -> Stored:
     dsn = await database(stage, name)
     stage.progress(f"filling {name} with {count:,} objects")
     step = 2**62 // count
-    await asyncio.gather(
-        _fill(dsn, (_OBJECTS, _LEDGER), count, step), _fill(dsn, (_OBSERVATIONS,), count, step)
-    )
     connection = await asyncpg.connect(dsn)
     try:
+        # what is not unique is built afterwards, in one pass over the rows
+        indexes = await connection.fetch(_INDEXES, list(TABLES))
+        for row in indexes:
+            await connection.execute(f"drop index {row['name']}")
+        await asyncio.gather(
+            _fill(dsn, (_OBJECTS, _LEDGER), count, step), _fill(dsn, (_OBSERVATIONS,), count, step)
+        )
+        for row in indexes:
+            await connection.execute(row["definition"], timeout=600)
         await connection.execute(
             "select setval(pg_get_serial_sequence('objects', 'id'), $1 + 1)".replace(
                 "$1", str(count)
