@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -28,6 +29,14 @@ def _progress(line: str) -> None:
     click.echo(f"bench {monotonic() - _BEGUN:5.0f} s: {line}", err=True)
 
 
+def _told(measuring: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Measure; what the bench itself finds wrong is told in its words, which no log would show."""
+    try:
+        return asyncio.run(measuring)
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
+
+
 @click.group()
 def main() -> None:
     """Measure what Caudal does, beside what the machine allows and what people would use instead."""
@@ -41,7 +50,7 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="The whole result on stdout.")
 def measure(*, quick: bool, only: tuple[str, ...], out: Path, as_json: bool) -> None:
     """Run the scenes and write result.json, table.md and plots."""
-    result = asyncio.run(run(Chosen(quick=quick, only=only), _progress))
+    result = _told(run(Chosen(quick=quick, only=only), _progress))
     out.mkdir(parents=True, exist_ok=True)
     name = "quick" if quick else "result"
     (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -56,7 +65,7 @@ def measure(*, quick: bool, only: tuple[str, ...], out: Path, as_json: bool) -> 
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def memory(*, minutes: float, out: Path) -> None:
     """Hold full load for long, and tell whether memory grows; exit 1 where it does."""
-    result = asyncio.run(run_memory(minutes, _progress))
+    result = _told(run_memory(minutes, _progress))
     out.mkdir(parents=True, exist_ok=True)
     (out / "memory.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     click.echo(table(result["figures"]))

@@ -92,6 +92,8 @@ class House:
             "CAUDAL_INGRESS_HOST": LOOPBACK,
             "CAUDAL_INGRESS_PORT": str(self.port),
             "CAUDAL_SPOOL_DIR": str(self.home / "spool"),
+            # one source may make 5,000 a second: on a fast machine that, and not the ingress, would be the most
+            "CAUDAL_SOURCE_RATE": "100000",
         }
 
     async def stop(self, *names: str) -> None:
