@@ -66,9 +66,19 @@ def cpu_ticks(told: str) -> tuple[int, int]:
 
 
 def cpu_model(told: str) -> str:
-    """Return the name of the processor out of /proc/cpuinfo."""
-    found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
-    return found[1].strip() if found else platform.machine()
+    """Return the name of the processor out of /proc/cpuinfo, with its generation where that is told.
+
+    Rented machines call all their generations by one name, and one is twice as fast as another.
+    """
+    found = {
+        field: one[1].strip()
+        for field in ("model name", "cpu family", "model")
+        if (one := re.search(rf"^{field}[ \t]*:[ \t]*(.+)$", told, re.MULTILINE))
+    }
+    name = found.get("model name", platform.machine())
+    if "cpu family" in found and "model" in found:
+        return f"{name} ({found['cpu family']}.{found['model']})"
+    return name
 
 
 def memory_gib(told: str) -> float:

@@ -68,13 +68,14 @@ def processor(result: Mapping[str, Any]) -> str:
 def stored_for(
     result: Mapping[str, Any], stored: Mapping[str, Mapping[str, Any]]
 ) -> tuple[str, Mapping[str, Any]]:
-    """Choose what a result is compared with: of its own processor, or else of the first.
+    """Choose what a result is compared with: of its own processor, or of one that is called alike, or the first.
 
     `stored` leads from processors to results; gives the processor and the result that were chosen.
     """
     name = processor(result)
     if name not in stored:
-        name = next(iter(stored))
+        alike = (each for each in stored if each.partition(" (")[0] == name.partition(" (")[0])
+        name = next(alike, next(iter(stored)))
     return name, stored[name]
 
 

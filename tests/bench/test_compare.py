@@ -52,3 +52,9 @@ def test_a_run_is_compared_with_one_of_the_same_processor() -> None:
 def test_of_an_unknown_processor_another_stands_in_and_its_name_is_told() -> None:
     stored = {name: _result(machine=name) for name in ("first", "second")}
     assert stored_for(_result(machine="third"), stored)[0] == "first"
+
+
+def test_another_generation_is_compared_with_one_that_is_called_alike() -> None:
+    stored = {"first": _result(machine="first"), "second (26.2)": _result(machine="second (26.2)")}
+    assert stored_for(_result(machine="second (25.1)"), stored)[0] == "second (26.2)"
+    assert stored_for(_result(machine="second"), stored)[0] == "second (26.2)"

@@ -194,6 +194,8 @@ def test_text_is_no_binary_copy() -> None:
 
 def test_machine_is_read_from_proc() -> None:
     assert cpu_model("processor\t: 0\nmodel name\t: AMD EPYC\n") == "AMD EPYC"
+    told = "cpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\ncpu family\t: 26\n"
+    assert cpu_model(told) == "AMD EPYC (26.2)"
     assert memory_gib("MemTotal:       24641536 kB\n") == 23.5
     assert cpu_ticks("cpu  10 1 5 80 4 0 0 2 9 9\ncpu0 1 1 1\n") == (102, 84)
 
