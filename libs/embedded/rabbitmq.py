@@ -27,6 +27,8 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
 CONTROL_SECONDS = 60.0
 LEAVING_SECONDS = 10.0
+PORT_TAKEN = ("eaddrinuse", "dist_port_already_used")
+"""What the node says of its listener, and of the port for its like. epmd ends without a word."""
 
 
 class EmbeddedRabbit:
@@ -70,7 +72,7 @@ class EmbeddedRabbit:
                     await self.kill()
             if ready:
                 return self.url
-            if "eaddrinuse" not in serverlog.since(self.log, offset).lower():
+            if not self._port_was_taken(serverlog.since(self.log, offset).lower()):
                 break
         raise StartFailedError(f"RabbitMQ does not start ({self.log}):\n{serverlog.tail(self.log)}")
 
@@ -153,6 +155,10 @@ class EmbeddedRabbit:
         except TimeoutError:
             return False
         return self.epmd.running and self.node.running
+
+    def _port_was_taken(self, told: str) -> bool:
+        taken = any(words in told for words in PORT_TAKEN)
+        return taken or not ports.is_free(self._files.port("epmd"))
 
     async def _child(self, name: str, argv: list[str], env: dict[str, str]) -> Child:
         with self.log.open("ab") as log:

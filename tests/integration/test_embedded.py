@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aio_pika
 import asyncpg
 import pytest
 
+from libs.embedded import ports
+from libs.embedded.amqp import broker_answers
 from libs.embedded.errors import DataDirInUseError, RabbitMqMissingError, StartFailedError
 from libs.embedded.postgres import EmbeddedPostgres, embedded_postgres
 from libs.embedded.rabbitmq import EmbeddedRabbit
@@ -111,6 +114,28 @@ async def test_foreign_pid_is_no_server(tmp_path: Path) -> None:
     lock.write_text("\n".join(["1", *lines[1:]]) + "\n")
     async with server:
         assert await _answer(server.dsn) == 1
+    remove_data(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["amqp", "dist", "epmd"])
+async def test_port_taken_while_the_node_starts_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It was free when it was chosen."""
+    listener = await asyncio.start_server(lambda _r, writer: writer.close(), "127.0.0.1", 0)
+    taken = listener.sockets[0].getsockname()[1]
+    chosen = ports.kept_port
+
+    def choose(memory: Path, *, fresh: bool = False) -> int:
+        if memory.name != f"{name}.port" or fresh:
+            return chosen(memory, fresh=fresh)
+        memory.write_text(f"{taken}\n")
+        return int(taken)
+
+    monkeypatch.setattr(ports, "kept_port", choose)
+    async with listener, EmbeddedRabbit(tmp_path / "rabbit", tmp_path / "log") as server:
+        assert await broker_answers(server.url, urlsplit(server.url).port or 0)
+        assert (tmp_path / "rabbit" / f"{name}.port").read_text() != f"{taken}\n"
     remove_data(tmp_path)
 
 
