@@ -141,6 +141,7 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
     """
     made = 0
     first = now.astimezone(UTC).date() - timedelta(days=1)
+    keep_away = query("keep_retention_away")
     for table in PARTITIONED:
         async with transaction(pool) as connection:
             await connection.execute(query("lock_partitions"), _PARTITIONS_LOCK)
@@ -149,7 +150,7 @@ async def ensure_partitions(pool: Pool, now: datetime, days: int = DAYS_AHEAD) -
             }
             wanted = [first + timedelta(days=n) for n in range(days + 2)]
             missing = [day for day in wanted if day.strftime("%Y%m%d") not in known]
-            if missing and not await connection.fetchval(query("take_retention"), RETENTION_LOCK):
+            if missing and not await connection.fetchval(keep_away, RETENTION_LOCK):
                 raise ContentionError("partitions are made when retention has ended its turn")
             for day in missing:
                 await connection.execute(query("make_partition"), table, day, timeout=MOVE_WITHIN)

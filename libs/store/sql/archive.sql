@@ -24,6 +24,11 @@ from deliveries where id = $1
 -- name: lock_partitions
 select pg_advisory_xact_lock($1)
 
+-- name: keep_retention_away
+-- False where it has its turn. Shared, so that makers of partitions are not in each other's way: what a
+-- transaction held is given back one by one, and the next maker may come in between.
+select pg_try_advisory_xact_lock_shared($1) as away
+
 -- name: days_with_partition
 select substring(child.relname from '\d{8}$') as day
 from pg_inherits

@@ -13,8 +13,9 @@ from libs.contracts.delivery import Delivery, Origin
 from libs.domain.lifecycle import Authority
 from libs.runtime.failures import ContentionError
 from libs.store.archive import delivery_on_file, ensure_partitions, file_deliveries
-from libs.store.database import Pool, session
-from libs.store.retention import retention_turn
+from libs.store.database import Pool, session, transaction
+from libs.store.queries import query
+from libs.store.retention import RETENTION_LOCK, retention_turn
 from tests.integration.store.rooms import fetch, value
 from tests.unit.reconciler.telling import delivery_id
 
@@ -144,6 +145,17 @@ async def test_every_partition_learns_by_itself_what_came_lately(pool: Pool) -> 
     assert [(row["relname"], row["reloptions"]) for row in rows] == [
         (f"deliveries_{day}_archived_at_idx", ["autosummarize=on"]) for day in days
     ]
+
+
+async def test_makers_of_partitions_are_not_in_each_others_way(pool: Pool) -> None:
+    """One has ended and its locks are given back one by one; retention still waits for its turn."""
+    async with transaction(pool) as connection:
+        assert await connection.fetchval(query("keep_retention_away"), RETENTION_LOCK)
+        assert await ensure_partitions(pool, NOW + timedelta(days=60), days=1) > 0
+        async with retention_turn(pool) as turn:
+            assert turn is None
+    async with retention_turn(pool) as turn:
+        assert turn is not None
 
 
 async def test_filing_goes_on_while_partitions_are_made(pool: Pool) -> None:
