@@ -9,7 +9,7 @@ from libs.store.memory.transaction import ADVISORY, Transaction
 
 @plays("take_retention")
 async def take_retention(tx: Transaction, number: int) -> list[Row]:
-    return [{"turn": tx.try_lock(ADVISORY, (number,))}]
+    return [{"turn": tx.try_whole(ADVISORY, (number,))}]
 
 
 @plays("due_days")

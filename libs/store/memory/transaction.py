@@ -76,6 +76,20 @@ class Transaction:
             self._locks[table, key] = None
         return holder is self
 
+    def try_share(self, table: str, key: Key) -> bool:
+        """Take a share of the lock: others may have one as well, and nobody the whole."""
+        if self.database.holders.get((table, key), self) is not self:
+            return False
+        return self.try_lock(table, (*key, self.number))
+
+    def try_whole(self, table: str, key: Key) -> bool:
+        """Take the lock if nobody else has it, nor a share of it."""
+        shared = any(
+            name == table and held[:-1] == key and holder is not self
+            for (name, held), holder in self.database.holders.items()
+        )
+        return not shared and self.try_lock(table, key)
+
     async def insert(self, table: str, values: Row) -> Row | None:
         """Insert; where the key stands already, return that row and insert nothing."""
         shape = SCHEMA[table]
