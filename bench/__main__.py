@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from bench.report.compare import changes, middle, processor, stored_for
+from bench.report.compare import OtherwiseError, changes, middle, processor, stored_for
 from bench.report.table import number, report, table
 from bench.run import Chosen, run, run_memory
 from libs.runtime.logs import configure_logs
@@ -103,7 +103,10 @@ def compare(found: Path, release: Path) -> None:
             f"This is an {processor(result)}; stored is what an {machine} did, whose ratios may "
             "differ by a quarter. `python -m bench store` keeps those of this one."
         )
-    told = changes(result["figures"], before["figures"])
+    try:
+        told = changes(result["figures"], before["figures"])
+    except OtherwiseError as error:
+        raise click.ClickException(f"measured in another way: {error}") from None
     for change in told:
         mark = "WORSE" if change.regression else "ok"
         click.echo(

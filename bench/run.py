@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from statistics import median
 from time import monotonic
 from typing import Any, Final
@@ -83,6 +85,7 @@ async def run(chosen: Chosen, progress: Progress) -> dict[str, Any]:
                     if figure.key == "end_to_end":
                         sustained = median(figure.beside["per_second"])
     return {
+        **_of_what(),
         "quick": chosen.quick,
         "seconds": round(monotonic() - begun),
         "machine": told,
@@ -97,4 +100,12 @@ async def run_memory(minutes: float, progress: Progress) -> dict[str, Any]:
         async with house(home) as built:
             told = await machine(built.servers, home)
             figures = await memory(Stage(built, progress), minutes)
-    return {"machine": told, "figures": [figure.as_json() for figure in figures]}
+    return {
+        **_of_what(),
+        "machine": told,
+        "figures": [figure.as_json() for figure in figures],
+    }
+
+
+def _of_what() -> dict[str, str]:
+    return {"version": version("caudal"), "at": datetime.now(UTC).date().isoformat()}

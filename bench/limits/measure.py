@@ -13,7 +13,7 @@ from bench.limits.captured import capture
 from bench.limits.disk import data_folder, sync_time
 from bench.limits.figures import Limit
 from bench.limits.machine import machine
-from bench.limits.parts import http_time, summed
+from bench.limits.parts import APART, http_time, summed
 from bench.limits.postgres import commit_time, copied_rate, replayable, replayed_rate, rows_of
 from bench.limits.room import room
 from bench.limits.webhooks import TOGETHER, Sizes, deliveries
@@ -36,7 +36,7 @@ class Extent:
     """
 
     seconds: float = 2.0
-    apart: float = 0.01
+    apart: float = APART
     clients: tuple[int, ...] = (1, 2, 4)
     batches: int = 40
     webhooks: int = 100

@@ -20,6 +20,7 @@ from bench.load.corpus import HOST
 from libs.embedded.children import start_child
 
 PUBLISHES: Final = 3
+APART: Final = 0.02  # seconds between two of a part, where they are not taken back to back
 _HEAD_END: Final = b"\r\n\r\n"
 _READY_WITHIN: Final = 30.0  # seconds
 _WARM: Final = 200  # requests that do not count

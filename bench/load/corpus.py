@@ -48,14 +48,14 @@ class Corpus:
             heat += self.hot_share
             if heat >= 1.0:
                 heat -= 1.0
-                hot = _hot(f"{self.run}/{webhook.index}")
-                yield _wire(credentials, webhook.index, HOT_SOURCE, hot)
+                body = hot_body(f"{self.run}/{webhook.index}")
+                yield _wire(credentials, webhook.index, HOT_SOURCE, body)
             else:
                 yield _wire(credentials, webhook.index, webhook.source, webhook.body)
 
 
-def _hot(which: str) -> Body:
-    """Say one more time that a sale of Conectados was approved, under another code: it is news."""
+def hot_body(which: str) -> Body:
+    """Say of the hot object one more time that a sale of Conectados was approved, under another code: it is news."""
     said = {
         "event_type": "sale_conditions_approved",
         "code": 0,

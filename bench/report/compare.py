@@ -11,19 +11,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Latencies at the tail spread most; rates and CPU are steadier.
+# Latencies at the tail spread most, from one run to the next by half; rates and CPU are steadier.
 TOLERANCES: Final[Mapping[str, float]] = {
+    "idle_cpu": 1.0,
     "ingress_rate": 0.2,
     "ingress_cpu": 0.2,
     "workers_cpu": 0.2,
+    "accept_latency": 1.0,
     "end_to_end": 0.25,
+    "end_to_end_faststream": 0.3,
+    "end_to_end_celery": 0.3,
     "drain": 0.3,
     "memory": 0.15,
     "drain_memory": 0.15,
+    "drain_memory_growth": 0.05,
     "latency_idle_p50": 0.4,
     "latency_half_p50": 0.6,
     "replay": 0.3,
+    "hot_rest": 0.1,
+    "growth": 0.15,
 }
+# What decides how a figure is measured: of two that differ in it, none says anything of the other.
+_HOW: Final = ("connections",)
+
+
+class OtherwiseError(ValueError):
+    """Two results were measured in different ways; the message says in what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +59,17 @@ class Change:
 def changes(
     figures: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]
 ) -> list[Change]:
-    """Compare the figures that both have and that have a tolerance."""
+    """Compare the figures that both have and that have a tolerance. Raises `OtherwiseError`."""
     before = {figure["key"]: figure for figure in stored}
     found = []
     for figure in figures:
         key = figure["key"]
         if key not in before or key not in TOLERANCES:
             continue
+        for setting in _HOW:
+            used, now_used = (each["beside"].get(setting) for each in (before[key], figure))
+            if used != now_used:
+                raise OtherwiseError(f"{key}: {setting} was {used}, and is {now_used}")
         then, now = before[key]["median"], figure["median"]
         more_is_better = str(figure["target"]).startswith("≥")
         worse_by = then / now - 1 if more_is_better else now / then - 1

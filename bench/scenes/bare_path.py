@@ -36,6 +36,7 @@ class BarePath:
     name: str = "bare path"
     events: str = EVENTS_QUEUE
     processes: tuple[str, ...] = WORKERS
+    settles: float = Caudal.settles
 
     async def start(self, house: House) -> None:
         modules = {

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from statistics import median
 
 from bench.figures import Figure, Target
 from bench.peers.run import PEERS
+from bench.scenes.search import Search
 from bench.scenes.stage import EMPTY_AT_MOST, Stage, database, empty_handler, flat_out
 from bench.scenes.sustained import LONG, Run, at, most
 from bench.scenes.systems import Caudal, PeerSystem, System
 
 OURS_AT_MOST = 10_000.0
 PEER_AT_MOST = 3_000.0
-LOWER = 0.9  # after a run that was not sustained; or what it carried, where that is less
 
 
 @dataclass(slots=True)
@@ -23,6 +24,21 @@ class Found:
     rates: list[float] = field(default_factory=list)
     empty: list[float] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+
+    def add(self, rate: float, empty: float, run: Run) -> None:
+        """Note a run that was sustained."""
+        self.rates.append(rate)
+        self.empty.append(empty)
+        self.runs.append(run)
+
+    def keep(self, last: int) -> None:
+        """Forget all but so many of the last."""
+        del self.rates[:-last], self.empty[:-last], self.runs[:-last]
+
+    @property
+    def idle(self) -> list[float]:
+        """The share of all cores that was left in each run."""
+        return [round(_idle(run, rate), 3) for rate, run in zip(self.rates, self.runs, strict=True)]
 
 
 async def end_to_end(stage: Stage, _sustained: float) -> list[Figure]:
@@ -63,6 +79,9 @@ async def end_to_end(stage: Stage, _sustained: float) -> list[Figure]:
                 beside={
                     "ours_per_second": [round(rate) for rate in ours.rates],
                     "theirs_per_second": [round(rate) for rate in theirs.rates],
+                    "theirs_empty_per_second": [round(rate) for rate in theirs.empty],
+                    "theirs_idle": theirs.idle,
+                    "theirs_through_s": [round(run.through, 2) for run in theirs.runs],
                     "theirs_cpu_us": rounded(theirs.runs[-1].cpu_us),
                 },
             )
@@ -82,22 +101,27 @@ async def measured(  # noqa: PLR0913 - each told by name
     await system.start(stage.house)
     rate = await most(stage, system, seconds=look, at_most=at_most)
     await system.stop(stage.house)
-    if hold > look:
-        rate *= LONG
-    while len(found.rates) < times:
+    search = Search(LONG * rate if hold > look else rate, times)
+    while not search.done:
+        rate = search.rate
         stage.progress(f"{system.name}: {rate:.0f}/s for {hold:.0f} s")
         before = await _empty(stage)
-        there = stage if system.name in PEERS else stage.on(await database(stage))
+        there = stage.on(await database(stage))
         await system.start(there.house)
         run = await at(there, system, rate, hold, while_it_keeps_up=True)
         await system.stop(there.house)
-        if not run.sustained:
-            rate = min(LOWER * rate, run.per_second)
-            continue
-        found.rates.append(rate)
-        found.empty.append((before + await _empty(stage)) / 2)
-        found.runs.append(run)
+        if run.sustained:
+            search.sustained(_idle(run, rate))
+            found.add(rate, (before + await _empty(stage)) / 2, run)
+            found.keep(len(search.held))
+        else:
+            search.failed(run.per_second)
     return found
+
+
+def _idle(run: Run, rate: float) -> float:
+    """Return the share of all cores that nobody used, in whatever is accounted for."""
+    return 1 - rate * sum(run.cpu_us.values()) / 1e6 / len(os.sched_getaffinity(0))
 
 
 async def _empty(stage: Stage) -> float:
@@ -118,6 +142,7 @@ def _against_e(stage: Stage, ours: Found) -> Figure:
         beside={
             "per_second": [round(rate) for rate in ours.rates],
             "empty_per_second": [round(rate) for rate in ours.empty],
+            "idle": ours.idle,
             "through_s": [round(run.through, 2) for run in ours.runs],
             "accept_ms": ours.runs[-1].told.latency_ms,
             "cpu_us": rounded(ours.runs[-1].cpu_us),

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from time import process_time
 from typing import Final
 
 from bench.figures import Figure, Target
+from bench.load.corpus import HOT_SOURCE, hot_body
 from bench.load.generator import Load
 from bench.scenes.growth import rate_on
 from bench.scenes.stage import Stage, database
 from bench.scenes.sustained import carry
 from bench.scenes.systems import Caudal
+from libs.contracts.delivery import Delivery
+from libs.domain.fold import fold
+from libs.domain.lifecycle import Authority, Kind
+from libs.domain.observation import Observation
+from libs.providers.port import Terms
+from libs.providers.registry import PROVIDERS
+from services.normalizer.translate import Translator
+from services.reconciler.crowd import REST
+from services.reconciler.steps import CROWDED
 
 OBSERVATIONS: Final = 10_000
 QUICK: Final = 3_000
 SHARE: Final = 0.02  # of the webhooks that come are about the hot object
 REPETITIONS: Final = 2
+FOLDED: Final = (CROWDED, 1_000, OBSERVATIONS)
 
 
 async def hot(stage: Stage, _sustained: float) -> list[Figure]:
@@ -48,9 +61,41 @@ async def hot(stage: Stage, _sustained: float) -> list[Figure]:
             title="rate of the hot object's second half of observations against its first half",
             values=(last / first,),
             target=Target(at_least=0.8),
-            beside={"first_per_second": round(first), "second_per_second": round(last)},
+            beside={
+                "first_per_second": round(first),
+                "second_per_second": round(last),
+                "fold_ms": {number: round(fold_ms(number), 2) for number in FOLDED},
+                "folded_at_once_beyond": CROWDED,
+                "share_of_the_time_at_most": round(1 / (1 + REST), 4),
+            },
         ),
     ]
+
+
+def fold_ms(number: int) -> float:
+    """Return the CPU of one fold over so many observations of the hot object, in milliseconds."""
+    translator = Translator(PROVIDERS, {slug: Terms() for slug in PROVIDERS})
+    received = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    said = [
+        reading
+        for n in range(number)
+        for reading in translator.outcome_of(
+            Delivery(
+                id=f"019b0000-0000-7000-8000-{n:012x}",
+                source=HOT_SOURCE,
+                provider=HOT_SOURCE,
+                body=hot_body(str(n)).raw,
+                received_at=received + timedelta(seconds=n),
+                authority=Authority.SECRET,
+            )
+        ).readings
+        if isinstance(reading, Observation)
+    ]
+    if len(said) != number:
+        raise RuntimeError(f"{number} webhooks of the hot object say {len(said)} things")
+    begun = process_time()
+    fold(Kind.PAYMENT, said)
+    return 1e3 * (process_time() - begun)
 
 
 async def _heat(stage: Stage, dsn: str, count: int) -> float:

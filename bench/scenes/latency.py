@@ -14,7 +14,7 @@ import asyncpg
 from bench.figures import Figure, Target
 from bench.limits.broker import confirm_time
 from bench.limits.figures import Limit, percentile
-from bench.limits.parts import http_time, summed
+from bench.limits.parts import APART, http_time, summed
 from bench.limits.postgres import commit_time
 from bench.limits.room import room
 from bench.load.corpus import Corpus
@@ -28,7 +28,7 @@ from bench.scenes.systems import Caudal
 IDLE_RATE = 10.0  # webhooks a second
 # Seconds between two of a part. Back to back is the strict way, in which the parts themselves do not
 # reach what is asked of the whole: at rest each of them begins with waking up a core.
-APART = {"": 0.02, "_back_to_back": 0.0}
+BY_KEY = {"": APART, "_back_to_back": 0.0}
 MESSAGE_BYTES = 1200
 WARM_UP = 2.0  # seconds at the beginning of a load that are not counted
 
@@ -71,7 +71,7 @@ async def latency(stage: Stage, sustained: float) -> list[Figure]:
         }
         figures += [
             _figure(at, share, how, samples=samples, sums=sums, also=also)
-            for how in APART
+            for how in BY_KEY
             for share in at.bounds
         ]
     await Caudal().stop(stage.house)
@@ -89,7 +89,7 @@ def _figure(  # noqa: PLR0913 - what one figure is made of
 ) -> Figure:
     found = [percentile(sample, share) for sample in samples]
     wholes = [each[how, share] for each in sums]
-    measured = f"{1000 * APART[how]:.0f} ms apart" if APART[how] else "back to back"
+    measured = f"{1000 * BY_KEY[how]:.0f} ms apart" if BY_KEY[how] else "back to back"
     return Figure(
         key=f"latency_{at.name}_p{share}{how}",
         title=f"latency webhook → event, {at.title}, p{share}, against the sum of its parts {measured}",
@@ -108,7 +108,7 @@ def _figure(  # noqa: PLR0913 - what one figure is made of
 async def _sums(stage: Stage) -> dict[tuple[str, int], float]:
     """Return the sums of the parts in milliseconds, by how they are measured and percentile."""
     found: dict[tuple[str, int], float] = {}
-    for how, apart in APART.items():
+    for how, apart in BY_KEY.items():
         whole = await sum_of_parts(stage, apart)
         found |= {(how, share): whole.also[f"p{share}_ms"] for share in (50, 99)}
     return found

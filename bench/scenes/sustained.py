@@ -93,7 +93,7 @@ async def carry(
             told, ended_early = await ready.go(), False
         done = monotonic()
         await until_done(stage, system, (done_before or 0) + told.accepted)
-        through = monotonic() - done
+        through = max(0.0, monotonic() - done - system.settles)
         used = {name: cpu - before[name] for name, cpu in house.cpu_of(watched).items()}
         used["generator"] = told.cpu_s  # it has ended, and had prepared its requests before
         arrivals = await seeing.stop()

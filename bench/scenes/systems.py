@@ -29,6 +29,10 @@ class System(Protocol):
     @property
     def processes(self) -> tuple[str, ...]: ...
 
+    @property
+    def settles(self) -> float:
+        """Seconds that `until_quiet` looks on once all is done, which are nobody's."""
+
     async def start(self, house: House) -> None: ...
 
     async def stop(self, house: House) -> None: ...
@@ -51,6 +55,7 @@ class Caudal:
     name: str = CAUDAL
     events: str = EVENTS_QUEUE
     processes: tuple[str, ...] = WORKERS
+    settles: float = 2 * POLL
 
     async def start(self, house: House) -> None:
         await house.start(*self.processes, environment=self.environment)
@@ -90,6 +95,10 @@ class PeerSystem:
     @property
     def processes(self) -> tuple[str, ...]:
         return tuple(process.name for process in self.peer.processes)
+
+    @property
+    def settles(self) -> float:
+        return peers.STILL
 
     async def start(self, house: House) -> None:
         await peers.start(house, self.peer)

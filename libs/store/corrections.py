@@ -22,7 +22,7 @@ from libs.store.queries import query
 from libs.store.sealing import opened
 from libs.store.together import Writes
 
-_PORTION: Final = 500  # deliveries
+_PORTION: Final = 100  # deliveries, of up to 1 MiB
 
 
 class Archived(NamedTuple):

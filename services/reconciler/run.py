@@ -56,9 +56,6 @@ CONSUMED: Final = (ARCHIVE_QUEUE, RECONCILER_QUEUE, NOTICES_QUEUE)
 RETENTION_EVERY: Final = 600.0
 # Whose depth is told as well; of the normalizer's also where none runs.
 BESIDE: Final = (NORMALIZER_QUEUE, DEAD_QUEUE, EVENTS_QUEUE)
-# Messages in hand, of up to 1 MiB: a backlog of full ones took the process to 130 MB with a hundred, and
-# takes it to 101 with these; a batch has some five messages under full load.
-PREFETCH: Final = 32
 log = structlog.get_logger()
 
 
@@ -105,7 +102,6 @@ async def run(
                 queue,
                 handle,
                 name=f"{name}-{role}",
-                prefetch=PREFETCH,
                 grace=settings.grace,
             )
             for role, queue, handle in (

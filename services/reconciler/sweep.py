@@ -20,7 +20,7 @@ from libs.runtime.metrics import SWEPT
 from libs.store.database import Pool
 from libs.store.sweep import sweep_round
 
-ROUND: Final = 200  # deliveries
+ROUND: Final = 64  # deliveries, of up to 1 MiB, which are here all at once
 # Seconds before the mark that are looked at again: a little every time, for transactions that were
 # committed late, and much now and then, for a database whose clock was an hour behind.
 LOOK_BACK: Final = 300

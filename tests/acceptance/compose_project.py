@@ -36,6 +36,9 @@ class Project:
     folder: Path
     watching: tuple[str, ...]
     """Of Prometheus and Grafana, those whose images are at hand."""
+    network: str = "host"
+    """What a build sees."""
+    revision: str = "unknown"
     name: str = field(default_factory=lambda: f"caudal-test-{uuid.uuid4().hex[:8]}")
     ports: Mapping[str, int] = field(
         default_factory=lambda: {
@@ -67,14 +70,14 @@ class Project:
         told = ("--env-file", str(self._environment()), "--project-name", self.name)
         return run(*self.command, *told, *words, seconds=seconds, cwd=self.folder, given=given)
 
-    def build(self, network: str, revision: str = "unknown") -> None:
-        where = ("--network", network, "--file", "deploy/Dockerfile", "--tag", self.image)
-        what = ("--build-arg", f"REVISION={revision}")
-        run("docker", "build", *where, *what, ".", seconds=BUILD_SECONDS, cwd=self.folder)
+    def build(self, revision: str = "unknown") -> None:
+        """Build the image as the compose file has it."""
+        self.revision = revision
+        self.compose("build", seconds=BUILD_SECONDS)
 
-    def up(self, *words: str) -> None:
+    def up(self, *words: str, seconds: float = UP_SECONDS) -> None:
         """Bring everything up whose images are at hand, and wait until webhooks are confirmed."""
-        self.compose("up", "--detach", "--no-build", *words, *self.running, seconds=UP_SECONDS)
+        self.compose("up", "--detach", *words, *self.running, seconds=seconds)
         assert within(READY_SECONDS, lambda: self.level() == "confirmed"), self.logs("ingress")
 
     def down(self, *words: str) -> None:
@@ -153,7 +156,10 @@ class Project:
     def _environment(self) -> Path:
         file = self.folder / "test.env"
         ports = "".join(f"CAUDAL_{each}PORT={port}\n" for each, port in self.ports.items())
-        file.write_text(f"CAUDAL_IMAGE={self.image}\nCAUDAL_OPEN_FILES={self.open_files}\n{ports}")
+        build = f"CAUDAL_BUILD_NETWORK={self.network}\nCAUDAL_REVISION={self.revision}\n"
+        file.write_text(
+            f"CAUDAL_IMAGE={self.image}\nCAUDAL_OPEN_FILES={self.open_files}\n{build}{ports}"
+        )
         return file
 
 

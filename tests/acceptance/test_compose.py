@@ -29,6 +29,7 @@ from tests.acceptance.compose_load import (
     load,
 )
 from tests.acceptance.compose_project import (
+    BUILD_SECONDS,
     NEEDED,
     ONCE,
     READY_SECONDS,
@@ -79,8 +80,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     watching = tuple(
         name for name, image in WATCHING.items() if succeeds("docker", "image", "inspect", image)
     )
-    made = Project(command, fresh_clone(tmp_path_factory.mktemp("clone")), watching)
-    made.build(NETWORK)
+    clone = fresh_clone(tmp_path_factory.mktemp("clone"))
+    made = Project(command, clone, watching, network=NETWORK)
     try:
         yield made
     finally:
@@ -88,7 +89,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def test_fresh_clone_comes_up_and_only_loopback_hears_of_it(project: Project) -> None:
-    project.up()
+    """Nothing is built before: `up` does it."""
+    assert not succeeds("docker", "image", "inspect", project.image)
+    project.up(seconds=BUILD_SECONDS)
     for service in project.running:
         assert project.become_healthy(service), project.logs(service)
     assert project.exit_codes(*ONCE) == {0}
@@ -241,7 +244,7 @@ def test_broker_restarts_and_reconciler_rolls_under_load(project: Project) -> No
 def test_new_version_comes_out_while_webhooks_come(project: Project) -> None:
     """In the order of deploy/README.md: the servers stay as they are, and nothing answered is lost."""
     before = {each: project.containers(each)[0] for each in ("rabbitmq", "postgres", *WORKERS)}
-    project.build(NETWORK, revision="next")
+    project.build(revision="next")
     token = project.secret("ingress", "senders/clip")
     with load(project, token) as answers:
         project.once("secrets")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report.compare import changes, middle, processor, stored_for
+import pytest
+
+from bench.report.compare import OtherwiseError, changes, middle, processor, stored_for
 
 
-def _figure(key: str, median: float, target: str = "≤ 2") -> dict[str, Any]:
-    return {"key": key, "title": key, "median": median, "target": target}
+def _figure(key: str, median: float, target: str = "≤ 2", **beside: object) -> dict[str, Any]:
+    return {"key": key, "title": key, "median": median, "target": target, "beside": beside}
 
 
 def _result(*figures: dict[str, Any], machine: str = "first") -> dict[str, Any]:
@@ -27,6 +29,13 @@ def test_better_and_within_the_tolerance_is_no_regression() -> None:
     stored = [_figure("ingress_rate", 0.5, "≥ 0.6"), _figure("ingress_cpu", 2.0)]
     now = [_figure("ingress_rate", 0.7, "≥ 0.6"), _figure("ingress_cpu", 2.3)]
     assert [change.regression for change in changes(now, stored)] == [False, False]
+
+
+def test_what_was_measured_over_fewer_connections_is_not_compared() -> None:
+    stored = [_figure("ingress_rate", 0.42, "≥ 0.6", connections=64)]
+    now = [_figure("ingress_rate", 0.55, "≥ 0.6", connections=128)]
+    with pytest.raises(OtherwiseError, match="connections was 64, and is 128"):
+        changes(now, stored)
 
 
 def test_each_figure_is_that_of_the_run_in_the_middle() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from bench.instructions.count import REFERENCE, ValgrindMissingError, bounds, counts
@@ -14,6 +16,8 @@ def test_hot_paths_keep_their_bounds() -> None:
     try:
         found = {count.name: round(count.units, 3) for count in counts()}
     except ValgrindMissingError as missing:
+        if os.environ.get("CI"):
+            pytest.fail(f"the bound cannot be checked: {missing}")
         pytest.skip(str(missing))
     found.pop(REFERENCE)
     over = {
