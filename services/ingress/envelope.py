@@ -37,7 +37,7 @@ def wrap(  # noqa: PLR0913 - what a delivery is made of
     route_event: str | None,
     context_of: Callable[[str | None], str] = trace,
 ) -> Delivery:
-    """Make the delivery of a request that `door` has let in; `body` is free of credentials."""
+    """Make the delivery of a request that `door` has let in; `body` and `route_event` are free of credentials."""
     travelling: dict[str, str] = {}
     for sought, name, limit in door.travelling:
         if told := headers.get(sought):
@@ -59,7 +59,7 @@ def wrap(  # noqa: PLR0913 - what a delivery is made of
         authority=authority,
         content_type=travelling.get("content-type", ""),
         headers=MappingProxyType(travelling),
-        route_event=None if route_event is None else door.redactor.text(route_event),
+        route_event=route_event,
         traceparent=context_of(headers.get(HEADER)),
     )
 

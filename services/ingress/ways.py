@@ -15,6 +15,7 @@ from yarl import URL
 
 from services.ingress.doors import Door, Doors
 from services.ingress.guard import Guard, Turnstile
+from services.ingress.redaction import Redactor
 from services.ingress.rejections import Refusal, not_found
 
 PREFIX: Final = "/webhooks/"
@@ -27,7 +28,7 @@ _LONGEST: Final = 512  # characters of a target that is remembered
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a target leads. `query` may hold a credential."""
+    """Where a target leads. `query` may hold a credential; `route_event` has none any more."""
 
     door: Door
     route_event: str | None
@@ -56,7 +57,7 @@ class Ways:
         if found is None:
             return None
         door, in_path = found
-        event = _route_event(in_path, url.query.get("event"))
+        event = _route_event(in_path, url.query.get("event"), door.redactor)
         way = Way(door, event, url.query, self._guard.turnstile(door.source.slug))
         if len(target) <= _LONGEST:
             if len(self._known) >= _REMEMBERED:
@@ -90,11 +91,11 @@ def _split(path: str) -> tuple[str, str | None] | None:
     return slug, event or None
 
 
-def _route_event(in_path: str | None, in_query: str | None) -> str | None:
+def _route_event(in_path: str | None, in_query: str | None, redactor: Redactor) -> str | None:
     """Return the event that the URL names: the path's last segment, else `?event=`."""
     event = in_query if in_path is None else in_path
     if not event:
         return None
     if not EVENT.fullmatch(event):
         raise not_found() if in_path is not None else Refusal.EVENT_UNREADABLE.rejection()
-    return event
+    return redactor.text(event)

@@ -8,7 +8,7 @@ from libs.contracts.delivery import Delivery
 from libs.contracts.readings import Reading
 from libs.providers.mobbex import translation
 from libs.providers.mobbex.personal import PERSONAL
-from libs.providers.port import Answer, Terms
+from libs.providers.port import RECEIVED, Answer, Terms
 
 
 class Mobbex:
@@ -24,7 +24,7 @@ class Mobbex:
 
     def acknowledge(self, delivery: Delivery) -> Answer:  # noqa: ARG002 - the port's signature
         """Any 200 is success; anything else is believed to bring a resend."""
-        return Answer(status=200, body=b"")
+        return RECEIVED
 
 
 PROVIDER: Final = Mobbex()
