@@ -17,7 +17,7 @@ from bench.limits.captured import capture
 from bench.limits.room import room
 from bench.scenes.end_to_end import OURS_AT_MOST, measured, rounded
 from bench.scenes.stage import Stage, database
-from bench.scenes.systems import Caudal
+from bench.scenes.systems import SETTLES, Caudal
 from bench.serving import PORT
 from libs.bus.topology import EVENTS_QUEUE
 from libs.store.archive import ensure_partitions
@@ -36,7 +36,7 @@ class BarePath:
     name: str = "bare path"
     events: str = EVENTS_QUEUE
     processes: tuple[str, ...] = WORKERS
-    settles: float = Caudal.settles
+    settles: float = SETTLES
 
     async def start(self, house: House) -> None:
         modules = {

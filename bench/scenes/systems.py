@@ -14,6 +14,7 @@ from libs.bus.topology import EVENTS_QUEUE
 
 CAUDAL: Final = "caudal"
 POLL: Final = 0.05
+SETTLES: Final = 2 * POLL  # seconds
 
 
 class System(Protocol):
@@ -55,7 +56,7 @@ class Caudal:
     name: str = CAUDAL
     events: str = EVENTS_QUEUE
     processes: tuple[str, ...] = WORKERS
-    settles: float = 2 * POLL
+    settles: float = SETTLES
 
     async def start(self, house: House) -> None:
         await house.start(*self.processes, environment=self.environment)
