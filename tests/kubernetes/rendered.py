@@ -71,7 +71,7 @@ class Pods:
     @property
     def waits(self) -> bool:
         """Whether nobody is there until somebody asks for it."""
-        return self.workload["spec"].get("replicas") == 0
+        return bool(self.workload["spec"].get("replicas") == 0)
 
     @property
     def ours(self) -> bool:
