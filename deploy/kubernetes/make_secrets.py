@@ -24,7 +24,7 @@ from libs.runtime.archive_keys import fresh_key
 
 CA = "/run/secrets/caudal/ca.pem"
 SENDERS = ("clip", "payu", "mobbex", "conectados", "safe2pay")
-LOGINS = ("caudal-migrate", "caudal-reconciler", "caudal-people")
+LOGINS = ("caudal-migrate", "caudal-reconciler", "caudal-operator", "caudal-people")
 
 
 def main() -> int:
@@ -69,7 +69,11 @@ def secrets_of(broker: str, database: str, ca: str | None) -> dict[str, dict[str
         "caudal-topology": {"amqp-url": amqp_url("topology")},
         "caudal-migrate": {"postgres-dsn": postgres_dsn("caudal-migrate")},
         "caudal-senders": {name: secrets.token_urlsafe(24) for name in SENDERS},
-        "caudal-operator": {"amqp-url": amqp_url("operator")},
+        "caudal-operator": {
+            "amqp-url": amqp_url("operator"),
+            "postgres-dsn": postgres_dsn("caudal-operator"),
+            "archive-keys": archive_keys,
+        },
         "caudal-dead": {"amqp-url": amqp_url("dead")},
         "caudal-restore": {"amqp-url": amqp_url("restore")},
         "caudal-events": {"amqp-url": amqp_url("events")},

@@ -15,6 +15,7 @@ from libs.providers.registry import PROVIDERS
 from libs.runtime.harmless import harmless, json_text
 from libs.runtime.key_ring import KeyRing
 from libs.runtime.logs import configure_logs
+from libs.runtime.secret_references import UnreadSecrets
 from libs.runtime.settings import LogLevel, load_settings
 from libs.runtime.sources import Sources, load_sources
 from libs.store.acts import Intent, Person, on_record
@@ -69,7 +70,7 @@ def restore(  # noqa: PLR0913 - options of a command
     settings = load_settings(sources=sources)
     configure_logs("restore", LogLevel.ERROR, settings.log_format)
     path = settings.sources or recall_sources(data_dir) or settings.required_sources()
-    known = load_sources(path, PROVIDERS)
+    known = load_sources(path, PROVIDERS, reader=UnreadSecrets)  # asks nobody, and lets nobody in
     database = options.postgres_dsn(data_dir), options.key_ring(data_dir)
     url = options.amqp_url(data_dir)
     if dry_run:

@@ -17,9 +17,11 @@ import yaml
 TOP: Final = Path(__file__).parents[2]
 FOLDER: Final = TOP / "deploy" / "kubernetes"
 ALERTS: Final = TOP / "deploy" / "prometheus" / "alerts.yml"
+DASHBOARDS: Final = TOP / "deploy" / "grafana" / "dashboards"
 EXAMPLE: Final = FOLDER / "secrets.example"
 OVERLAYS: Final = ("single-node", "production")
 OURS: Final = ("ingress", "normalizer", "reconciler")
+OPERATOR: Final = "operator"  # where people type, while they do
 COMPONENT: Final = "app.kubernetes.io/component"
 WORKLOADS: Final = ("Deployment", "StatefulSet", "Job")
 Json = dict[str, Any]
@@ -64,7 +66,12 @@ class Pods:
     @property
     def serves(self) -> bool:
         """Whether it runs for good."""
-        return self.kind != "Job"
+        return self.kind != "Job" and not self.waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody is there until somebody asks for it."""
+        return bool(self.workload["spec"].get("replicas") == 0)
 
     @property
     def ours(self) -> bool:

@@ -12,6 +12,7 @@ from libs.embedded import images
 from tests.kubernetes.rendered import (
     ALERTS,
     COMPONENT,
+    OPERATOR,
     OURS,
     OVERLAYS,
     Pods,
@@ -34,9 +35,17 @@ def test_all_of_us_are_there(overlay: str) -> None:
         "ingress": "StatefulSet",
         "normalizer": "Deployment",
         "reconciler": "Deployment",
+        "operator": "Deployment",
         "migrate": "Job",
         "topology": "Job",
     }
+
+
+@each_overlay
+def test_nobody_is_there_to_type_until_somebody_asks(overlay: str) -> None:
+    """And then one: what was begun there is not begun twice by the cluster."""
+    assert [each.name for each in pods(overlay) if each.waits] == [OPERATOR]
+    assert of_ours(overlay, OPERATOR).workload["spec"]["strategy"] == {"type": "Recreate"}
 
 
 @each_overlay
@@ -83,8 +92,9 @@ def test_whoever_serves_is_looked_after(overlay: str) -> None:
         probes = {"startupProbe", "readinessProbe", "livenessProbe"}
         if not each.serves:
             assert not probes & container.keys()
-            assert each.workload["spec"]["backoffLimit"] >= 1
-            assert each.workload["spec"]["activeDeadlineSeconds"]
+            if each.kind == "Job":
+                assert each.workload["spec"]["backoffLimit"] >= 1
+                assert each.workload["spec"]["activeDeadlineSeconds"]
             continue
         assert probes <= container.keys(), each.name
         for name in probes:
@@ -213,8 +223,9 @@ def test_alert_of_memory_comes_before_the_limit(overlay: str) -> None:
 
 @each_overlay
 def test_workers_roll_without_a_gap(overlay: str) -> None:
-    for each in of_kind(overlay, "Deployment"):
-        assert each["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    for name in ("normalizer", "reconciler"):
+        told = of_ours(overlay, name).workload["spec"]["strategy"]
+        assert told["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 @each_overlay

@@ -18,10 +18,19 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.kubernetes.rendered import ALERTS, FOLDER, OVERLAYS, Json, everything, of_kind
+from tests.kubernetes.rendered import (
+    ALERTS,
+    DASHBOARDS,
+    FOLDER,
+    OVERLAYS,
+    Json,
+    everything,
+    of_kind,
+)
 
 OLDEST: Final = "1.29"  # as the README says
 NEWEST: Final = "1.37"
+LARGEST_MAP: Final = 1_000_000  # bytes, of the 1 MiB that a ConfigMap may have
 SCHEMAS: Final = Path(__file__).parent / "schemas"
 OTHERS: Final = {file.stem for file in SCHEMAS.glob("*.json")}
 
@@ -105,10 +114,15 @@ groups:
 """
 
 
-def wrapped(rules: Path) -> Json:
-    ran = subprocess.run(
-        [str(FOLDER / "prometheus-rule"), str(rules)], check=True, capture_output=True, text=True
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(FOLDER / script), *arguments], check=False, capture_output=True, text=True
     )
+
+
+def wrapped(rules: Path, *base: str) -> Json:
+    ran = run("prometheus-rule", str(rules), *base)
+    assert ran.returncode == 0, ran.stderr
     found: Json = yaml.safe_load(ran.stdout)
     return found
 
@@ -123,7 +137,41 @@ def test_rules_are_wrapped_as_they_are(tmp_path: Path) -> None:
         schema("PrometheusRule").validate(found)
 
 
-@pytest.mark.parametrize("script", ["roll-out", "apply-secrets", "prometheus-rule"])
+@pytest.mark.parametrize("base", ["https://git.example.com/a%20b/main", "http://localhost:3000/"])
+def test_runbook_is_led_to_where_it_can_be_read(base: str) -> None:
+    """And nothing else of the rules changes."""
+    whole = yaml.safe_dump(yaml.safe_load(ALERTS.read_text()))
+    led = whole.replace("runbook_url: deploy/", f"runbook_url: {base.rstrip('/')}/deploy/")
+    assert led != whole
+    assert wrapped(ALERTS, base)["spec"] == yaml.safe_load(led)
+
+
+@pytest.mark.parametrize("base", ["docs", "https://", "https://a b", "https://a|b", "https://a#b"])
+def test_what_is_no_address_leads_nowhere(base: str) -> None:
+    ran = run("prometheus-rule", str(ALERTS), base)
+    assert (ran.returncode, ran.stdout, "usage" in ran.stderr) == (2, "", True)
+
+
+def test_dashboards_are_wrapped_as_they_are() -> None:
+    files = sorted(DASHBOARDS.glob("*.json"))
+    ran = run("grafana-dashboards", *map(str, files))
+    assert ran.returncode == 0, ran.stderr
+    maps = list(yaml.safe_load_all(ran.stdout))
+    assert len(maps) == len(files) >= 5
+    for file, found in zip(files, maps, strict=True):
+        for version in (OLDEST, NEWEST):
+            check(found, version)
+        assert found["metadata"]["namespace"] == "caudal"
+        assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+        # the sidecar writes all of them into one folder, with what others have
+        assert found["data"] == {f"caudal-{file.stem}.json": file.read_text()}
+        assert len(file.read_bytes()) < LARGEST_MAP
+    assert len({found["metadata"]["name"] for found in maps}) == len(maps)
+
+
+@pytest.mark.parametrize(
+    "script", ["roll-out", "apply-secrets", "prometheus-rule", "grafana-dashboards"]
+)
 def test_scripts_say_how_they_are_used(script: str) -> None:
-    ran = subprocess.run([str(FOLDER / script)], check=False, capture_output=True, text=True)
+    ran = run(script)
     assert (ran.returncode, "usage" in ran.stderr) == (2, True)

@@ -96,19 +96,19 @@ def test_example_is_not_applied() -> None:
     assert "amqp-url" in ran.stderr
 
 
-def test_what_no_pod_has_is_named_where_it_is_said_what_need_not_be_applied() -> None:
-    read_by_pods = {
+def test_what_no_pod_needs_is_named_where_it_is_said_what_need_not_be_applied() -> None:
+    needed_by_pods = {
         volume["secret"]["secretName"]
         for each in pods("production")
         for volume in each.spec["volumes"]
-        if "secret" in volume
+        if "secret" in volume and not volume["secret"].get("optional")
     }
     _, _, told = (FOLDER / "README.md").read_text().partition("2. **Secrets.**")
     step = told.partition("\n3. ")[0]
     for folder in EXAMPLE.iterdir():
         named = f"`{folder.name}`" in step
         # the senders' are filled in, and applied
-        assert named == (folder.name not in read_by_pods or folder.name == "caudal-senders")
+        assert named == (folder.name not in needed_by_pods or folder.name == "caudal-senders")
 
 
 KUBECTL: Final = """\
@@ -180,7 +180,7 @@ def test_each_service_has_its_own_user_that_the_broker_will_know(drawn: Drawn) -
 
 def test_passwords_of_the_logins_are_those_of_the_urls(drawn: Drawn) -> None:
     administrator = drawn["caudal-administrator"]
-    for name in ("caudal-reconciler", "caudal-migrate"):
+    for name in ("caudal-reconciler", "caudal-migrate", "caudal-operator"):
         url = urlsplit(drawn[name]["postgres-dsn"])
         assert (url.username, unquote(url.password or "")) == (name, administrator[name])
     root = urlsplit(administrator["postgres-dsn"])
@@ -202,7 +202,7 @@ def test_drawn_ones_are_taken(
     keys = {
         found[f"caudal-{name}"]["archive-keys"]
         for found in (drawn,)
-        for name in ("ingress", "reconciler")
+        for name in ("ingress", "reconciler", "operator")
     }
     assert len(keys) == 1
     assert len(read_keys(keys.pop())) == 1

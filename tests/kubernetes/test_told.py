@@ -9,7 +9,14 @@ import pytest
 
 from libs.runtime.settings import PREFIX, Settings, load_settings
 from services.cli.main import COMMANDS, caudal
-from tests.kubernetes.rendered import OVERLAYS, containers, pods, secret_keys, variables
+from tests.kubernetes.rendered import (
+    OPERATOR,
+    OVERLAYS,
+    containers,
+    pods,
+    secret_keys,
+    variables,
+)
 
 OTHER_VARIABLES: Final = {"POD_NAME"}  # what a pod is told of itself
 
@@ -37,6 +44,10 @@ def test_every_variable_is_a_setting_and_has_a_value_that_is_taken(
 def test_every_argument_is_a_command(overlay: str) -> None:
     for each, container in containers(overlay):
         if not each.ours:
+            continue
+        if each.name == OPERATOR:
+            assert container["command"] == ["sleep", "infinity"], "what it does people type"
+            assert "args" not in container
             continue
         assert "command" not in container, "the image's entry point is `caudal`"
         command, arguments = followed(caudal, list(container["args"]))
@@ -97,6 +108,10 @@ def test_each_gets_its_own_credentials_and_no_others(overlay: str) -> None:
         "ingress": {"caudal-ingress", "caudal-senders"},
         "normalizer": {"caudal-normalizer"},
         "reconciler": {"caudal-reconciler", "caudal-providers"},
+        "operator": {
+            f"caudal-{name}"
+            for name in ("operator", "topology", "migrate", "dead", "restore", "providers")
+        },
         "migrate": {"caudal-migrate"} | administrator,
         "topology": {"caudal-topology"},
     }
