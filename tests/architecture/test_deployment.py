@@ -21,6 +21,8 @@ from libs.runtime.sources import load_sources
 from libs.runtime.tracing.choice import chosen
 from libs.store.roles import LOGINS, Role
 from services.ingress.reception import KEPT_FREE
+from services.reconciler.polling.run import POOL_SIZE as ASKING
+from services.reconciler.run import POOL_SIZE as CONNECTIONS
 from services.secrets.plan import ADMINISTRATOR, DRAWN, Place, seen, services
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +166,25 @@ def test_image_has_a_folder_for_each_volume_of_secrets() -> None:
     """A new volume takes over the owner of the folder in the image: without one, it is root's."""
     told = set(re.findall(r"/secrets/([a-z]+)", DOCKERFILE))
     assert told == {"kept", *services()}
+
+
+def test_what_is_built_here_is_pulled_for_nobody_else() -> None:
+    """Early 2.x of Compose ended where an image could not be pulled for a service that does not build it."""
+    assert [name for name in OURS if "build" in SERVICES[name]] == ["secrets"]
+    told = {name: SERVICES[name]["pull_policy"] for name in OURS}
+    # words that docker-compose 1.29 knows
+    assert told == dict.fromkeys(OURS, "never") | {"secrets": "if_not_present"}
+
+
+def test_postgres_has_connections_for_many_reconcilers() -> None:
+    """As deploy/README.md says: twelve, and what people type."""
+    [most] = [
+        int(each.partition("=")[2])
+        for each in SERVICES["postgres"]["command"]
+        if each.startswith("max_connections=")
+    ]
+    kept_for_administrators = 3
+    assert most - kept_for_administrators >= 12 * (CONNECTIONS + ASKING) + 15
 
 
 def test_labels_are_true() -> None:
