@@ -39,10 +39,10 @@ async def test_it_has_all_the_rights_that_it_needs(
 
     code, _, error = await type_in("topology", "topology", "apply", "--keep", "1")
     assert code == 0, error
-    some = [delivery(number) for number in range(4)]
+    some = [delivery(number) for number in range(10)]
     async with open_pool(database.reconciler, size=2) as pool:
         await ensure_partitions(pool, NOW, days=0)
-        await know(pool, some[:2])
+        await know(pool, some[:4])
     publisher = await Publisher.open(users["operator"], name="tests")
     try:
         await publish(publisher, some)
@@ -52,7 +52,7 @@ async def test_it_has_all_the_rights_that_it_needs(
         code, out, error = await type_in("restore", "restore", "--json", *words)
         assert code == 0, error
         told = json.loads(out)
-        assert (told["covered"], told["looked_at"], told["missing"]) == (True, 4, 2)
+        assert (told["covered"], told["looked_at"], told["missing"]) == (True, 10, 6)
     assert told["closed"] is True
     code, _, error = await type_in("operator", "restore", "--dry-run")
     assert code != 0, "whoever else may read the copies?"
