@@ -28,8 +28,9 @@ what a delivery waits is at most so long.
 What is told of a queue (`caudal_queue_*`) is looked at every {LOOK_EVERY} s, with a rate over {WINDOW} s. **With several
 replicas** each says the same of the depth (take the maximum), tells its own rate (take the sum), and predicts from its
 own working rate times the number of consumers: replicas that are equal agree. One that stands still says {LONGEST:,} s
-while the others go on, so wake people by the minimum, and scale by the average. The prediction is of what waits now:
-where more comes than is handled, it grows. After a start it is missing until something was handled, 60 s at most.
+while the others go on: it would ask for all the workers there may be. So wake people by the minimum, and scale by it too.
+The prediction is of what waits now: where more comes than is handled, it grows. After a start it is missing until
+something was handled, 60 s at most.
 """
 _GROUPS: Final = (
     ("Ingress", ("caudal_ingress_", "caudal_source_auth")),

@@ -21,6 +21,8 @@ from libs.runtime.sources import load_sources
 from libs.runtime.tracing.choice import chosen
 from libs.store.roles import LOGINS, Role
 from services.ingress.reception import KEPT_FREE
+from services.reconciler.polling.run import POOL_SIZE as ASKING
+from services.reconciler.run import POOL_SIZE as CONNECTIONS
 from services.secrets.plan import ADMINISTRATOR, DRAWN, Place, seen, services
 
 ROOT = Path(__file__).parents[2]
@@ -166,6 +168,25 @@ def test_image_has_a_folder_for_each_volume_of_secrets() -> None:
     assert told == {"kept", *services()}
 
 
+def test_what_is_built_here_is_pulled_for_nobody_else() -> None:
+    """Early 2.x of Compose ended where an image could not be pulled for a service that does not build it."""
+    assert [name for name in OURS if "build" in SERVICES[name]] == ["secrets"]
+    told = {name: SERVICES[name]["pull_policy"] for name in OURS}
+    # words that docker-compose 1.29 knows
+    assert told == dict.fromkeys(OURS, "never") | {"secrets": "if_not_present"}
+
+
+def test_postgres_has_connections_for_many_reconcilers() -> None:
+    """As deploy/README.md says: twelve, and what people type."""
+    [most] = [
+        int(each.partition("=")[2])
+        for each in SERVICES["postgres"]["command"]
+        if each.startswith("max_connections=")
+    ]
+    kept_for_administrators = 3
+    assert most - kept_for_administrators >= 12 * (CONNECTIONS + ASKING) + 15
+
+
 def test_labels_are_true() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.MULTILINE) == [version]
@@ -209,7 +230,7 @@ def test_broker_is_not_asked_before_it_has_a_cookie() -> None:
 
 
 def test_what_may_be_told_reaches_whom_it_is_for() -> None:
-    """And changes nothing as long as nobody tells it."""
+    """And changes nothing as long as nobody tells it, but that each delivery has its lines in the log."""
     retention = {"CAUDAL_RETENTION_ARCHIVE_DAYS", "CAUDAL_RETENTION_ACTS_DAYS"}
     watching = {
         "CAUDAL_LOG_DELIVERIES", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_RESOURCE_ATTRIBUTES",
@@ -222,15 +243,15 @@ def test_what_may_be_told_reaches_whom_it_is_for() -> None:
         told = SERVICES[name]["environment"]
         assert variables <= told.keys(), name
         for each in variables:
-            assert re.fullmatch(rf"\$\{{{each}:-(none)?\}}", told[each]), (name, each)
-    untold = dict.fromkeys(retention | watching, "") | {"CAUDAL_LOG_DELIVERIES": "none"}
+            assert re.fullmatch(rf"\$\{{{each}:-(all)?\}}", told[each]), (name, each)
+    untold = dict.fromkeys(retention | watching, "") | {"CAUDAL_LOG_DELIVERIES": "all"}
     assert chosen(untold) is None
     with pytest.MonkeyPatch.context() as patch:
         for each, value in untold.items():
             patch.setenv(each, value)
         settings = load_settings()
     assert settings.retention_archive_days is settings.retention_acts_days is None
-    assert settings.log_deliveries is LogDeliveries.NONE
+    assert settings.log_deliveries is LogDeliveries.ALL
 
 
 def test_only_the_ingress_may_leave_loopback() -> None:

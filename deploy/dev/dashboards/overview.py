@@ -263,7 +263,7 @@ PROCESSES: Final = Row(
         ),
         Panel(
             title="Memory",
-            description="Resident memory; the largest was seen at 101 MB under full load.",
+            description="Resident memory; under full load some 110 MB (bench/results/release.md).",
             targets=[(f"process_resident_memory_bytes{{{OF_CAUDAL}}}", "{{job}} {{instance}}")],
             unit="bytes",
             steps=[(300e6, RED)],
