@@ -45,7 +45,7 @@ async def drain(stage: Stage, sustained: float) -> list[Figure]:
     done_before = await house.count("translations")
     stage.progress("draining it")
     async with observer(house, EVENTS_QUEUE):
-        begun = monotonic()
+        begun, before = monotonic(), house.cpu()
         await house.start(*WORKERS)
         async with peaks_of(house.pids) as first_half:
             while await house.count("translations") < done_before + count // 2:
@@ -53,6 +53,7 @@ async def drain(stage: Stage, sustained: float) -> list[Figure]:
         async with peaks_of(house.pids) as peaks:
             await until_done(stage, Caudal(), done_before + count)
             took = monotonic() - begun
+        used = {name: cpu - before.get(name, 0.0) for name, cpu in house.cpu().items()}
     await house.stop("ingress", *WORKERS)
     rate = count / took
     return [
@@ -64,6 +65,8 @@ async def drain(stage: Stage, sustained: float) -> list[Figure]:
             beside={
                 "per_second": round(rate),
                 "seconds_with_start": round(took, 1),
+                "cpu_us": {name: round(1e6 * cpu / count, 1) for name, cpu in used.items()},
+                "idle": round(1 - sum(used.values()) / took / len(os.sched_getaffinity(0)), 3),
                 "peak_mb": {name: round(mb) for name, mb in peaks.items()},
             },
         ),
