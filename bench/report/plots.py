@@ -12,6 +12,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 GOOD: Final = "#2b7a4b"
 SHORT: Final = "#b5532a"
@@ -40,6 +41,9 @@ def _targets(figures: Sequence[Mapping[str, Any]], path: Path) -> Path:
     axes.barh([figure["key"] for figure in told], reached, color=colours)
     axes.axvline(1.0, color="black", linewidth=1)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("of the target reached (log scale; right of the line: met)")
     axes.invert_yaxis()
     return _saved(drawing, path)
@@ -82,7 +86,7 @@ def _cpu(figures: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
         left += microseconds
     axes.set_yticks([])
     axes.set_xlabel("µs of CPU for each webhook, at the sustained rate")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.45), ncol=4, frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncol=4, frameon=False)
     return _saved(drawing, path)
 
 
@@ -90,7 +94,8 @@ def _latencies(figures: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
     names, ours, parts = [], [], []
     for key, figure in figures.items():
         if key.startswith("latency_"):
-            names.append(key.removeprefix("latency_").replace("_", " "))
+            name = key.removeprefix("latency_").replace("_back_to_back", "\nback to back")
+            names.append(name.replace("_", " "))
             ours.append(median(figure["beside"]["latency_ms"]))
             parts.append(median(figure["beside"]["sum_of_parts_ms"]))
     drawing, axes = plt.subplots(figsize=(9, 3.2))
@@ -100,6 +105,7 @@ def _latencies(figures: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
     axes.set_xticks(list(places), names)
     axes.set_ylabel("ms (log scale)")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.legend(frameon=False)
     return _saved(drawing, path)
 
