@@ -28,9 +28,8 @@ from services.simulator.plan import Plan, tap_of
 
 TURNS: Final = 2
 RATE: Final = 250.0  # webhooks a second, of which a sandbox in Python is sure
-SECONDS: Final = (
-    20.0  # the first are asked for after 3 s of silence, and what is lost has to come up first
-)
+# The first are asked for after 3 s of silence, and what is lost has to come up first.
+SECONDS: Final = 20.0
 CALLS: Final = 20  # beside healthy APIs; with fewer, nothing was compared
 LOST: Final = 0.05
 MANNERS: Final[Mapping[str, ApiFaults]] = {

@@ -14,8 +14,8 @@ import click
 import pytest
 import yaml
 
-from services.cli.main import caudal
 from tests.deploy.promql import selectors, undocumented
+from tests.deploy.typed import parsed
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 PROMETHEUS: Final = DEPLOY / "prometheus"
@@ -162,7 +162,7 @@ def test_commands_exist_and_take_their_options() -> None:
     found = list(commands())
     assert len(found) > 25
     for words in found:
-        _parse(words[1:])
+        parsed(words[1:])
 
 
 @pytest.mark.parametrize(
@@ -170,17 +170,4 @@ def test_commands_exist_and_take_their_options() -> None:
 )
 def test_a_command_that_is_none_is_noticed(words: list[str]) -> None:
     with pytest.raises(click.UsageError):
-        _parse(words)
-
-
-def _parse(words: list[str]) -> None:
-    """Go down to the command and have it read its arguments. Raises `click.UsageError`."""
-    command: click.Command = caudal
-    context = click.Context(command)
-    words = list(words)
-    while isinstance(command, click.Group) and words:
-        name, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command, context = found, click.Context(found, parent=context, info_name=name)
-    if not isinstance(command, click.Group):  # a group alone stands for what it has
-        command.make_context(context.info_name, words, parent=context.parent)
+        parsed(words)

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from libs.embedded.images import POSTGRES
-from services.cli.main import caudal
 from services.secrets.plan import DRAWN, Place, seen
+from tests.deploy.typed import parsed
 
 ROOT: Final = Path(__file__).parents[2]
 BACKUP: Final = (ROOT / "deploy/backup.md").read_text()
@@ -69,21 +69,10 @@ def test_commands_exist_and_see_the_files_that_they_are_told() -> None:
         for path in told.values():
             assert f"{service}/{path.removeprefix('/run/secrets/')}" in files
         if words:  # else what the compose file has
-            _parse(words)
+            assert not isinstance(parsed(words), click.Group)
 
 
 @pytest.mark.parametrize("words", [["restore", "--what"], ["topology", "apply", "--keep", "999"]])
 def test_what_is_no_command_is_noticed(words: list[str]) -> None:
     with pytest.raises(click.UsageError):
-        _parse(words)
-
-
-def _parse(words: list[str]) -> None:
-    """Go down to the command and have it read its arguments. Raises `click.UsageError`."""
-    command: click.Command = caudal
-    context = click.Context(command)
-    while isinstance(command, click.Group):
-        name, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command, context = found, click.Context(found, parent=context, info_name=name)
-    command.make_context(context.info_name, words, parent=context.parent)
+        parsed(words)
