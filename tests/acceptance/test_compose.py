@@ -201,6 +201,18 @@ def test_examples_of_all_five_become_events(project: Project) -> None:
     project.operator("archive", "status", "--check")  # all bodies rest under the key that was drawn
 
 
+def test_each_delivery_has_a_line_at_each_stage(project: Project) -> None:
+    said = project.compose("logs", "--no-color", *WORKERS)
+    seen: dict[str, set[str]] = {}
+    for line in said.splitlines():
+        if '"delivery_id"' in line:
+            told = json.loads(line[line.index("{") :])
+            seen.setdefault(told["event"], set()).add(told["delivery_id"])
+    assert len(seen["delivery_accepted"]) == 12
+    for stage in ("delivery_translated", "delivery_filed", "delivery_folded"):
+        assert seen[stage] >= seen["delivery_accepted"], stage
+
+
 def test_workers_scale_under_load(project: Project) -> None:
     token = project.secret("ingress", "senders/clip")
     with load(project, token) as answers:
